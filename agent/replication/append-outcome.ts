@@ -1,0 +1,45 @@
+import { describeErrorCode, ErrorCode } from '../../kafka/messages/error-codes.js';
+import { HaltError } from './halt.js';
+import type { Append, AppendFailure } from './partition-copier.js';
+
+/** What the target's error code for one partition of a produce request means; never called for 0. */
+export function appendFailureOf(
+  append: Append,
+  errorCode: number,
+  errorMessage: string | null,
+): AppendFailure {
+  const { targetTopic, topic, partition } = append.copier.assignment;
+  const { name, retriable } = describeErrorCode(errorCode);
+  const range = `source offsets ${append.runs[0]?.sourceStart} to ${append.sourceNext - 1n}`;
+  const halt = (haltCode: HaltError['haltCode'], text: string): AppendFailure => ({
+    kind: 'halt',
+    error: new HaltError(haltCode, `${topic}-${partition}, ${range}: ${text}`),
+  });
+  switch (errorCode) {
+    case ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER:
+    case ErrorCode.DUPLICATE_SEQUENCE_NUMBER:
+    case ErrorCode.UNKNOWN_PRODUCER_ID:
+      return { kind: 'conflict' };
+    case ErrorCode.INVALID_PRODUCER_EPOCH:
+    case ErrorCode.PRODUCER_FENCED:
+      return { kind: 'fenced' };
+    case ErrorCode.MESSAGE_TOO_LARGE:
+    case ErrorCode.RECORD_LIST_TOO_LARGE:
+      return halt(
+        'record-too-large',
+        `a batch of ${append.batch.length} bytes exceeds max.message.bytes of ${targetTopic}; ` +
+          'raise it on the target topic',
+      );
+    case ErrorCode.CORRUPT_MESSAGE:
+      return halt('corrupt-batch', `the target found a wrong CRC (${name})`);
+    case ErrorCode.TOPIC_AUTHORIZATION_FAILED:
+    case ErrorCode.CLUSTER_AUTHORIZATION_FAILED:
+      return halt('not-authorized', `the right WRITE on topic ${targetTopic} is missing (${name})`);
+    default:
+      if (retriable) return { kind: 'retry' };
+      return halt(
+        'refused-by-target',
+        `${name}${errorMessage === null ? '' : `: ${errorMessage}`}`,
+      );
+  }
+}

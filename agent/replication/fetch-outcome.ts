@@ -1,0 +1,83 @@
+import { describeErrorCode, ErrorCode } from '../../kafka/messages/error-codes.js';
+import type { FetchPartitionResponse } from '../../kafka/messages/fetch.js';
+import { HaltError } from './halt.js';
+import type { PartitionCopier } from './partition-copier.js';
+
+export type FetchOutcome =
+  | { kind: 'records' }
+  /** Ask for the leader again, then fetch on. */
+  | { kind: 'refresh' }
+  /** The offset is not in the log: its bounds decide what that means. */
+  | { kind: 'out-of-range' }
+  /** The topic has gone, or is another one under the same name. */
+  | { kind: 'topic-changed' }
+  | { kind: 'halt'; error: HaltError };
+
+/** What one partition's part of a fetch answer means for its copier. */
+export function fetchOutcomeOf(
+  copier: PartitionCopier,
+  answer: FetchPartitionResponse,
+): FetchOutcome {
+  const { topic, partition } = copier.assignment;
+  if (answer.divergingEpoch !== null) {
+    const { epoch, endOffset } = answer.divergingEpoch;
+    return {
+      kind: 'halt',
+      error: new HaltError(
+        'source-truncated',
+        `${topic}-${partition}: the source's log parted from what was copied at offset ` +
+          `${endOffset} (leader epoch ${epoch}); offsets ${endOffset} to ` +
+          `${copier.fetchOffset - 1n} on the target are no longer in the source`,
+      ),
+    };
+  }
+  const { name, retriable } = describeErrorCode(answer.errorCode);
+  switch (answer.errorCode) {
+    case ErrorCode.NONE:
+      return { kind: 'records' };
+    case ErrorCode.OFFSET_OUT_OF_RANGE:
+      return { kind: 'out-of-range' };
+    case ErrorCode.UNKNOWN_TOPIC_ID:
+    case ErrorCode.INCONSISTENT_TOPIC_ID:
+    case ErrorCode.UNKNOWN_TOPIC_OR_PARTITION:
+      return { kind: 'topic-changed' };
+    case ErrorCode.TOPIC_AUTHORIZATION_FAILED:
+      return halt('not-authorized', `the right READ on topic ${topic} is missing (${name})`);
+    case ErrorCode.CORRUPT_MESSAGE:
+      return halt('corrupt-batch', `the source's broker found a corrupt batch (${name})`);
+    default:
+      if (retriable) return { kind: 'refresh' };
+      return halt(
+        'corrupt-batch',
+        `the source cannot be read at offset ${copier.fetchOffset}: ${name}`,
+      );
+  }
+
+  function halt(code: HaltError['haltCode'], text: string): FetchOutcome {
+    return { kind: 'halt', error: new HaltError(code, `${topic}-${partition}: ${text}`) };
+  }
+}
+
+/** The offset to fetch lies outside the source's log: which way, and so what was lost. */
+export function outOfRangeHalt(
+  copier: PartitionCopier,
+  log: { start: bigint; end: bigint },
+): HaltError | undefined {
+  const { topic, partition } = copier.assignment;
+  const next = copier.fetchOffset;
+  if (next < log.start) {
+    return new HaltError(
+      'source-data-lost',
+      `${topic}-${partition}: offsets ${next} to ${log.start - 1n} were removed from the source ` +
+        'before they were copied (retention or DeleteRecords)',
+    );
+  }
+  if (next > log.end) {
+    return new HaltError(
+      'source-truncated',
+      `${topic}-${partition}: the source ends at offset ${log.end}, but ${next} were copied; ` +
+        'the source lost its tail or was recreated',
+    );
+  }
+  return undefined;
+}

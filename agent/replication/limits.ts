@@ -1,0 +1,61 @@
+/**
+ * Limits of the copy path. What one agent holds in memory is bounded by its budget
+ * (`agent.memory.bytes.max`), whatever the number of partitions.
+ */
+
+/** Batches of one partition on their way: a broker remembers five of a producer (KIP-98). */
+export const APPENDS_INFLIGHT_MAX = 5;
+
+/** Bytes fetched and not yet sent, above which a partition is left out of the next fetch. */
+export const QUEUED_BYTES_MAX = 4 * 1024 * 1024;
+
+/** Bytes one partition may get in one fetch. A larger single batch is still delivered whole. */
+export const PARTITION_FETCH_BYTES_MAX = 1024 * 1024;
+
+/** Bytes of one fetch answer. */
+export const FETCH_BYTES_MAX = 16 * 1024 * 1024;
+
+/** How long a broker may hold a fetch when no partition has new records. */
+export const FETCH_WAIT_MS = 500;
+
+/** The same while some partition is left out for being full: it must not wait for idle ones. */
+export const FETCH_WAIT_BUSY_MS = 5;
+
+/** Bytes of one produce request, unless its first batch alone is larger. */
+export const PRODUCE_REQUEST_BYTES_MAX = 4 * 1024 * 1024;
+
+/** Produce requests in flight on one connection. */
+export const PRODUCE_REQUESTS_INFLIGHT_MAX = 5;
+
+/** With a request in flight already, the next one waits until this much is queued. */
+export const PRODUCE_LINGER_BYTES = 64 * 1024;
+
+/** How long the target may take to replicate an append before it answers with a timeout. */
+export const PRODUCE_TIMEOUT_MS = 30_000;
+
+/** Neighbours smaller than this are coalesced, if more than one is waiting. */
+export const COALESCE_BELOW_BYTES = 16 * 1024;
+
+/** Size that a coalesced batch may reach; below any usual max.message.bytes (1 MiB). */
+export const COALESCED_BYTES_MAX = 512 * 1024;
+
+/** Source batches that one coalesced batch may hold: bounds the work done in one turn. */
+export const COALESCED_BATCHES_MAX = 4096;
+
+/** Bytes that the payload of one batch, or of several to be coalesced, may decompress to. */
+export const PLAIN_BYTES_MAX = 64 * 1024 * 1024;
+
+/** Wait before the first and before any further attempt after a failure, in ms. */
+export const RETRY_BACKOFF_MIN_MS = 50;
+export const RETRY_BACKOFF_MAX_MS = 5_000;
+
+/** Partitions whose position is derived in one round trip. */
+export const RECOVERY_BATCH_MAX = 500;
+
+/** Partitions whose source log is read at the same time to derive a position. */
+export const RECOVERY_SCANS_MAX = 8;
+
+/** Exponential backoff with a cap, for the n-th failure in a row (from 1). */
+export function backoffMs(failures: number): number {
+  return Math.min(RETRY_BACKOFF_MAX_MS, RETRY_BACKOFF_MIN_MS * 2 ** Math.min(failures - 1, 10));
+}

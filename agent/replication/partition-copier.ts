@@ -1,0 +1,300 @@
+import assert from 'node:assert/strict';
+
+import { patchBatch } from '../../kafka/records/rewrite-header.js';
+import { coalescePrefix } from './coalesce-prefix.js';
+import { HaltError } from './halt.js';
+import { APPENDS_INFLIGHT_MAX, QUEUED_BYTES_MAX } from './limits.js';
+import type { Prepared, PreparedBatch, SourceRun } from './prepared-batch.js';
+import { RunTail, type Position, type Run } from './run-tail.js';
+
+export type CopierState =
+  | 'recovering' // its position is being derived from the target's end offset
+  | 'starting' //   its first position was chosen and is not durable yet
+  | 'running' //    fetches and appends
+  | 'settling' //   an append failed or its outcome is unknown; waits for those in flight
+  | 'stopping' //   asked to stop; waits for those in flight
+  | 'halted' //     stands still until an operator decides
+  | 'fenced' //     the target refuses this producer epoch; the flow was promoted or paused
+  | 'stopped'; //   holds nothing; terminal
+
+/** What a coordinator hands out to copy one partition. */
+export interface CopierAssignment {
+  topic: string;
+  partition: number;
+  targetTopic: string;
+  sourceTopicId: string;
+  targetTopicId: string;
+  producerId: bigint;
+  producerEpoch: number;
+  sequenceBase: bigint;
+  mapTail: readonly Run[];
+}
+
+/** One batch on its way to the target. */
+export interface Append {
+  copier: PartitionCopier;
+  batch: Buffer;
+  /** The target offset that its first record must get. */
+  targetBase: bigint;
+  count: number;
+  runs: readonly SourceRun[];
+  sourceNext: bigint;
+  maxTimestamp: bigint;
+}
+
+/** What an answer, or the lack of one, means for an append. */
+export type AppendFailure =
+  | { kind: 'retry' } //    not appended, or unknown: ask the target where it ends
+  | { kind: 'conflict' } // the sequence does not follow: somebody else was here
+  | { kind: 'fenced' } //   this producer epoch is over
+  | { kind: 'halt'; error: HaltError };
+
+/** How a copier tells those around it that something is to be done. */
+export interface CopierEvents {
+  /** The position must be derived anew; `failures` in a row, for the backoff. */
+  needsRecovery: (copier: PartitionCopier) => void;
+  /** Bytes of batches held, as a change: for the memory budget. */
+  bytesHeld: (change: number) => void;
+  stateChanged: (copier: PartitionCopier, from: CopierState) => void;
+}
+
+const SEQUENCE_MODULUS = 2n ** 31n;
+
+/**
+ * The copy of one partition, as a state machine without I/O. Fetched batches come in through
+ * `accept`, leave through `take`, and are settled by `appended` or `appendFailed`.
+ *
+ * Positioned append: a batch that must land at target offset T carries the sequence
+ * (T - sequenceBase) mod 2^31, so the broker appends it only if the log ends at T as far as this
+ * producer wrote it. Whatever goes wrong, the target's own end offset tells what was appended.
+ *
+ * Invariant: acked.targetNext <= nextTarget; what lies between them is in flight.
+ */
+export class PartitionCopier {
+  readonly assignment: CopierAssignment;
+  readonly tail: RunTail;
+  state: CopierState = 'recovering';
+  halt: HaltError | undefined;
+
+  /** Next source offset to fetch. */
+  fetchOffset = -1n;
+  /** Leader epoch of the last batch fetched: the broker compares it (KIP-320); -1 if unknown. */
+  lastFetchedEpoch = -1;
+  /** Everything before this is on the target for certain. */
+  acked: Position = { sourceNext: -1n, targetNext: -1n };
+  /** The source's last stable offset, and when it was told; -1 until then. */
+  sourceEnd = -1n;
+  sourceEndAtMs = -1;
+  /** The target lost its tail: the map ends here. Reported with the next progress. */
+  truncatedTo: bigint | undefined;
+
+  records = 0;
+  bytes = 0;
+  lastTimestamp = -1n;
+  /** Recoveries since the last successful append. */
+  failures = 0;
+  conflicts = 0;
+
+  #queue: PreparedBatch[] = [];
+  #queuedBytes = 0;
+  #inflight: Append[] = [];
+  #nextTarget = -1n;
+  readonly #events: CopierEvents;
+  #onStopped: (() => void) | undefined;
+  #stopped: Promise<void> | undefined;
+
+  constructor(assignment: CopierAssignment, events: CopierEvents) {
+    this.assignment = assignment;
+    this.tail = new RunTail(assignment.mapTail);
+    this.#events = events;
+  }
+
+  /** Takes the recovered position; `starting` when it must first become durable. */
+  resumeAt(position: Position): void {
+    if (this.state !== 'recovering') return;
+    this.acked = position;
+    this.fetchOffset = position.sourceNext;
+    this.lastFetchedEpoch = -1;
+    this.#nextTarget = position.targetNext;
+    this.#enter(this.tail.startIsDurable ? 'running' : 'starting');
+  }
+
+  /** The coordinator persisted the map up to here. */
+  acknowledgeMap(targetNext: bigint): void {
+    this.tail.acknowledge(targetNext);
+    if (this.state === 'starting' && this.tail.startIsDurable) this.#enter('running');
+  }
+
+  get wantsFetch(): boolean {
+    return this.state === 'running' && this.#queuedBytes < QUEUED_BYTES_MAX;
+  }
+
+  get hasAppend(): boolean {
+    return (
+      this.state === 'running' &&
+      this.#queue.length > 0 &&
+      this.#inflight.length < APPENDS_INFLIGHT_MAX
+    );
+  }
+
+  get queuedBytes(): number {
+    return this.#queuedBytes;
+  }
+
+  get inflightCount(): number {
+    return this.#inflight.length;
+  }
+
+  noteSourceEnd(lastStableOffset: bigint, nowMs: number): void {
+    this.sourceEnd = lastStableOffset;
+    this.sourceEndAtMs = nowMs;
+  }
+
+  /** Takes what was fetched at `fetchOffset`. */
+  accept(prepared: Prepared): void {
+    assert.equal(this.state, 'running');
+    this.fetchOffset = prepared.sourceNext;
+    if (prepared.leaderEpoch >= 0) this.lastFetchedEpoch = prepared.leaderEpoch;
+    let held = 0;
+    for (const batch of prepared.batches) {
+      this.#queue.push(batch);
+      held += batch.batch.length;
+    }
+    this.#queuedBytes += held;
+    this.#events.bytesHeld(held);
+    this.#noteDropped(prepared.sourceNext);
+  }
+
+  /** The next batch to send, patched for its place; undefined if there is none. */
+  take(): Append | undefined {
+    if (!this.hasAppend) return undefined;
+    const { prepared, taken, bytes } = coalescePrefix(this.#queue);
+    this.#queue.splice(0, taken);
+    this.#queuedBytes -= bytes;
+    this.#events.bytesHeld(prepared.batch.length - bytes);
+    const { producerId, producerEpoch, sequenceBase } = this.assignment;
+    const targetBase = this.#nextTarget;
+    const baseSequence = Number(BigInt.asUintN(31, targetBase - sequenceBase) % SEQUENCE_MODULUS);
+    patchBatch(prepared.batch, { producerId, producerEpoch, baseSequence });
+    const append: Append = { copier: this, targetBase, ...prepared };
+    this.#nextTarget += BigInt(prepared.count);
+    this.#inflight.push(append);
+    return append;
+  }
+
+  /** The target appended it. Answers come in order, because a partition keeps to one connection. */
+  appended(append: Append, baseOffset: bigint): void {
+    this.#forget(append);
+    if (this.state === 'running' || this.state === 'stopping') {
+      if (baseOffset === append.targetBase) this.#advance(append);
+      else this.#halt(this.#landedElsewhere(append, baseOffset));
+    }
+    this.#settleIfIdle();
+  }
+
+  appendFailed(append: Append, failure: AppendFailure): void {
+    this.#forget(append);
+    if (this.state === 'running') {
+      if (failure.kind === 'halt') this.#halt(failure.error);
+      else if (failure.kind === 'fenced') this.#abandon('fenced');
+      else {
+        this.failures += 1;
+        if (failure.kind === 'conflict') this.conflicts += 1;
+        this.#abandon('settling');
+      }
+    } else if (this.state === 'stopping') this.#abandon('stopping');
+    this.#settleIfIdle();
+  }
+
+  /** Leaves the copy path at once, for a reason that only an operator can remove. */
+  haltWith(error: HaltError): void {
+    if (this.state === 'stopped' || this.state === 'stopping') return;
+    this.#halt(error);
+    this.#settleIfIdle();
+  }
+
+  /** Derives the position anew, as after a failed append: the source's leader or log changed. */
+  restart(): void {
+    if (this.state !== 'running') return;
+    this.failures += 1;
+    this.#abandon('settling');
+    this.#settleIfIdle();
+  }
+
+  /** Sends nothing more; resolves when nothing is in flight. Idempotent and joinable. */
+  stop(): Promise<void> {
+    this.#stopped ??= new Promise((resolve) => {
+      this.#onStopped = resolve;
+      this.#abandon('stopping');
+      this.#settleIfIdle();
+    });
+    return this.#stopped;
+  }
+
+  #advance(append: Append): void {
+    let targetStart = append.targetBase;
+    for (const run of append.runs) {
+      const length = BigInt(run.count);
+      this.tail.extend({ sourceStart: run.sourceStart, targetStart, length });
+      targetStart += length;
+    }
+    this.acked = { sourceNext: append.sourceNext, targetNext: targetStart };
+    this.records += append.count;
+    this.bytes += append.batch.length;
+    this.lastTimestamp = append.maxTimestamp;
+    this.failures = 0;
+  }
+
+  /** Dropped batches at the end count as copied once all before them are. */
+  #noteDropped(sourceNext: bigint): void {
+    const last = this.#queue.at(-1) ?? this.#inflight.at(-1);
+    if (last !== undefined) last.sourceNext = sourceNext;
+    else this.acked = { ...this.acked, sourceNext };
+  }
+
+  #forget(append: Append): void {
+    const index = this.#inflight.indexOf(append);
+    assert.ok(index >= 0, 'an append is settled once');
+    this.#inflight.splice(index, 1);
+    this.#events.bytesHeld(-append.batch.length);
+  }
+
+  #halt(error: HaltError): void {
+    this.halt = error;
+    this.#abandon('halted');
+  }
+
+  #abandon(next: CopierState): void {
+    this.#queue = [];
+    this.#events.bytesHeld(-this.#queuedBytes);
+    this.#queuedBytes = 0;
+    this.#enter(next);
+  }
+
+  #settleIfIdle(): void {
+    if (this.#inflight.length > 0) return;
+    if (this.state === 'settling') {
+      this.#enter('recovering');
+      this.#events.needsRecovery(this);
+    } else if (this.#onStopped !== undefined && this.state !== 'stopped') {
+      this.#enter('stopped');
+      this.#onStopped();
+    }
+  }
+
+  #landedElsewhere(append: Append, baseOffset: bigint): HaltError {
+    const { targetTopic, partition } = this.assignment;
+    return new HaltError(
+      'target-diverged',
+      `${targetTopic}-${partition}: a batch for offset ${append.targetBase} was appended at ` +
+        `${baseOffset}; something else writes to this topic`,
+    );
+  }
+
+  #enter(next: CopierState): void {
+    const from = this.state;
+    if (from === next) return;
+    this.state = next;
+    this.#events.stateChanged(this, from);
+  }
+}

@@ -1,0 +1,158 @@
+import type { KafkaCluster } from '../../kafka/client/index.js';
+import { ErrorCode } from '../../kafka/messages/error-codes.js';
+import { TIMESTAMP_EARLIEST, TIMESTAMP_LATEST } from '../../kafka/messages/list-offsets.js';
+import { HaltError } from './halt.js';
+import type { PartitionCopier } from './partition-copier.js';
+import { FetchRetryError } from './read-partition.js';
+import type { Position, Run } from './run-tail.js';
+import { scanSource } from './source-scan.js';
+import { scanTarget, type TargetSegment } from './target-scan.js';
+
+export interface PositionRecoveryOptions {
+  source: KafkaCluster;
+  target: KafkaCluster;
+  /** Where the first copy of a topic starts. */
+  start: 'earliest' | 'latest';
+  /** Asks the coordinator for older runs of the map; empty if it knows none. */
+  findMapEntry: (
+    copier: PartitionCopier,
+    targetOffset: bigint,
+    signal: AbortSignal,
+  ) => Promise<readonly Run[]>;
+}
+
+/**
+ * Where to go on copying, from the one thing that is certain: the target's end offset T. The offset
+ * map says which source offset follows T; what it does not know yet is counted on the source.
+ */
+export class PositionRecovery {
+  readonly #options: PositionRecoveryOptions;
+
+  constructor(options: PositionRecoveryOptions) {
+    this.#options = options;
+  }
+
+  /** The target's end offsets; partitions whose leader does not answer are left out. */
+  async targetEnds(
+    copiers: readonly PartitionCopier[],
+    signal: AbortSignal,
+  ): Promise<Map<PartitionCopier, bigint>> {
+    const { target } = this.#options;
+    const offsets = await target.listOffsets(
+      copiers.map(({ assignment: { targetTopic: topic, partition } }) => ({ topic, partition })),
+      TIMESTAMP_LATEST,
+      { isolationLevel: 0, signal },
+    );
+    const ends = new Map<PartitionCopier, bigint>();
+    for (const copier of copiers) {
+      const { targetTopic, partition } = copier.assignment;
+      const answer = offsets.get(`${targetTopic}:${partition}`);
+      if (answer?.errorCode === ErrorCode.NONE) ends.set(copier, answer.offset);
+    }
+    return ends;
+  }
+
+  /** Derives the position and gives it to the copier; throws HaltError, or what can be retried. */
+  async recover(copier: PartitionCopier, targetEnd: bigint, signal: AbortSignal): Promise<void> {
+    const { tail } = copier;
+    this.#checkTargetTopic(copier);
+    if (tail.end === undefined) {
+      const position = await this.#firstPosition(copier, targetEnd, signal);
+      tail.start(position.sourceNext, position.targetNext);
+      copier.resumeAt(position);
+      return;
+    }
+    if (tail.end.targetNext > targetEnd) {
+      await this.#shorten(copier, targetEnd, signal);
+    }
+    const from = tail.floor(targetEnd);
+    if (from === undefined) throw this.#unknownTarget(copier, targetEnd);
+    const position = await this.#countFrom(copier, from, targetEnd, signal);
+    copier.resumeAt(position);
+  }
+
+  /** From the last exactly known position to the target's end. */
+  async #countFrom(
+    copier: PartitionCopier,
+    from: Position,
+    targetEnd: bigint,
+    signal: AbortSignal,
+  ): Promise<Position> {
+    const { source, target } = this.#options;
+    const { assignment } = copier;
+    // One offset further back than needed: the batch there, too, must be one of this flow.
+    const checkFrom = from.targetNext > 0n ? from.targetNext - 1n : 0n;
+    if (checkFrom === targetEnd) return from;
+    const scanned = await scanTarget(
+      { cluster: target, assignment, from: checkFrom, to: targetEnd },
+      signal,
+    );
+    const segments = segmentsFrom(scanned, from.targetNext);
+    if (segments.length === 0) return { sourceNext: from.sourceNext, targetNext: targetEnd };
+    const found = await scanSource(
+      { cluster: source, assignment, from: from.sourceNext, segments },
+      signal,
+    );
+    for (const run of found.runs) copier.tail.extend(run);
+    return { sourceNext: found.sourceNext, targetNext: targetEnd };
+  }
+
+  /** A partition that was never copied: nothing of ours may be on the target. */
+  async #firstPosition(
+    copier: PartitionCopier,
+    targetEnd: bigint,
+    signal: AbortSignal,
+  ): Promise<Position> {
+    const { topic, partition, sequenceBase } = copier.assignment;
+    if (targetEnd !== 0n && targetEnd !== sequenceBase)
+      throw this.#unknownTarget(copier, targetEnd);
+    const timestamp = this.#options.start === 'earliest' ? TIMESTAMP_EARLIEST : TIMESTAMP_LATEST;
+    const offsets = await this.#options.source.listOffsets([{ topic, partition }], timestamp, {
+      isolationLevel: 1,
+      signal,
+    });
+    const answer = offsets.get(`${topic}:${partition}`);
+    if (answer?.errorCode !== ErrorCode.NONE) throw new FetchRetryError(topic, partition);
+    return { sourceNext: answer.offset, targetNext: targetEnd };
+  }
+
+  /** The target lost its tail; older runs come from the coordinator if the agent has none. */
+  async #shorten(copier: PartitionCopier, targetEnd: bigint, signal: AbortSignal): Promise<void> {
+    if (copier.tail.floor(targetEnd) === undefined) {
+      const runs = await this.#options.findMapEntry(copier, targetEnd, signal);
+      if (runs.length === 0) throw this.#unknownTarget(copier, targetEnd);
+      copier.tail.replace(runs);
+    }
+    copier.tail.truncateTo(targetEnd);
+    copier.truncatedTo = targetEnd;
+  }
+
+  #checkTargetTopic(copier: PartitionCopier): void {
+    const { targetTopic, targetTopicId } = copier.assignment;
+    const found = this.#options.target.topicIdOf(targetTopic);
+    if (found === undefined || found === targetTopicId) return;
+    throw new HaltError(
+      'target-recreated',
+      `${targetTopic} on the target has topic id ${found}; the copy was made to ${targetTopicId}`,
+    );
+  }
+
+  #unknownTarget(copier: PartitionCopier, targetEnd: bigint): HaltError {
+    const { targetTopic, partition } = copier.assignment;
+    return new HaltError(
+      'target-not-empty',
+      `${targetTopic}-${partition} ends at offset ${targetEnd}, and the offset map does not know ` +
+        'its records; nothing is appended to a topic that this flow did not write',
+    );
+  }
+}
+
+function segmentsFrom(segments: readonly TargetSegment[], from: bigint): TargetSegment[] {
+  const wanted: TargetSegment[] = [];
+  for (const { targetStart, length } of segments) {
+    const end = targetStart + length;
+    const start = targetStart < from ? from : targetStart;
+    if (start < end) wanted.push({ targetStart: start, length: end - start });
+  }
+  return wanted;
+}

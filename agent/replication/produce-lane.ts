@@ -1,0 +1,164 @@
+import { describeError } from '../../common/errors.js';
+import type { Logger } from '../../common/log.js';
+import type { BrokerConnection, KafkaCluster } from '../../kafka/client/index.js';
+import { ErrorCode } from '../../kafka/messages/error-codes.js';
+import {
+  produce,
+  type ProduceRequest,
+  type ProduceResponse,
+} from '../../kafka/messages/produce.js';
+import { appendFailureOf } from './append-outcome.js';
+import {
+  PRODUCE_LINGER_BYTES,
+  PRODUCE_REQUEST_BYTES_MAX,
+  PRODUCE_REQUESTS_INFLIGHT_MAX,
+  PRODUCE_TIMEOUT_MS,
+} from './limits.js';
+import type { Append, PartitionCopier } from './partition-copier.js';
+
+/** Beyond the broker's own timeout, so that a slow answer is not taken for a lost one. */
+const REQUEST_TIMEOUT_MS = PRODUCE_TIMEOUT_MS + 15_000;
+
+export interface ProduceLaneOptions {
+  cluster: KafkaCluster;
+  nodeId: number;
+  /** Names the connection: partitions of one lane share it, and keep their order on it. */
+  lane: string;
+  log: Logger;
+  /** The connection failed: what was in flight is unknown, and metadata may be stale. */
+  onFailure: (error: unknown) => void;
+}
+
+/**
+ * The outbox for one connection to one target broker. Takes one batch per partition and request,
+ * which is all a broker accepts, and keeps several requests in flight.
+ */
+export class ProduceLane {
+  readonly #options: ProduceLaneOptions;
+  /** Copiers with something to send, in the order in which they are served; each once. */
+  readonly #ready = new Set<PartitionCopier>();
+  #requestsInflight = 0;
+  #connection: BrokerConnection | undefined;
+  #connecting = false;
+
+  constructor(options: ProduceLaneOptions) {
+    this.#options = options;
+  }
+
+  /** Announces that a copier has something to send. Cheap, and safe to repeat. */
+  offer(copier: PartitionCopier): void {
+    if (!copier.hasAppend) return;
+    this.#ready.add(copier);
+    this.#pump();
+  }
+
+  #pump(): void {
+    const connection = this.#usableConnection();
+    if (connection === undefined) return;
+    while (this.#ready.size > 0 && this.#requestsInflight < PRODUCE_REQUESTS_INFLIGHT_MAX) {
+      if (this.#requestsInflight > 0 && this.#readyBytes() < PRODUCE_LINGER_BYTES) return;
+      const appends = this.#gather();
+      if (appends.length === 0) return;
+      this.#requestsInflight += 1;
+      void this.#send(connection, appends);
+    }
+  }
+
+  #readyBytes(): number {
+    let bytes = 0;
+    for (const copier of this.#ready) {
+      bytes += copier.queuedBytes;
+      if (bytes >= PRODUCE_LINGER_BYTES) break;
+    }
+    return bytes;
+  }
+
+  #gather(): Append[] {
+    const appends: Append[] = [];
+    let bytes = 0;
+    for (const copier of [...this.#ready]) {
+      if (bytes >= PRODUCE_REQUEST_BYTES_MAX) break;
+      this.#ready.delete(copier);
+      const append = copier.take();
+      if (append === undefined) continue;
+      appends.push(append);
+      bytes += append.batch.length;
+      if (copier.hasAppend) this.#ready.add(copier); // behind the others: each gets its turn
+    }
+    return appends;
+  }
+
+  async #send(connection: BrokerConnection, appends: Append[]): Promise<void> {
+    let response: ProduceResponse | undefined;
+    try {
+      const request = produceRequest(appends);
+      response = await connection.request(produce, request, { timeoutMs: REQUEST_TIMEOUT_MS });
+    } catch (error) {
+      this.#connection = undefined;
+      this.#options.onFailure(error);
+    }
+    this.#requestsInflight -= 1;
+    settle(appends, response);
+    for (const { copier } of appends) if (copier.hasAppend) this.#ready.add(copier);
+    this.#pump();
+  }
+
+  #usableConnection(): BrokerConnection | undefined {
+    if (this.#connection === undefined) void this.#connect();
+    return this.#connection;
+  }
+
+  async #connect(): Promise<void> {
+    if (this.#connecting) return;
+    this.#connecting = true;
+    const { cluster, nodeId, lane, log } = this.#options;
+    try {
+      this.#connection = await cluster.connection(nodeId, lane);
+    } catch (error) {
+      log.warn({ nodeId, lane, error: describeError(error) }, 'no connection to the target broker');
+      const waiting = [...this.#ready];
+      this.#ready.clear();
+      for (const copier of waiting) copier.restart();
+      this.#options.onFailure(error);
+    } finally {
+      this.#connecting = false;
+    }
+    if (this.#connection !== undefined) this.#pump();
+  }
+}
+
+function produceRequest(appends: readonly Append[]): ProduceRequest {
+  const topics = new Map<string, ProduceRequest['topics'][number]>();
+  for (const { copier, batch } of appends) {
+    const { targetTopic: name, partition: partitionIndex } = copier.assignment;
+    let topic = topics.get(name);
+    if (topic === undefined) topics.set(name, (topic = { name, partitions: [] }));
+    topic.partitions.push({ partitionIndex, records: batch });
+  }
+  return {
+    transactionalId: null,
+    acks: -1,
+    timeoutMs: PRODUCE_TIMEOUT_MS,
+    topics: [...topics.values()],
+  };
+}
+
+/** Without a response, or where it leaves a partition out, the outcome is unknown. */
+function settle(appends: readonly Append[], response: ProduceResponse | undefined): void {
+  const answers = new Map<string, ProduceResponse['topics'][number]['partitions'][number]>();
+  for (const topic of response?.topics ?? []) {
+    for (const answer of topic.partitions) {
+      answers.set(`${topic.name}:${answer.partitionIndex}`, answer);
+    }
+  }
+  for (const append of appends) {
+    const { copier } = append;
+    const { targetTopic, partition } = copier.assignment;
+    const answer = answers.get(`${targetTopic}:${partition}`);
+    if (answer === undefined) copier.appendFailed(append, { kind: 'retry' });
+    else if (answer.errorCode === ErrorCode.NONE) copier.appended(append, answer.baseOffset);
+    else {
+      copier.appendFailed(append, appendFailureOf(append, answer.errorCode, answer.errorMessage));
+    }
+  }
+}

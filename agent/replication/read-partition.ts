@@ -1,0 +1,68 @@
+import { MirrorError } from '../../common/errors.js';
+import type { KafkaCluster } from '../../kafka/client/index.js';
+import { describeErrorCode } from '../../kafka/messages/error-codes.js';
+import { fetch, type FetchPartitionResponse } from '../../kafka/messages/fetch.js';
+import { FETCH_WAIT_MS, PARTITION_FETCH_BYTES_MAX } from './limits.js';
+
+/** A fetch failed in a way that another attempt, at another leader, can mend. */
+export class FetchRetryError extends MirrorError {
+  readonly code = 'MIRROR_FETCH_RETRY';
+  readonly retriable = true;
+
+  constructor(topic: string, partition: number, answer?: FetchPartitionResponse) {
+    const reason =
+      answer === undefined ? 'its leader is unknown' : describeErrorCode(answer.errorCode).name;
+    super(`${topic}-${partition} cannot be read: ${reason}`);
+  }
+}
+
+export interface ReadPartitionOptions {
+  cluster: KafkaCluster;
+  topic: string;
+  topicId: string;
+  partition: number;
+  fetchOffset: bigint;
+  readCommitted: boolean;
+}
+
+/** One fetch of one partition, apart from the copy's own fetch sessions. */
+export async function readPartition(
+  options: ReadPartitionOptions,
+  signal: AbortSignal,
+): Promise<FetchPartitionResponse> {
+  const { cluster, topic, topicId, partition, fetchOffset } = options;
+  const leader = cluster.leaderOf(topic, partition);
+  if (leader === undefined) throw new FetchRetryError(topic, partition);
+  const connection = await cluster.connection(leader.nodeId, 'scan');
+  const response = await connection.request(
+    fetch,
+    {
+      maxWaitMs: FETCH_WAIT_MS,
+      minBytes: 1,
+      maxBytes: PARTITION_FETCH_BYTES_MAX,
+      isolationLevel: options.readCommitted ? 1 : 0,
+      sessionId: 0,
+      sessionEpoch: -1,
+      topics: [
+        {
+          topicId,
+          partitions: [
+            {
+              partition,
+              currentLeaderEpoch: -1,
+              fetchOffset,
+              lastFetchedEpoch: -1,
+              partitionMaxBytes: PARTITION_FETCH_BYTES_MAX,
+            },
+          ],
+        },
+      ],
+      forgottenTopics: [],
+      rackId: '',
+    },
+    { signal },
+  );
+  const answer = response.responses[0]?.partitions[0];
+  if (answer === undefined) throw new FetchRetryError(topic, partition);
+  return answer;
+}

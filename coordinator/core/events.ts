@@ -1,0 +1,134 @@
+/**
+ * What the core is told and what it asks for: plain values, so that a simulation can lose, delay
+ * and reorder them, and a log of events replays to the same state.
+ */
+
+export interface LeaseRef {
+  /** Key of the work item, see work-item.ts. */
+  readonly item: string;
+  readonly leaseEpoch: bigint;
+}
+
+export interface HolderRef extends LeaseRef {
+  readonly sessionId: string;
+  readonly agentId: string;
+}
+
+export interface Problem {
+  readonly code: string;
+  readonly message: string;
+}
+
+export interface SourceTopic {
+  readonly name: string;
+  readonly topicId: string;
+  readonly partitionCount: number;
+}
+
+export interface TargetTopic {
+  readonly targetTopic: string;
+  readonly targetTopicId: string;
+}
+
+export type CopierState = 'recovering' | 'running' | 'halted' | 'promoted';
+
+/**
+ * running: items are granted. blocked: the target cannot be used; nothing new is granted, and what
+ * is held stays. stopped: everything is revoked (a promotion began, or is done).
+ */
+export type FlowMode = 'running' | 'blocked' | 'stopped';
+
+export type CoreEvent =
+  | {
+      readonly kind: 'flow-mode';
+      readonly flow: string;
+      readonly source: string;
+      readonly target: string;
+      readonly mode: FlowMode;
+    }
+  /** What the store holds when leadership begins; once, before anything else but flow modes. */
+  | {
+      readonly kind: 'recovered';
+      readonly sessions: readonly { readonly sessionId: string; readonly agentId: string }[];
+      readonly leases: readonly HolderRef[];
+    }
+  /** A stream with a session that the store knows; `held` is what the agent goes on doing. */
+  | {
+      readonly kind: 'agent-joined';
+      readonly sessionId: string;
+      readonly agentId: string;
+      readonly clusters: readonly string[];
+      readonly held: readonly LeaseRef[];
+    }
+  | { readonly kind: 'agent-heartbeat'; readonly sessionId: string }
+  | { readonly kind: 'agent-disconnected'; readonly sessionId: string }
+  | { readonly kind: 'agent-draining'; readonly sessionId: string }
+  /** The store no longer has the session, whether it ran out or was closed: no lease of it is left. */
+  | { readonly kind: 'session-gone'; readonly sessionId: string }
+  | {
+      readonly kind: 'inventory';
+      readonly sessionId: string;
+      readonly flow: string;
+      readonly topics: readonly SourceTopic[];
+    }
+  | {
+      readonly kind: 'target-topic-ready';
+      readonly flow: string;
+      readonly topic: SourceTopic;
+      readonly target: TargetTopic;
+    }
+  | {
+      readonly kind: 'target-topic-problem';
+      readonly flow: string;
+      readonly topic: SourceTopic;
+      readonly problem: Problem;
+    }
+  | { readonly kind: 'granted'; readonly sessionId: string; readonly lease: LeaseRef }
+  /** Another session has it: the store's word counts, and that holder is taken over as it is. */
+  | { readonly kind: 'grant-held'; readonly sessionId: string; readonly holder: HolderRef }
+  | { readonly kind: 'lease-gone'; readonly lease: LeaseRef }
+  /** Everything in the store, listed at some moment that may lie before the latest grants. */
+  | { readonly kind: 'leases-listed'; readonly leases: readonly HolderRef[] }
+  /** The agent gave the item up; the store still has the lease. */
+  | { readonly kind: 'released'; readonly sessionId: string; readonly lease: LeaseRef }
+  | {
+      readonly kind: 'progress';
+      readonly sessionId: string;
+      readonly lease: LeaseRef;
+      readonly copier: CopierState;
+      readonly halt: Problem | undefined;
+    }
+  | { readonly kind: 'tick' };
+
+/**
+ * What is asked of the store is repeated by the caller until the store has answered or leadership
+ * is lost: the core never guesses what an unanswered call did.
+ */
+export type CoreAction =
+  /** Ask the store; answered by granted, grant-held or session-gone, each item once. */
+  | {
+      readonly kind: 'grant';
+      readonly requests: readonly {
+        readonly item: string;
+        readonly sessionId: string;
+        readonly agentId: string;
+      }[];
+    }
+  /** Ask the store; answered by lease-gone, each lease once. */
+  | { readonly kind: 'release'; readonly leases: readonly LeaseRef[] }
+  /** Ask the store, and end the stream if there is one; answered by session-gone. */
+  | { readonly kind: 'close-session'; readonly sessionId: string; readonly reason: string }
+  /** Tell the agent; a repeat of what it knows is harmless. */
+  | {
+      readonly kind: 'send-grants';
+      readonly sessionId: string;
+      readonly leases: readonly LeaseRef[];
+    }
+  | {
+      readonly kind: 'send-revokes';
+      readonly sessionId: string;
+      readonly leases: readonly LeaseRef[];
+      readonly reason: string;
+    }
+  /** Ask the target; answered by target-topic-ready or target-topic-problem. */
+  | { readonly kind: 'ensure-topic'; readonly flow: string; readonly topic: SourceTopic };

@@ -1,0 +1,102 @@
+import type { CoreEvent, HolderRef, LeaseRef } from './events.js';
+import { knownAgent } from './sessions.js';
+import { addPartition, addTopic, holds, isLease, setHolder, type ItemEntry } from './state.js';
+import { leaseOf, type Step } from './step.js';
+import { parseItemKey } from './work-item.js';
+
+/** An item that its holder gave up unasked is not granted again before this: no hot loop. */
+export const REGRANT_DELAY_MS = 1_000;
+
+/** What the store and the holders say of leases. */
+
+export function recovered(step: Step, event: CoreEvent & { kind: 'recovered' }): void {
+  for (const { sessionId, agentId } of event.sessions) knownAgent(step, sessionId, agentId);
+  leasesListed(step, event.leases);
+}
+
+export function granted(step: Step, event: CoreEvent & { kind: 'granted' }): void {
+  const { sessionId, lease } = event;
+  const item = step.state.items.get(lease.item);
+  // The session ended while the store worked; the lease ended with it.
+  if (item?.state !== 'granting' || item.holder?.sessionId !== sessionId) return;
+  setHolder(step.state, item, { state: 'held', agent: item.holder });
+  item.leaseEpoch = lease.leaseEpoch;
+  if (!step.wanted(item) || item.holder.draining) step.release(item);
+  else step.confirm(item);
+}
+
+export function grantHeld(step: Step, event: CoreEvent & { kind: 'grant-held' }): void {
+  const item = step.state.items.get(event.holder.item);
+  if (item?.state !== 'granting' || item.holder?.sessionId !== event.sessionId) return;
+  adopt(step, item, event.holder);
+}
+
+export function leaseGone(step: Step, lease: LeaseRef): void {
+  const item = step.state.items.get(lease.item);
+  if (item === undefined || !isLease(item, lease)) return;
+  const holder = item.holder;
+  if (item.state === 'held' && holder?.connected === true && !holder.closing)
+    step.outbox.sendRevoke(holder.sessionId, lease, 'the lease is gone from the store');
+  step.unhold(item);
+}
+
+export function leasesListed(step: Step, leases: readonly HolderRef[]): void {
+  const listed = new Set<string>();
+  let newest = 0n;
+  for (const lease of leases) {
+    listed.add(lease.item);
+    if (lease.leaseEpoch > newest) newest = lease.leaseEpoch;
+    const item = itemOfLease(step, lease);
+    if (item === undefined || item.state === 'granting') continue;
+    // An epoch seen before is either what we have, or was gone when the listing was made.
+    if (lease.leaseEpoch > item.leaseEpoch) adopt(step, item, lease);
+  }
+  for (const agent of step.state.agents.values()) {
+    for (const item of [...agent.holding]) {
+      if (item.state === 'granting' || listed.has(item.key)) continue;
+      // Epochs are revisions: the listing is at least as new as the newest it shows, and says
+      // nothing of leases made after.
+      if (item.leaseEpoch < newest) leaseGone(step, leaseOf(item));
+    }
+  }
+}
+
+export function released(step: Step, event: CoreEvent & { kind: 'released' }): void {
+  const { sessionId, lease } = event;
+  const item = step.state.items.get(lease.item);
+  if (item === undefined || !holds(item, sessionId, lease.leaseEpoch)) return;
+  if (item.state === 'held' && item.holder?.draining === false)
+    item.notBeforeMs = step.nowMs + REGRANT_DELAY_MS;
+  step.release(item);
+}
+
+export function progress(step: Step, event: CoreEvent & { kind: 'progress' }): void {
+  const item = step.state.items.get(event.lease.item);
+  if (item === undefined || !holds(item, event.sessionId, event.lease.leaseEpoch)) return;
+  item.copier = event.copier;
+  item.halt = event.halt;
+}
+
+/** Takes over a lease as the store has it; its agent is told once it may be. */
+export function adopt(step: Step, item: ItemEntry, holder: HolderRef): void {
+  const agent = knownAgent(step, holder.sessionId, holder.agentId);
+  setHolder(step.state, item, { state: 'held', agent });
+  item.leaseEpoch = holder.leaseEpoch;
+  if (!step.wanted(item) && item.flow.mode === 'stopped') step.revoke(item, 'the flow is stopped');
+  else step.confirm(item);
+}
+
+/** The item of a lease found in the store, made if this flow is known. */
+export function itemOfLease(step: Step, lease: HolderRef): ItemEntry | undefined {
+  const known = step.state.items.get(lease.item);
+  if (known !== undefined) return known;
+  const work = parseItemKey(lease.item);
+  const flow = work === undefined ? undefined : step.state.flows.get(work.flow);
+  if (work?.kind !== 'partition' || flow === undefined) {
+    // A flow that is no longer configured. Its agent is told when it says that it holds this.
+    step.outbox.release({ item: lease.item, leaseEpoch: lease.leaseEpoch });
+    return undefined;
+  }
+  const topic = flow.topics.get(work.topic) ?? addTopic(flow, work.topic);
+  return addPartition(step.state, topic, { partition: work.partition, key: lease.item });
+}

@@ -1,0 +1,84 @@
+import type { CoreEvent } from './events.js';
+import { charge, createAgent, holds, type AgentEntry } from './state.js';
+import { leaseOf, type Step } from './step.js';
+
+/** Agents come, go and fall silent. */
+
+export function agentJoined(step: Step, event: CoreEvent & { kind: 'agent-joined' }): void {
+  const { sessionId, agentId, clusters, held } = event;
+  const agent = knownAgent(step, sessionId, agentId);
+  if (agent.closing) return;
+  const earlier = step.state.agentsById.get(agentId);
+  if (earlier !== undefined && earlier !== agent)
+    beginClose(step, earlier, 'replaced by a new session of the same agent');
+  step.state.agentsById.set(agentId, agent);
+  agent.clusters = new Set(clusters);
+  agent.connected = true;
+  agent.draining = false;
+  agent.lastHeartbeatMs = step.nowMs;
+  step.state.placementDue = true;
+
+  const claimed = new Set(held.map((lease) => lease.item));
+  for (const lease of held) {
+    const item = step.state.items.get(lease.item);
+    if (item === undefined || !holds(item, sessionId, lease.leaseEpoch))
+      step.outbox.sendRevoke(sessionId, lease, 'the lease is no longer yours');
+  }
+  for (const item of agent.holding) {
+    item.confirmed = false;
+    if (item.state === 'held') step.confirm(item);
+    else if (item.state !== 'revoking') continue;
+    else if (!claimed.has(item.key)) step.release(item);
+    else step.outbox.sendRevoke(sessionId, leaseOf(item), 'asked for before');
+  }
+}
+
+export function heartbeat(step: Step, sessionId: string): void {
+  const agent = step.state.agents.get(sessionId);
+  if (agent !== undefined && !agent.closing) agent.lastHeartbeatMs = step.nowMs;
+}
+
+/** It may go on copying: what it holds stays with it until its session ends. */
+export function disconnected(step: Step, sessionId: string): void {
+  const agent = step.state.agents.get(sessionId);
+  if (agent === undefined || agent.closing) return;
+  agent.connected = false;
+  for (const item of agent.holding) item.confirmed = false;
+  // It said goodbye: there is nothing to wait for.
+  if (agent.draining) beginClose(step, agent, 'the agent has left');
+}
+
+export function draining(step: Step, sessionId: string): void {
+  const agent = step.state.agents.get(sessionId);
+  if (agent === undefined || agent.closing) return;
+  agent.draining = true;
+  for (const item of [...agent.holding]) step.revoke(item, 'the agent drains');
+}
+
+export function sessionGone(step: Step, sessionId: string): void {
+  const agent = step.state.agents.get(sessionId);
+  if (agent === undefined) return;
+  for (const item of [...agent.holding]) step.unhold(item);
+  // What was on its way to this agent is charged to its present holder again.
+  for (const items of agent.charged.values())
+    for (const item of [...items]) charge(item, item.holder);
+  step.state.agents.delete(sessionId);
+  if (step.state.agentsById.get(agent.agentId) === agent)
+    step.state.agentsById.delete(agent.agentId);
+}
+
+export function knownAgent(step: Step, sessionId: string, agentId: string): AgentEntry {
+  const known = step.state.agents.get(sessionId);
+  if (known !== undefined) return known;
+  const agent = createAgent(sessionId, agentId, step.nowMs);
+  step.state.agents.set(sessionId, agent);
+  if (!step.state.agentsById.has(agentId)) step.state.agentsById.set(agentId, agent);
+  return agent;
+}
+
+export function beginClose(step: Step, agent: AgentEntry, reason: string): void {
+  if (agent.closing) return;
+  agent.closing = true;
+  agent.connected = false;
+  step.outbox.action({ kind: 'close-session', sessionId: agent.sessionId, reason });
+}

@@ -1,0 +1,291 @@
+import assert from 'node:assert/strict';
+import type {
+  CopierState,
+  FlowMode,
+  LeaseRef,
+  Problem,
+  SourceTopic,
+  TargetTopic,
+} from './events.js';
+import type { WorkItem } from './work-item.js';
+
+/**
+ * What the core remembers. One million items is the size this is made for: an item is found by key
+ * in one look-up, and nothing but a listing of the store walks over all of them.
+ */
+
+export type ItemState =
+  | 'unheld' //    nobody; may be granted
+  | 'granting' //  asked of the store for `holder`
+  | 'held' //      `holder` has lease `leaseEpoch`
+  | 'revoking' //  as held, and the agent was asked to give it up
+  | 'releasing'; // the agent gave it up (or will not answer); asked of the store
+
+export interface ItemEntry {
+  readonly key: string;
+  readonly work: WorkItem;
+  readonly flow: FlowEntry;
+  /** Undefined for site work. */
+  readonly topic: TopicEntry | undefined;
+  state: ItemState;
+  /** Invariant: set exactly when the state is not unheld; this item is then in `holder.holding`. */
+  holder: AgentEntry | undefined;
+  /** Of the present lease, or the last one; 0n if none was ever seen. */
+  leaseEpoch: bigint;
+  /** Who carries its weight: the holder, or whom it is moving to. It is in `charged.load`. */
+  charged: AgentEntry | undefined;
+  /** Who held it last, or was to get it: has it again if there is room. */
+  lastAgentId: string | undefined;
+  /** Whether the holder was told of the lease on its present stream. */
+  confirmed: boolean;
+  /** No grant is asked for before this time. */
+  notBeforeMs: number;
+  /** While revoking: when the release no longer waits for the agent. */
+  revokeDeadlineMs: number;
+  copier: CopierState | undefined;
+  halt: Problem | undefined;
+}
+
+export interface TopicEntry {
+  readonly name: string;
+  readonly flow: FlowEntry;
+  /** As in the last inventory; undefined for a topic known only from leases found in the store. */
+  source: SourceTopic | undefined;
+  /** Undefined until the target topic was ready once: until then no partition is granted. */
+  target: TargetTopic | undefined;
+  ensure: 'due' | 'asked' | 'done';
+  ensureNotBeforeMs: number;
+  ensureFailures: number;
+  problem: Problem | undefined;
+  readonly items: Map<number, ItemEntry>;
+}
+
+export interface FlowEntry {
+  readonly name: string;
+  readonly source: string;
+  readonly target: string;
+  mode: FlowMode;
+  readonly site: ItemEntry;
+  readonly topics: Map<string, TopicEntry>;
+  /** Every item of the flow whose state is unheld. */
+  readonly unheld: Set<ItemEntry>;
+  /** Topics whose `ensure` is due. */
+  readonly ensureDue: Set<TopicEntry>;
+}
+
+export interface AgentEntry {
+  readonly sessionId: string;
+  readonly agentId: string;
+  clusters: ReadonlySet<string>;
+  connected: boolean;
+  draining: boolean;
+  /** close-session was asked for: whatever it says no longer counts. */
+  closing: boolean;
+  lastHeartbeatMs: number;
+  /** Items whose `holder` it is. */
+  readonly holding: Set<ItemEntry>;
+  /** Items that it carries the weight of, by flow; `load` is their sum. */
+  readonly charged: Map<FlowEntry, Set<ItemEntry>>;
+  load: number;
+}
+
+export interface CoreState {
+  readonly flows: Map<string, FlowEntry>;
+  readonly items: Map<string, ItemEntry>;
+  /** By session id; an agent id may appear more than once while an old session ends. */
+  readonly agents: Map<string, AgentEntry>;
+  /** The session that joined last under an agent id. */
+  readonly agentsById: Map<string, AgentEntry>;
+  readonly revoking: Set<ItemEntry>;
+  /** Something changed that may let an item be granted or moved. */
+  placementDue: boolean;
+}
+
+export function createState(): CoreState {
+  return {
+    flows: new Map(),
+    items: new Map(),
+    agents: new Map(),
+    agentsById: new Map(),
+    revoking: new Set(),
+    placementDue: false,
+  };
+}
+
+export function createAgent(sessionId: string, agentId: string, nowMs: number): AgentEntry {
+  return {
+    sessionId,
+    agentId,
+    clusters: new Set(),
+    connected: false,
+    draining: false,
+    closing: false,
+    lastHeartbeatMs: nowMs,
+    holding: new Set(),
+    charged: new Map(),
+    load: 0,
+  };
+}
+
+function newItem(
+  work: WorkItem,
+  key: string,
+  flow: FlowEntry,
+  topic: TopicEntry | undefined,
+): ItemEntry {
+  return {
+    key,
+    work,
+    flow,
+    topic,
+    state: 'unheld',
+    holder: undefined,
+    leaseEpoch: 0n,
+    charged: undefined,
+    lastAgentId: undefined,
+    confirmed: false,
+    notBeforeMs: 0,
+    revokeDeadlineMs: 0,
+    copier: undefined,
+    halt: undefined,
+  };
+}
+
+export interface FlowOptions {
+  readonly name: string;
+  readonly source: string;
+  readonly target: string;
+  readonly siteKey: string;
+  readonly mode: FlowMode;
+}
+
+export function addFlow(state: CoreState, options: FlowOptions): FlowEntry {
+  const { name, source, target, siteKey, mode } = options;
+  // The site item and its flow refer to each other.
+  const flow = { name, source, target, mode, topics: new Map(), unheld: new Set() } as unknown as {
+    -readonly [K in keyof FlowEntry]: FlowEntry[K];
+  };
+  flow.ensureDue = new Set();
+  flow.site = newItem({ kind: 'site', flow: name }, siteKey, flow, undefined);
+  flow.unheld.add(flow.site);
+  state.items.set(siteKey, flow.site);
+  state.flows.set(name, flow);
+  return flow;
+}
+
+export function addTopic(flow: FlowEntry, name: string): TopicEntry {
+  const topic: TopicEntry = {
+    name,
+    flow,
+    source: undefined,
+    target: undefined,
+    ensure: 'done',
+    ensureNotBeforeMs: 0,
+    ensureFailures: 0,
+    problem: undefined,
+    items: new Map(),
+  };
+  flow.topics.set(name, topic);
+  return topic;
+}
+
+export function addPartition(
+  state: CoreState,
+  topic: TopicEntry,
+  at: { readonly partition: number; readonly key: string },
+): ItemEntry {
+  const { partition, key } = at;
+  const work: WorkItem = {
+    kind: 'partition',
+    flow: topic.flow.name,
+    topic: topic.name,
+    partition,
+  };
+  const item = newItem(work, key, topic.flow, topic);
+  topic.items.set(partition, item);
+  topic.flow.unheld.add(item);
+  state.items.set(key, item);
+  state.placementDue = true;
+  return item;
+}
+
+/** Forgets an item that nobody holds. */
+export function removeItem(state: CoreState, item: ItemEntry): void {
+  assert.equal(item.state, 'unheld');
+  item.flow.unheld.delete(item);
+  state.items.delete(item.key);
+  if (item.work.kind === 'partition') item.topic?.items.delete(item.work.partition);
+}
+
+/** Every item weighs the same for now; measured bytes per second come in here. */
+export function weightOf(_item: ItemEntry): number {
+  return 1;
+}
+
+/** Puts the item's weight on one agent, or on none. */
+export function charge(item: ItemEntry, agent: AgentEntry | undefined): void {
+  const before = item.charged;
+  if (before === agent) return;
+  if (before !== undefined) {
+    before.charged.get(item.flow)?.delete(item);
+    before.load -= weightOf(item);
+  }
+  item.charged = agent;
+  if (agent === undefined) return;
+  let items = agent.charged.get(item.flow);
+  if (items === undefined) agent.charged.set(item.flow, (items = new Set()));
+  items.add(item);
+  agent.load += weightOf(item);
+}
+
+/** The one place where an item changes hands. */
+export function setHolder(
+  state: CoreState,
+  item: ItemEntry,
+  to: { readonly state: Exclude<ItemState, 'unheld'>; readonly agent: AgentEntry },
+): void {
+  if (item.holder !== to.agent) {
+    item.holder?.holding.delete(item);
+    item.holder = to.agent;
+    to.agent.holding.add(item);
+    item.confirmed = false;
+    item.copier = undefined;
+    item.halt = undefined;
+  }
+  item.flow.unheld.delete(item);
+  enter(state, item, to.state);
+  if (to.state === 'granting' || to.state === 'held') charge(item, to.agent);
+}
+
+export function setUnheld(state: CoreState, item: ItemEntry): void {
+  if (item.holder !== undefined) {
+    item.lastAgentId = (item.charged ?? item.holder).agentId;
+    item.holder.holding.delete(item);
+    item.holder = undefined;
+  }
+  item.confirmed = false;
+  item.copier = undefined;
+  item.halt = undefined;
+  enter(state, item, 'unheld');
+  charge(item, undefined);
+  item.flow.unheld.add(item);
+  state.placementDue = true;
+}
+
+function enter(state: CoreState, item: ItemEntry, next: ItemState): void {
+  if (next === 'revoking') state.revoking.add(item);
+  else state.revoking.delete(item);
+  item.state = next;
+}
+
+/** Whether this is what the agent with that session holds now, and not an earlier lease of it. */
+export function holds(item: ItemEntry, sessionId: string, leaseEpoch: bigint): boolean {
+  if (item.holder?.sessionId !== sessionId || item.leaseEpoch !== leaseEpoch) return false;
+  return item.state === 'held' || item.state === 'revoking';
+}
+
+export function isLease(item: ItemEntry, lease: LeaseRef): boolean {
+  return (
+    item.state !== 'unheld' && item.state !== 'granting' && item.leaseEpoch === lease.leaseEpoch
+  );
+}

@@ -1,0 +1,322 @@
+/**
+ * What a promotion would do, from what is known now. Pure, so that every rule is a row in a table
+ * test. The rules:
+ *
+ * - A group is never moved past the first record it has not read, and never backwards on the target.
+ * - Unknown is said, not guessed: no translation, no commit; no look at the source, no RPO.
+ * - Counts are upper bounds where they cannot be exact: `reread` and `neverSee` never say too little.
+ */
+
+export type FlowPhase = 'running' | 'promoting' | 'promoted';
+
+export type SourceState = 'reachable' | 'unreachable' | 'unknown';
+
+export interface SourceLook {
+  state: SourceState;
+  /** Who saw what, and when; for people. */
+  evidence: string;
+}
+
+/** One partition as the coordinator last heard of it from its agent. */
+export interface PartitionPosition {
+  topic: string;
+  targetTopic: string;
+  partition: number;
+  sourceNext: bigint | undefined;
+  sourceEnd: bigint | undefined;
+  /** How long ago the source said so. */
+  sourceEndAgeMs: number | undefined;
+  lagRecords: bigint | undefined;
+}
+
+/** One partition as the offset map on the target knows it. */
+export interface MappedPartition {
+  topic: string;
+  targetTopic: string;
+  partition: number;
+  /** Undefined while the map knows nothing. */
+  end: { sourceNext: bigint; targetNext: bigint } | undefined;
+  /** Offsets that fences took at the end of the log, after everything mapped; no records. */
+  fenceMarkers: bigint;
+}
+
+export type PositionKind = 'exact' | 'gap' | 'floor' | 'beyond' | 'before' | 'unknown';
+
+/** A group's committed offset on the source, and what the map makes of it. */
+export interface GroupPosition {
+  group: string;
+  topic: string;
+  targetTopic: string;
+  partition: number;
+  sourceOffset: bigint;
+  targetOffset: bigint | undefined;
+  kind: PositionKind;
+  /** Mirrored records between the translation and the group's true position: zero if exact. */
+  rereadMax: bigint;
+  metadata: string;
+}
+
+/** A group on the target. `absent` is known not to exist, which is not the same as unknown. */
+export interface TargetGroup {
+  state: 'empty' | 'absent' | 'active';
+  /** The state in the broker's words, for messages. */
+  stateName: string;
+  members: number;
+  /** By `partitionKey` of the target topic. */
+  offsets: ReadonlyMap<string, bigint>;
+}
+
+export interface PlanInput {
+  flow: string;
+  phase: FlowPhase;
+  source: SourceLook;
+  positions: readonly PartitionPosition[];
+  mapped: readonly MappedPartition[];
+  groups: readonly GroupPosition[];
+  /** By `partitionKey`; a partition that the target does not have is missing. */
+  targetEnds: ReadonlyMap<string, bigint>;
+  targetGroups: ReadonlyMap<string, TargetGroup>;
+}
+
+export interface TopicPlan {
+  topic: string;
+  targetTopic: string;
+  partitions: number;
+  /** Records known to be on the source and not on the target; undefined where unknown. */
+  rpoRecords: bigint | undefined;
+  /** Age of the oldest look at the source that `rpoRecords` rests on. */
+  uncertaintyMs: number;
+  /** At most so many records on the target are not in the map: appended, but never reported. */
+  unmappedRecords: bigint;
+}
+
+export interface GroupPlan {
+  group: string;
+  topic: string;
+  targetTopic: string;
+  partition: number;
+  sourceOffset: bigint;
+  /** What would be committed; undefined where nothing can be said. */
+  targetOffset: bigint | undefined;
+  currentOffset: bigint | undefined;
+  /** Upper bound of the records, read on the source, that would be read again. */
+  reread: bigint;
+  /** Upper bound of the records, read on the source, that never reached the target. */
+  neverSee: bigint;
+  /** Why nothing is committed; empty if something is. */
+  note: string;
+  metadata: string;
+}
+
+export type BlockerCode =
+  | 'group-active' //          consumers run on the target already, under a group to be moved
+  | 'target-unreachable' //    the target does not answer
+  | 'target-topic-missing' //  a mirrored topic is gone from the target
+  | 'flow-blocked'; //         the flow has a problem of its own, which must be mended first
+
+export interface Blocker {
+  code: BlockerCode;
+  message: string;
+}
+
+export interface PromotionPlan {
+  flow: string;
+  phase: FlowPhase;
+  source: SourceLook;
+  topics: TopicPlan[];
+  groups: GroupPlan[];
+  blockers: Blocker[];
+}
+
+/** A colon cannot be part of a topic's name. */
+export function partitionKey(topic: string, partition: number): string {
+  return `${topic}:${partition}`;
+}
+
+export function buildPromotionPlan(input: PlanInput): PromotionPlan {
+  const { flow, phase, source } = input;
+  const mapped = new Map(
+    input.mapped.map((each) => [partitionKey(each.targetTopic, each.partition), each]),
+  );
+  const positions = new Map(
+    input.positions.map((each) => [partitionKey(each.targetTopic, each.partition), each]),
+  );
+  const groups = input.groups.map((group) => {
+    const key = partitionKey(group.targetTopic, group.partition);
+    return planGroup(group, {
+      mapped: mapped.get(key),
+      position: positions.get(key),
+      targetEnd: input.targetEnds.get(key),
+      currentOffset: input.targetGroups.get(group.group)?.offsets.get(key),
+    });
+  });
+  groups.sort(byGroupAndPartition);
+  return {
+    flow,
+    phase,
+    source,
+    topics: planTopics(input, mapped, positions),
+    groups,
+    blockers: [...missingTopics(input), ...activeGroups(input)],
+  };
+}
+
+/** What is known about the partition that a group has read. */
+interface GroupContext {
+  mapped: MappedPartition | undefined;
+  position: PartitionPosition | undefined;
+  targetEnd: bigint | undefined;
+  currentOffset: bigint | undefined;
+}
+
+function planGroup(group: GroupPosition, context: GroupContext): GroupPlan {
+  const { currentOffset, targetEnd } = context;
+  const { group: name, topic, targetTopic, partition, sourceOffset, metadata } = group;
+  const base = { group: name, topic, targetTopic, partition, sourceOffset, currentOffset, metadata };
+  const nothing = (note: string): GroupPlan => ({
+    ...base,
+    targetOffset: undefined,
+    reread: 0n,
+    neverSee: 0n,
+    note,
+  });
+  if (targetEnd === undefined) return nothing('the partition is not on the target');
+  const translated = group.targetOffset ?? emptyPartition(context);
+  if (translated === undefined) return nothing('the offset map knows nothing of this partition');
+
+  const targetOffset = min(translated, targetEnd);
+  const { reread, neverSee } = countReads(group, translated, context);
+  const plan = { ...base, targetOffset, reread, neverSee, note: '' };
+  if (currentOffset === undefined || currentOffset < targetOffset) return plan;
+  if (currentOffset === targetOffset) return { ...plan, note: 'committed on the target already' };
+  const note = `the group is further on the target already, at ${currentOffset}`;
+  return { ...plan, reread: 0n, note };
+}
+
+/** Zero is the right offset where no record ever was, on either side: nothing else is proof. */
+function emptyPartition({ mapped, position, targetEnd }: GroupContext): bigint | undefined {
+  if (mapped?.end !== undefined || position?.sourceEnd !== 0n) return undefined;
+  return targetEnd === (mapped?.fenceMarkers ?? 0n) ? 0n : undefined;
+}
+
+function countReads(
+  group: GroupPosition,
+  translated: bigint,
+  context: GroupContext,
+): { reread: bigint; neverSee: bigint } {
+  const targetEnd = context.targetEnd ?? 0n;
+  const end = context.mapped?.end;
+  // The target lost what the map says it held: those records were read, and are gone.
+  const lost = max(0n, translated - targetEnd);
+  if (group.kind !== 'beyond' || end === undefined) {
+    return { reread: lost > 0n ? 0n : group.rereadMax, neverSee: lost };
+  }
+  // Past the map's end: the target may hold more, from an agent that died before its last report.
+  const readBeyond = group.sourceOffset - end.sourceNext;
+  const unmapped = unmappedRecords(context.mapped, targetEnd);
+  return {
+    reread: min(unmapped, readBeyond),
+    neverSee: lost + max(0n, readBeyond - unmapped),
+  };
+}
+
+function unmappedRecords(mapped: MappedPartition | undefined, targetEnd: bigint): bigint {
+  if (mapped?.end === undefined) return 0n;
+  return max(0n, targetEnd - mapped.end.targetNext - mapped.fenceMarkers);
+}
+
+function planTopics(
+  input: PlanInput,
+  mapped: ReadonlyMap<string, MappedPartition>,
+  positions: ReadonlyMap<string, PartitionPosition>,
+): TopicPlan[] {
+  const topics = new Map<string, TopicPlan>();
+  for (const key of new Set([...mapped.keys(), ...positions.keys()])) {
+    const map = mapped.get(key);
+    const position = positions.get(key);
+    const { topic, targetTopic } = (map ?? position)!;
+    let plan = topics.get(topic);
+    if (plan === undefined) {
+      const counts = { partitions: 0, uncertaintyMs: 0, unmappedRecords: 0n };
+      plan = { topic, targetTopic, rpoRecords: 0n, ...counts };
+      topics.set(topic, plan);
+    }
+    plan.partitions += 1;
+    // A sum that leaves a partition out would look like the whole: one unknown makes all unknown.
+    const missing = missingRecords(position);
+    plan.rpoRecords =
+      missing === undefined || plan.rpoRecords === undefined
+        ? undefined
+        : plan.rpoRecords + missing;
+    plan.uncertaintyMs = Math.max(plan.uncertaintyMs, position?.sourceEndAgeMs ?? 0);
+    const targetEnd = input.targetEnds.get(key);
+    if (targetEnd !== undefined) plan.unmappedRecords += unmappedRecords(map, targetEnd);
+  }
+  return [...topics.values()].sort((a, b) => compare(a.topic, b.topic));
+}
+
+function missingRecords(position: PartitionPosition | undefined): bigint | undefined {
+  if (position?.sourceEnd === undefined) return undefined;
+  if (position.lagRecords !== undefined) return position.lagRecords;
+  if (position.sourceNext === undefined) return undefined;
+  return max(0n, position.sourceEnd - position.sourceNext);
+}
+
+function missingTopics(input: PlanInput): Blocker[] {
+  const missing = new Map<string, number[]>();
+  for (const { targetTopic, partition } of input.mapped) {
+    if (input.targetEnds.has(partitionKey(targetTopic, partition))) continue;
+    const partitions = missing.get(targetTopic) ?? [];
+    partitions.push(partition);
+    missing.set(targetTopic, partitions);
+  }
+  return [...missing].map(([topic, partitions]) => ({
+    code: 'target-topic-missing',
+    message:
+      `topic ${topic} was mirrored, but the target does not have its ` +
+      `partition${partitions.length === 1 ? '' : 's'} ${listed(partitions)}`,
+  }));
+}
+
+/** Offsets of a group with members belong to the members: moving them would lose or repeat records. */
+function activeGroups(input: PlanInput): Blocker[] {
+  const names = [...new Set(input.groups.map(({ group }) => group))].sort(compare);
+  const blockers: Blocker[] = [];
+  for (const name of names) {
+    const group = input.targetGroups.get(name);
+    if (group?.state !== 'active') continue;
+    const members = `${group.members} member${group.members === 1 ? '' : 's'}`;
+    const message =
+      `group ${name} is active on the target (${group.stateName}, ${members}): ` +
+      'stop its consumers there and promote again';
+    blockers.push({ code: 'group-active', message });
+  }
+  return blockers;
+}
+
+/** Enough to find it by; a topic may have thousands. */
+const PARTITIONS_LISTED_MAX = 10;
+
+function listed(partitions: readonly number[]): string {
+  const sorted = [...partitions].sort((a, b) => a - b);
+  const shown = sorted.slice(0, PARTITIONS_LISTED_MAX).join(', ');
+  const rest = sorted.length - PARTITIONS_LISTED_MAX;
+  return rest > 0 ? `${shown} and ${rest} more` : shown;
+}
+
+function byGroupAndPartition(a: GroupPlan, b: GroupPlan): number {
+  return compare(a.group, b.group) || compare(a.topic, b.topic) || a.partition - b.partition;
+}
+
+function compare(a: string, b: string): number {
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
+}
+
+function min(a: bigint, b: bigint): bigint {
+  return a < b ? a : b;
+}
+
+function max(a: bigint, b: bigint): bigint {
+  return a > b ? a : b;
+}

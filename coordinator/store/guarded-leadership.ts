@@ -1,0 +1,196 @@
+import assert from 'node:assert/strict';
+import type { Clock } from '../../common/clock.js';
+import type { Logger } from '../../common/log.js';
+import {
+  LeaseGoneError,
+  newLeaseId,
+  type Backend,
+  type Operation,
+  type TransactionResult,
+} from './backend.js';
+import { DocumentShelf } from './document-shelf.js';
+import { LeadershipLostError, SessionExpiredError } from './errors.js';
+import type { StoreKeys } from './keys.js';
+import type { LeaderTerm } from './leader-term.js';
+import { LeaseLedger } from './lease-ledger.js';
+import type {
+  GrantRequest,
+  GrantResult,
+  Leadership,
+  LeaseEvent,
+  LeaseRecord,
+  SessionRecord,
+  StoredDocument,
+} from './lease-store.js';
+import { SMALL_PAGE_ENTRIES_MAX } from './limits.js';
+import { retryUnavailable } from './retry.js';
+
+export interface GuardedLeadershipOptions {
+  readonly backend: Backend;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly keys: StoreKeys;
+  readonly term: LeaderTerm;
+}
+
+/** Runs operations in one transaction that only the present leader can commit. */
+export type GuardedTransact = (
+  operations: readonly Operation[],
+  repeatable: boolean,
+) => Promise<TransactionResult>;
+
+/**
+ * Leadership over a Backend. The guard is a compare on the create revision of the leader key, in the
+ * same transaction as the write: not a check before it, which a pause could fall behind of.
+ *
+ * Two calls of the store cannot stand in a transaction, and are harmless without: granting a lease
+ * (an orphan runs out by itself) and keeping one alive (checked against the deadline before it is
+ * sent, it prolongs a session by one time to live at most). Revoking one comes after a guarded
+ * transaction has taken the session from the list: that transaction is the decision.
+ */
+export class GuardedLeadership implements Leadership {
+  readonly #options: GuardedLeadershipOptions;
+  readonly #leases: LeaseLedger;
+  readonly #documents: DocumentShelf;
+  #resigning: Promise<void> | undefined;
+
+  constructor(options: GuardedLeadershipOptions) {
+    this.#options = options;
+    const transact: GuardedTransact = (operations, repeatable) =>
+      this.#transact(operations, repeatable);
+    this.#leases = new LeaseLedger({ ...options, transact });
+    this.#documents = new DocumentShelf({ ...options, transact });
+  }
+
+  get term(): bigint {
+    return this.#options.term.term;
+  }
+
+  get lost(): AbortSignal {
+    return this.#options.term.lost;
+  }
+
+  async openSession(agentId: string, ttlMs: number): Promise<string> {
+    assert.ok(ttlMs > 0);
+    const { backend, keys, term } = this.#options;
+    term.assertLeading();
+    const sessionId = newLeaseId();
+    await retryUnavailable(() => backend.grantLease(sessionId, ttlMs), this.lost);
+    const value = JSON.stringify({ agentId, ttlMs });
+    const put: Operation = {
+      kind: 'put',
+      key: keys.session(sessionId),
+      value,
+      leaseId: sessionId,
+    };
+    try {
+      await this.#transact([put], true);
+    } catch (error) {
+      // Tidiness only: unrevoked, the lease runs out. The first error is the one that matters.
+      await backend.revokeLease(sessionId).catch(() => {});
+      if (error instanceof LeaseGoneError) {
+        throw new SessionExpiredError(sessionId, { cause: error });
+      }
+      throw error;
+    }
+    return sessionId;
+  }
+
+  async keepSessionAlive(sessionId: string): Promise<void> {
+    const { backend, keys, term } = this.#options;
+    keys.session(sessionId); // refuses what is no session id
+    term.assertLeading();
+    const renew = async (): Promise<boolean> => {
+      term.assertLeading();
+      return backend.keepLeaseAlive(sessionId);
+    };
+    if (!(await retryUnavailable(renew, this.lost))) throw new SessionExpiredError(sessionId);
+  }
+
+  async closeSession(sessionId: string): Promise<void> {
+    const { backend, keys } = this.#options;
+    await this.#transact([{ kind: 'delete', key: keys.session(sessionId) }], true);
+    await retryUnavailable(() => backend.revokeLease(sessionId));
+  }
+
+  async sessions(): Promise<SessionRecord[]> {
+    const { backend, keys, term } = this.#options;
+    term.assertLeading();
+    const options = { pageEntriesMax: SMALL_PAGE_ENTRIES_MAX, signal: this.lost };
+    const range = (): ReturnType<Backend['range']> => backend.range(keys.sessions, options);
+    const { entries } = await retryUnavailable(range, this.lost);
+    return entries.map((entry) => {
+      const { agentId, ttlMs } = JSON.parse(entry.value) as { agentId: string; ttlMs: number };
+      return { sessionId: keys.sessionOf(entry.key), agentId, ttlMs };
+    });
+  }
+
+  async grant(requests: readonly GrantRequest[]): Promise<GrantResult[]> {
+    return this.#leases.grant(requests);
+  }
+
+  async release(leases: readonly Pick<LeaseRecord, 'item' | 'leaseEpoch'>[]): Promise<void> {
+    return this.#leases.release(leases);
+  }
+
+  async leases(): Promise<LeaseRecord[]> {
+    return this.#leases.list();
+  }
+
+  watchLeases(listener: (event: LeaseEvent) => void, signal: AbortSignal): void {
+    this.#leases.watch(listener, signal);
+  }
+
+  async get(key: string): Promise<StoredDocument | undefined> {
+    return this.#documents.get(key);
+  }
+
+  async list(prefix: string): Promise<StoredDocument[]> {
+    return this.#documents.list(prefix);
+  }
+
+  async put(key: string, value: string, expectedRevision?: bigint): Promise<bigint> {
+    return this.#documents.put(key, value, expectedRevision);
+  }
+
+  async delete(key: string, expectedRevision?: bigint): Promise<void> {
+    return this.#documents.delete(key, expectedRevision);
+  }
+
+  resign(): Promise<void> {
+    return (this.#resigning ??= this.#giveUp().catch((error: unknown) => {
+      this.#resigning = undefined; // may be tried again
+      throw error;
+    }));
+  }
+
+  async #giveUp(): Promise<void> {
+    const { backend, term } = this.#options;
+    term.lose('resigned');
+    await retryUnavailable(() => backend.revokeLease(term.leaseId));
+  }
+
+  /** `repeatable`: whether doing it twice is the same as doing it once. */
+  async #transact(
+    operations: readonly Operation[],
+    repeatable: boolean,
+  ): Promise<TransactionResult> {
+    const { backend, keys, term } = this.#options;
+    const guard = {
+      key: keys.leader,
+      target: 'create',
+      is: 'equal',
+      revision: term.term,
+    } as const;
+    const attempt = async (): Promise<TransactionResult> => {
+      term.assertLeading();
+      return backend.transact({ compares: [guard], success: operations, failure: [] });
+    };
+    const result = await (repeatable ? retryUnavailable(attempt, this.lost) : attempt());
+    if (!result.succeeded) {
+      term.lose('the leader key is gone or of a later term');
+      throw new LeadershipLostError(term.term, 'the store refused a write of this term');
+    }
+    return result;
+  }
+}

@@ -1,0 +1,59 @@
+import { MirrorError } from '../../common/errors.js';
+
+/** Another coordinator writes the flow's offset map now. Whoever gets this must stop leading. */
+export class WriterFencedError extends MirrorError {
+  readonly code = 'MIRROR_WRITER_FENCED';
+  readonly retriable = false;
+
+  readonly topic: string;
+
+  constructor(topic: string, reason: string, options?: ErrorOptions) {
+    super(`another coordinator writes topic ${topic} now: ${reason}`, options);
+    this.topic = topic;
+  }
+}
+
+/** The broker refuses to keep a record of ours, and says why. Nothing was written. */
+export class InternalTopicError extends MirrorError {
+  readonly code = 'MIRROR_INTERNAL_TOPIC';
+  readonly retriable: boolean;
+
+  readonly topic: string;
+
+  constructor(topic: string, reason: string, options?: ErrorOptions & { retriable?: boolean }) {
+    super(`internal topic ${topic}: ${reason}`, options);
+    this.topic = topic;
+    this.retriable = options?.retriable ?? false;
+  }
+}
+
+/** Stable names of what can be wrong with one topic of a flow, or one partition of it. */
+export type TopicProblemCode =
+  | 'partition-count-shrunk' // the target has more partitions than the source
+  | 'replication-factor' //     fewer brokers than the configured factor
+  | 'target-recreated' //       the target topic has another id than the one that was mapped
+  | 'topic-refused' //          the target refuses to create or grow the topic, and says why
+  | 'not-authorized' //         a right is missing on the target
+  | 'map-corrupt' //            a stored part of the offset map cannot be read
+  | 'topic-unknown' //          nothing was ensured for this topic yet
+  | 'flow-promoted'; //         the flow is fenced, so that nothing may be appended any more
+
+/** What stops one topic, until an operator mends it; other topics go on. */
+export class TopicProblem extends MirrorError {
+  readonly code = 'MIRROR_TOPIC_PROBLEM';
+  readonly retriable = false;
+
+  readonly problem: TopicProblemCode;
+  readonly topic: string;
+
+  constructor(
+    problem: TopicProblemCode,
+    topic: string,
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+    this.problem = problem;
+    this.topic = topic;
+  }
+}

@@ -1,0 +1,35 @@
+/** Every bound of what the coordinator keeps about a target cluster, in one place. */
+
+/** A batch on an internal topic: well below the broker's default limit of a million bytes. */
+export const INTERNAL_BATCH_BYTES_MAX = 512 * 1024;
+
+/** One Fetch of an internal topic while it is read to its end. */
+export const INTERNAL_FETCH_BYTES_MAX = 4 * 1024 * 1024;
+
+/** How long a broker may wait for data that is there already, according to its own end offset. */
+export const INTERNAL_FETCH_WAIT_MS = 500;
+
+/** How long the broker waits for the in-sync replicas before it answers a produce request. */
+export const INTERNAL_PRODUCE_TIMEOUT_MS = 30_000;
+
+/** Between repeats of a request that failed; doubles up to the second. */
+export const RETRY_MIN_MS = 50;
+export const RETRY_MAX_MS = 2_000;
+
+/** How long opening an internal topic may go on failing before the whole flow is tried again. */
+export const INTERNAL_OPEN_MS_MAX = 60_000;
+
+/** How often what changed in the offset maps is written: the most that a crash makes agents repeat. */
+export const MAP_FLUSH_INTERVAL_MS = 200;
+
+/** How often changed group positions are written. */
+export const CHECKPOINT_INTERVAL_MS = 1_000;
+
+/** Runs in one partition's map, 64 chunks; beyond it old ones are merged conservatively. */
+export const MAP_RUNS_MAX = 32_768;
+
+/** Runs at the end of a map that a grant carries. */
+export const MAP_TAIL_RUNS_MAX = 64;
+
+/** How long closing waits for the last flush; what it cannot write, agents report again. */
+export const CLOSE_FLUSH_MS_MAX = 5_000;

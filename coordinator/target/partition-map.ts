@@ -1,0 +1,182 @@
+/**
+ * One partition's offset map as agents report it: runs, and starting points without any record.
+ *
+ * OffsetMap holds records only. A copier that begins at source offset 500 with an empty target knows
+ * more than that: "the first record at or after 500 comes at target offset 0". Such a pair is kept
+ * as `start` beside the runs, as long as no run has gone past it.
+ */
+import { OffsetMapConflictError } from '../../mirror/offset-map-errors.js';
+import { isExactRun, type OffsetRun } from '../../mirror/offset-map-run.js';
+import type { OffsetMapChunk } from '../../mirror/offset-map-chunk.js';
+import {
+  OffsetMap,
+  type OffsetPair,
+  type TargetTranslation,
+  type UnsavedChunk,
+} from '../../mirror/offset-map.js';
+import { MAP_RUNS_MAX } from './limits.js';
+
+/** Records at consecutive offsets on both sides; length zero marks a starting point. */
+export interface MapRun {
+  sourceStart: bigint;
+  targetStart: bigint;
+  length: bigint;
+}
+
+/** The first offsets after everything known. */
+export interface MapEnd {
+  sourceNext: bigint;
+  targetNext: bigint;
+}
+
+/** What has to be written; taking it counts as writing it, until `markUnsaved`. */
+export interface UnsavedMap {
+  /** Undefined: unchanged. `pair` undefined: to be deleted. */
+  start: { pair: OffsetPair | undefined } | undefined;
+  chunks: UnsavedChunk[];
+}
+
+export class PartitionMap {
+  readonly #runs: OffsetMap;
+  /** Invariant: at or after the runs' end on both sides, or undefined. */
+  #start: OffsetPair | undefined;
+  #startUnsaved = false;
+
+  constructor(runs: OffsetMap = new OffsetMap(), start?: OffsetPair) {
+    this.#runs = runs;
+    this.#start = start;
+    this.#dropPassedStart();
+  }
+
+  static restore(
+    chunks: ReadonlyMap<number, OffsetMapChunk>,
+    start: OffsetPair | undefined,
+  ): PartitionMap {
+    return new PartitionMap(OffsetMap.fromChunks(chunks), start);
+  }
+
+  /** Undefined while nothing is known: then nothing may be translated. */
+  get end(): MapEnd | undefined {
+    if (this.#start !== undefined) {
+      return { sourceNext: this.#start.sourceOffset, targetNext: this.#start.targetOffset };
+    }
+    return this.#runs.runCount === 0 ? undefined : this.#runs.end;
+  }
+
+  get runCount(): number {
+    return this.#runs.runCount;
+  }
+
+  /**
+   * Takes a report; a repeat of what is known changes nothing. Throws OffsetMapConflictError at the
+   * first run that contradicts the map; those before it stay.
+   */
+  apply(runs: readonly MapRun[], truncatedTo?: bigint): void {
+    if (truncatedTo !== undefined) this.#truncateTo(truncatedTo);
+    for (const run of runs) {
+      if (run.length === 0n) this.#applyStart(run);
+      else this.#runs.extend(run.sourceStart, run.targetStart, run.length);
+      this.#dropPassedStart();
+    }
+    this.#runs.merge(MAP_RUNS_MAX);
+  }
+
+  /** As OffsetMap.toTarget(), with the starting point taken into account. */
+  toTarget(sourceOffset: bigint): TargetTranslation {
+    const start = this.#start;
+    if (start === undefined) return this.#runs.toTarget(sourceOffset);
+    const { sourceOffset: startSource, targetOffset } = start;
+    if (sourceOffset > startSource) return { kind: 'beyond', targetOffset };
+    if (sourceOffset === startSource) return { kind: 'exact', targetOffset };
+    if (this.#runs.runCount === 0) return { kind: 'before', targetOffset };
+    if (sourceOffset < this.#runs.end.sourceNext) return this.#runs.toTarget(sourceOffset);
+    // Between the runs and the start: no record there, unless the map itself has a hole.
+    const hole = targetOffset > this.#runs.end.targetNext;
+    const from = this.#runs.end.targetNext;
+    return hole ? { kind: 'floor', targetOffset: from } : { kind: 'gap', targetOffset };
+  }
+
+  /** The newest runs, oldest first, all exact. */
+  tail(runsMax: number): MapRun[] {
+    const from = Math.max(0, this.#runs.runCount - runsMax);
+    const runs = this.#runs.runs(from);
+    const firstExact = runs.findLastIndex((run) => !isExactRun(run)) + 1;
+    return [...runs.slice(firstExact).map(exactPart), ...this.#startRun()];
+  }
+
+  /**
+   * From the run that holds `targetOffset`, or the last one before it, to the end. Of a merged run
+   * only the first record is known exactly, and only that is told.
+   */
+  runsFrom(targetOffset: bigint): MapRun[] {
+    const runs = this.#runs.runs();
+    const first = runs.findLastIndex((run) => run.targetStart <= targetOffset);
+    const start = this.#startRun();
+    if (first < 0) return start.filter((run) => run.targetStart <= targetOffset);
+    return [...runs.slice(first).map(exactPart), ...start];
+  }
+
+  takeUnsaved(): UnsavedMap {
+    const start = this.#startUnsaved ? { pair: this.#start } : undefined;
+    this.#startUnsaved = false;
+    return { start, chunks: this.#runs.takeUnsavedChunks() };
+  }
+
+  markUnsaved(unsaved: UnsavedMap): void {
+    if (unsaved.start !== undefined) this.#startUnsaved = true;
+    this.#runs.markUnsaved(unsaved.chunks);
+  }
+
+  #applyStart(run: MapRun): void {
+    const end = this.end;
+    const isAhead =
+      end === undefined || (run.sourceStart >= end.sourceNext && run.targetStart >= end.targetNext);
+    if (isAhead) {
+      const same = run.sourceStart === end?.sourceNext && run.targetStart === end.targetNext;
+      if (same) return;
+      this.#setStart({ sourceOffset: run.sourceStart, targetOffset: run.targetStart });
+      return;
+    }
+    const known = this.toTarget(run.sourceStart);
+    if (known.kind === 'floor' || known.targetOffset === run.targetStart) return;
+    const claim = { ...run, records: run.length };
+    throw new OffsetMapConflictError(`it starts where target ${known.targetOffset} is known`, claim);
+  }
+
+  #truncateTo(targetOffset: bigint): void {
+    const first = this.#runs.runCount > 0 ? this.#runs.runs(0, 1)[0] : undefined;
+    const start = this.#start;
+    this.#runs.truncateTo(targetOffset);
+    if (start !== undefined && start.targetOffset > targetOffset) this.#setStart(undefined);
+    if (this.#runs.runCount > 0 || this.#start !== undefined) return;
+    // Nothing is left: the copy begins again where it once began.
+    const sourceOffset = first?.sourceStart ?? start?.sourceOffset;
+    if (sourceOffset !== undefined) this.#setStart({ sourceOffset, targetOffset });
+  }
+
+  #startRun(): MapRun[] {
+    if (this.#start === undefined) return [];
+    const { sourceOffset, targetOffset } = this.#start;
+    return [{ sourceStart: sourceOffset, targetStart: targetOffset, length: 0n }];
+  }
+
+  #setStart(start: OffsetPair | undefined): void {
+    this.#start = start;
+    this.#startUnsaved = true;
+  }
+
+  /** The stored one is left behind: it is ignored for the same reason when it is loaded. */
+  #dropPassedStart(): void {
+    if (this.#start === undefined || this.#runs.runCount === 0) return;
+    const { sourceNext, targetNext } = this.#runs.end;
+    const isAhead = this.#start.sourceOffset >= sourceNext && this.#start.targetOffset >= targetNext;
+    const isEnd =
+      this.#start.sourceOffset === sourceNext && this.#start.targetOffset === targetNext;
+    if (!isAhead || isEnd) this.#start = undefined;
+  }
+}
+
+function exactPart(run: OffsetRun): MapRun {
+  const { sourceStart, targetStart } = run;
+  return { sourceStart, targetStart, length: isExactRun(run) ? run.records : 1n };
+}

@@ -1,0 +1,166 @@
+import { quoted, type Place, type ProblemCollector } from '../../common/config/problems.js';
+import { overlap } from '../policy/overlap.js';
+import type { KeyIndex } from './key-index.js';
+import type { ClusterConfig, FlowConfig } from './mirror-config.js';
+
+export interface CrossCheckOptions {
+  readonly path: string;
+  readonly clusters: ReadonlyMap<string, ClusterConfig>;
+  readonly flows: readonly FlowConfig[];
+  readonly index: KeyIndex;
+  readonly requireSourceBootstrap: boolean;
+}
+
+/** The rules that more than one key decides. */
+export function checkAcrossKeys(options: CrossCheckOptions, problems: ProblemCollector): void {
+  const enabled = options.flows.filter((flow) => flow.enabled);
+  if (enabled.length === 0 && options.clusters.size > 0 && !problems.hasErrors) {
+    problems.warn(
+      { file: options.path, line: 0, key: null },
+      'no flow is enabled, so nothing is replicated',
+      'for example us-east->us-west.enabled = true',
+    );
+  }
+  checkBootstrapServers(enabled, options, problems);
+  const cycles = new CycleChecks(enabled, options, problems);
+  cycles.checkNames();
+  cycles.checkUnprefixedCycles();
+}
+
+function checkBootstrapServers(
+  enabled: readonly FlowConfig[],
+  options: CrossCheckOptions,
+  problems: ProblemCollector,
+): void {
+  const reported = new Set<string>();
+  for (const flow of enabled) {
+    const needed = options.requireSourceBootstrap ? [flow.source, flow.target] : [flow.target];
+    for (const alias of needed) {
+      if (reported.has(alias)) continue;
+      if ((options.clusters.get(alias)?.bootstrapServers.length ?? 0) > 0) continue;
+      reported.add(alias);
+      problems.error(
+        placeOf(flow, options),
+        `${quoted(flow.id)} is enabled, but \`${alias}.bootstrap.servers\` is missing or empty`,
+        `for example ${alias}.bootstrap.servers = kafka-1:9092,kafka-2:9092`,
+      );
+    }
+  }
+}
+
+/** Where the flow was enabled, or failing that the file. */
+function placeOf(flow: FlowConfig, options: CrossCheckOptions): Place {
+  const property = options.index.byFlow.get(flow.id)?.get('enabled');
+  return property ?? { file: options.path, line: 0, key: null };
+}
+
+/** Which records could come back to a cluster they came from, and go round for ever. */
+class CycleChecks {
+  readonly #enabled: readonly FlowConfig[];
+  readonly #options: CrossCheckOptions;
+  readonly #problems: ProblemCollector;
+  readonly #bySource = new Map<string, FlowConfig[]>();
+
+  constructor(
+    enabled: readonly FlowConfig[],
+    options: CrossCheckOptions,
+    problems: ProblemCollector,
+  ) {
+    this.#enabled = enabled;
+    this.#options = options;
+    this.#problems = problems;
+    for (const flow of enabled) {
+      const flows = this.#bySource.get(flow.source) ?? [];
+      flows.push(flow);
+      this.#bySource.set(flow.source, flows);
+    }
+  }
+
+  /** A cycle is found by the alias that a name begins with: that needs a separator to find it by. */
+  checkNames(): void {
+    for (const flow of this.#enabled) {
+      if (flow.policy.name !== 'default') continue;
+      const remote = flow.policy.formatRemoteTopic(flow.source, 'topic');
+      if (flow.policy.topicSource(remote) === flow.source) continue;
+      const fault =
+        `${quoted(flow.id)}: the name ${quoted(remote)} does not tell its source, because the ` +
+        'alias contains `replication.policy.separator`, or the separator is empty';
+      if (this.#pathBack(flow, () => true) === null) {
+        this.#problems.warn(this.#place(flow), fault, 'choose another separator or alias');
+      } else {
+        this.#problems.error(
+          this.#place(flow),
+          `${fault}; flows lead back to ${quoted(flow.source)}, so its records would go round for ever`,
+          'choose another separator or alias',
+        );
+      }
+    }
+  }
+
+  /** With identity naming nothing but the lists of topics can keep records from coming back. */
+  checkUnprefixedCycles(): void {
+    const reported = new Set<string>();
+    for (const flow of this.#enabled) {
+      if (flow.policy.name !== 'identity') continue;
+      const back = this.#pathBack(flow, (each) => each.policy.name === 'identity');
+      if (back === null) continue;
+      const cycle = [flow, ...back];
+      const key = cycle
+        .map((each) => each.id)
+        .sort()
+        .join();
+      if (reported.has(key)) continue;
+      reported.add(key);
+      this.#checkCycle(cycle);
+    }
+  }
+
+  #checkCycle(cycle: readonly FlowConfig[]): void {
+    const found = overlap(cycle.map((flow) => flow.topicFilter));
+    if (found.kind === 'disjoint') return;
+    const last = cycle[cycle.length - 1];
+    if (last === undefined) return;
+    const flows = cycle.map((flow) => quoted(flow.id)).join(' and ');
+    const hint = 'use DefaultReplicationPolicy, or lists of topics that have no name in common';
+    if (found.kind === 'overlapping') {
+      this.#problems.error(
+        this.#place(last),
+        `${flows} keep topic names and all replicate ${quoted(found.name)}, ` +
+          'whose records would go round for ever',
+        hint,
+      );
+    } else {
+      this.#problems.warn(
+        this.#place(last),
+        `${flows} keep topic names; a topic that they all select would go round for ever`,
+        hint,
+      );
+    }
+  }
+
+  /** The shortest way by flows of `through` from the target of a flow to its source. */
+  #pathBack(flow: FlowConfig, through: (flow: FlowConfig) => boolean): FlowConfig[] | null {
+    const arrivedBy = new Map<string, FlowConfig>();
+    const queue = [flow.target];
+    for (const alias of queue) {
+      for (const next of this.#bySource.get(alias) ?? []) {
+        if (!through(next) || arrivedBy.has(next.target) || next.target === flow.target) continue;
+        arrivedBy.set(next.target, next);
+        queue.push(next.target);
+      }
+    }
+    if (!arrivedBy.has(flow.source)) return null;
+    const path: FlowConfig[] = [];
+    for (let alias = flow.source; alias !== flow.target;) {
+      const step = arrivedBy.get(alias);
+      if (step === undefined) return null;
+      path.unshift(step);
+      alias = step.source;
+    }
+    return path;
+  }
+
+  #place(flow: FlowConfig): Place {
+    return placeOf(flow, this.#options);
+  }
+}

@@ -1,0 +1,178 @@
+import { quoted, type ProblemCollector } from '../../common/config/problems.js';
+import type { Property } from '../../common/config/properties.js';
+import { formatFlowId, type FlowSides } from '../flow.js';
+import { NameFilter } from '../policy/name-filter.js';
+import {
+  DefaultReplicationPolicy,
+  IdentityReplicationPolicy,
+  type ReplicationPolicy,
+} from '../policy/replication-policy.js';
+import type { ClientRole } from './client-keys.js';
+import type { KeyIndex, ScopedProperties } from './key-index.js';
+import type { ClientProperties, FlowConfig } from './mirror-config.js';
+import type { FlowOptionReader, OptionReader } from './option-reader.js';
+
+export interface FlowBuilderOptions {
+  readonly index: KeyIndex;
+  readonly reader: OptionReader;
+  readonly problems: ProblemCollector;
+}
+
+const EMPTY: ScopedProperties = new Map();
+
+/** What MM2 allows between alias and topic: nothing, or characters of topic names. */
+const SEPARATOR = /^[a-zA-Z0-9._-]{0,16}$/;
+
+export function buildFlow(sides: FlowSides, options: FlowBuilderOptions): FlowConfig {
+  const { source, target } = sides;
+  const id = formatFlowId(source, target);
+  const reader = options.reader.forFlow(options.index.byFlow.get(id) ?? EMPTY);
+  const sourceConsumer = roleProperties(sides, 'source', {
+    role: 'consumer',
+    index: options.index,
+  });
+  // Named for the error only: these filters cannot be replaced.
+  reader.classChoice('topic.filter.class');
+  reader.classChoice('group.filter.class');
+  reader.classChoice('config.property.filter.class');
+  reader.choice('exactly.once.support'); // both choices come to the same: always exactly-once
+  return Object.freeze({
+    id,
+    source,
+    target,
+    enabled: reader.boolean('enabled'),
+    policy: buildPolicy(reader, options.problems),
+    topicFilter: new NameFilter(reader.patterns('topics'), reader.patterns('topics.exclude')),
+    groupFilter: new NameFilter(reader.patterns('groups'), reader.patterns('groups.exclude')),
+    configPropertiesExclude: reader.patterns('config.properties.exclude'),
+    useDefaultsFrom: reader.choice('use.defaults.from'),
+    replicationFactor: reader.integer('replication.factor'),
+    offsetSyncsTopicReplicationFactor: reader.integer('offset-syncs.topic.replication.factor'),
+    checkpointsTopicReplicationFactor: reader.integer('checkpoints.topic.replication.factor'),
+    heartbeatsTopicReplicationFactor: reader.integer('heartbeats.topic.replication.factor'),
+    ...readIntervals(reader),
+    heartbeatsReplicationEnabled: reader.boolean('heartbeats.replication.enabled'),
+    emitOffsetSyncsEnabled: reader.boolean('emit.offset-syncs.enabled'),
+    offsetLagMax: reader.integer('offset.lag.max'),
+    offsetSyncsTopicLocation: reader.choice('offset-syncs.topic.location'),
+    startOffset: readStartOffset(sourceConsumer, options.problems),
+    adminTimeoutMs: reader.integer('admin.timeout.ms'),
+    consumerPollTimeoutMs: reader.integer('consumer.poll.timeout.ms'),
+    connectOffsetsTopic: connectOffsetsTopic(sides, options.index),
+    sourceConsumer: valuesOf(sourceConsumer),
+    sourceAdmin: valuesOf(roleProperties(sides, 'source', { role: 'admin', index: options.index })),
+    targetProducer: valuesOf(
+      roleProperties(sides, 'target', { role: 'producer', index: options.index }),
+    ),
+    targetAdmin: valuesOf(roleProperties(sides, 'target', { role: 'admin', index: options.index })),
+  });
+}
+
+/** Each repeated task is off if its switch is, or if its interval is negative. */
+function readIntervals(reader: FlowOptionReader) {
+  const refreshTopics = reader.seconds('refresh.topics.interval.seconds');
+  const refreshGroups = reader.seconds('refresh.groups.interval.seconds');
+  const syncTopicConfigs = reader.seconds('sync.topic.configs.interval.seconds');
+  const syncTopicAcls = reader.seconds('sync.topic.acls.interval.seconds');
+  const syncGroupOffsets = reader.seconds('sync.group.offsets.interval.seconds');
+  const emitCheckpoints = reader.seconds('emit.checkpoints.interval.seconds');
+  const emitHeartbeats = reader.seconds('emit.heartbeats.interval.seconds');
+  return {
+    refreshTopicsEnabled: reader.boolean('refresh.topics.enabled') && refreshTopics.enabled,
+    refreshTopicsIntervalMs: refreshTopics.intervalMs,
+    refreshGroupsEnabled: reader.boolean('refresh.groups.enabled') && refreshGroups.enabled,
+    refreshGroupsIntervalMs: refreshGroups.intervalMs,
+    syncTopicConfigsEnabled:
+      reader.boolean('sync.topic.configs.enabled') && syncTopicConfigs.enabled,
+    syncTopicConfigsIntervalMs: syncTopicConfigs.intervalMs,
+    syncTopicAclsEnabled: reader.boolean('sync.topic.acls.enabled') && syncTopicAcls.enabled,
+    syncTopicAclsIntervalMs: syncTopicAcls.intervalMs,
+    syncGroupOffsetsEnabled:
+      reader.boolean('sync.group.offsets.enabled') && syncGroupOffsets.enabled,
+    syncGroupOffsetsIntervalMs: syncGroupOffsets.intervalMs,
+    emitCheckpointsEnabled: reader.boolean('emit.checkpoints.enabled') && emitCheckpoints.enabled,
+    emitCheckpointsIntervalMs: emitCheckpoints.intervalMs,
+    emitHeartbeatsEnabled: reader.boolean('emit.heartbeats.enabled') && emitHeartbeats.enabled,
+    emitHeartbeatsIntervalMs: emitHeartbeats.intervalMs,
+  };
+}
+
+function buildPolicy(reader: FlowOptionReader, problems: ProblemCollector): ReplicationPolicy {
+  const separatorProperty = reader.property('replication.policy.separator');
+  const separator = separatorProperty.value;
+  if (!SEPARATOR.test(separator)) {
+    problems.error(
+      separatorProperty,
+      `${quoted(separatorProperty.key)} must have characters of topic names only, and 16 at most`,
+    );
+  }
+  const policyOptions = {
+    separator,
+    internalTopicSeparatorEnabled: reader.boolean(
+      'replication.policy.internal.topic.separator.enabled',
+    ),
+  };
+  return reader.classChoice('replication.policy.class') === 'identity'
+    ? new IdentityReplicationPolicy(policyOptions)
+    : new DefaultReplicationPolicy(policyOptions);
+}
+
+interface RoleOptions {
+  readonly role: ClientRole;
+  readonly index: KeyIndex;
+}
+
+/**
+ * The options of one client of a flow, the more specific over the less: `A->B.source.consumer.x`,
+ * `A->B.consumer.x`, `A.consumer.x`, `source.consumer.x`, `consumer.x`.
+ */
+function roleProperties(
+  sides: FlowSides,
+  side: 'source' | 'target',
+  options: RoleOptions,
+): Map<string, Property> {
+  const { role, index } = options;
+  const flow = index.byFlow.get(formatFlowId(sides.source, sides.target)) ?? EMPTY;
+  const cluster = index.byCluster.get(sides[side]) ?? EMPTY;
+  const layers: readonly (readonly [ScopedProperties, string])[] = [
+    [index.global, `${role}.`],
+    [index.global, `${side}.${role}.`],
+    [cluster, `${role}.`],
+    [flow, `${role}.`],
+    [flow, `${role}.override.`],
+    [flow, `${side}.${role}.`],
+  ];
+  const result = new Map<string, Property>();
+  for (const [scope, prefix] of layers) {
+    for (const [name, property] of scope) {
+      if (!name.startsWith(prefix)) continue;
+      if (name.startsWith(`${role}.override.`) && !prefix.endsWith('.override.')) continue;
+      result.set(name.slice(prefix.length), property);
+    }
+  }
+  return result;
+}
+
+function readStartOffset(
+  consumer: ReadonlyMap<string, Property>,
+  problems: ProblemCollector,
+): 'earliest' | 'latest' {
+  const property = consumer.get('auto.offset.reset');
+  const value = property?.value.toLowerCase() ?? 'earliest';
+  if (property === undefined || value === 'earliest' || value === 'latest') {
+    return value === 'latest' ? 'latest' : 'earliest';
+  }
+  problems.error(property, `${quoted(property.key)} must be earliest or latest`);
+  return 'earliest';
+}
+
+function connectOffsetsTopic(sides: FlowSides, index: KeyIndex): string {
+  const key = 'offset.storage.topic';
+  const own = index.byCluster.get(sides.target)?.get(key) ?? index.global.get(key);
+  return own?.value ?? `mm2-offsets.${sides.source}.internal`;
+}
+
+function valuesOf(properties: ReadonlyMap<string, Property>): ClientProperties {
+  const values = [...properties].map(([name, property]) => [name, property.value] as const);
+  return Object.freeze(Object.fromEntries(values));
+}

@@ -1,0 +1,67 @@
+import { readFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { ConfigError, ProblemCollector } from '../../common/config/problems.js';
+import { parseProperties, PROPERTIES_LENGTH_MAX } from '../../common/config/properties.js';
+import type { Reference, ResolveReference } from './references.js';
+
+/** The text of a configuration file; a ConfigError names the file if it cannot be read. */
+export async function readConfigText(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    const problem = { severity: 'error', file, line: 0, key: null } as const;
+    const message = reasonOf(error);
+    throw new ConfigError([{ ...problem, message, hint: null }], 0, { cause: error });
+  }
+}
+
+/**
+ * The providers of Kafka that read what this process can read: `FileConfigProvider`,
+ * `DirectoryConfigProvider` and `EnvVarConfigProvider`. `env` is passed in by the entry point.
+ */
+export function referenceResolver(
+  env: Readonly<Record<string, string | undefined>>,
+): ResolveReference {
+  return (reference: Reference): string | undefined => {
+    switch (reference.providerClass) {
+      case 'FileConfigProvider':
+        return readPropertyOf(reference.path, reference.key);
+      case 'DirectoryConfigProvider':
+        // The key is one name in the directory: a path in it would leave the directory.
+        if (reference.key === '..' || path.basename(reference.key) !== reference.key)
+          return undefined;
+        return readBounded(path.join(reference.path, reference.key));
+      case 'EnvVarConfigProvider':
+        return env[reference.key];
+      default:
+        throw new TypeError(
+          'its provider is not one of FileConfigProvider, DirectoryConfigProvider, EnvVarConfigProvider',
+        );
+    }
+  };
+}
+
+function readPropertyOf(file: string, key: string): string | undefined {
+  const problems = new ProblemCollector();
+  const source = { path: file, text: readBounded(file), isVerbatim: () => true };
+  const value = parseProperties(source, problems).get(key)?.value;
+  problems.throwIfErrors();
+  return value;
+}
+
+function readBounded(file: string): string {
+  try {
+    return readFileSync(file, 'utf8').slice(0, PROPERTIES_LENGTH_MAX);
+  } catch (error) {
+    throw new TypeError(`${file}: ${reasonOf(error)}`, { cause: error });
+  }
+}
+
+function reasonOf(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (code === 'ENOENT') return 'there is no such file';
+  if (code === 'EACCES') return 'the file may not be read by this user';
+  if (code === 'EISDIR') return 'this is a directory, not a file';
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,157 @@
+import { RE2JS } from 're2js';
+import { MirrorError } from '../../common/errors.js';
+
+/** A longer pattern is refused: names of topics end at 249 characters. */
+export const PATTERN_LENGTH_MAX = 4096;
+
+/** Patterns in one list. Bounds the time of a load, and of the first match. */
+export const PATTERNS_MAX = 20_000;
+
+/** Patterns compiled into one automaton: few enough that it stays small, many enough to be fast. */
+const PATTERNS_PER_AUTOMATON = 64;
+
+/** A pattern of these characters matches itself and nothing else. */
+const LITERAL = /^[a-zA-Z0-9_-]+$/;
+
+/** Thrown for a regular expression that is malformed, or that linear time rules out. */
+export class PatternError extends MirrorError {
+  readonly code = 'MIRROR_PATTERN';
+  readonly retriable = false;
+  readonly pattern: string;
+
+  constructor(pattern: string, reason: string, options?: ErrorOptions) {
+    super(`the pattern \`${pattern.slice(0, 80)}\` cannot be used: ${reason}`, options);
+    this.pattern = pattern;
+  }
+}
+
+/** Why a pattern cannot be used, or null if it can. */
+export function patternFault(pattern: string): string | null {
+  if (pattern.length > PATTERN_LENGTH_MAX) {
+    return `it is longer than ${PATTERN_LENGTH_MAX} characters`;
+  }
+  if (LITERAL.test(pattern)) return null;
+  const unsupported = unsupportedConstruct(pattern);
+  if (unsupported !== null) return unsupported;
+  try {
+    RE2JS.compile(pattern);
+    return null;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+/** Names that match one of some regular expressions as a whole, as Java's `matches` does. */
+export class PatternList {
+  readonly patterns: readonly string[];
+  readonly #literals = new Set<string>();
+  readonly #automata: RE2JS[] = [];
+
+  constructor(patterns: readonly string[]) {
+    if (patterns.length > PATTERNS_MAX) {
+      throw new PatternError(patterns[0] ?? '', `the list has more than ${PATTERNS_MAX} patterns`);
+    }
+    this.patterns = Object.freeze([...patterns]);
+    const expressions: string[] = [];
+    for (const pattern of patterns) {
+      const fault = patternFault(pattern);
+      if (fault !== null) throw new PatternError(pattern, fault);
+      if (LITERAL.test(pattern)) this.#literals.add(pattern);
+      // An open quotation would swallow the parenthesis that ends its group.
+      else if (pattern.includes('\\Q')) this.#automata.push(RE2JS.compile(pattern));
+      else expressions.push(`(?:${pattern})`);
+    }
+    for (let start = 0; start < expressions.length; start += PATTERNS_PER_AUTOMATON) {
+      const group = expressions.slice(start, start + PATTERNS_PER_AUTOMATON);
+      this.#automata.push(RE2JS.compile(group.join('|')));
+    }
+  }
+
+  /** Takes time linear in the length of the name, whatever the patterns are. */
+  matches(name: string): boolean {
+    return this.#literals.has(name) || this.#automata.some((each) => each.testExact(name));
+  }
+}
+
+/** What a flow copies: names that match an included pattern and no excluded one. */
+export class NameFilter {
+  readonly include: PatternList;
+  readonly exclude: PatternList;
+
+  constructor(include: PatternList, exclude: PatternList) {
+    this.include = include;
+    this.exclude = exclude;
+  }
+
+  /** From patterns as an operator writes them; throws PatternError. */
+  static of(include: readonly string[], exclude: readonly string[] = []): NameFilter {
+    return new NameFilter(new PatternList(include), new PatternList(exclude));
+  }
+
+  accepts(name: string): boolean {
+    return this.include.matches(name) && !this.exclude.matches(name);
+  }
+}
+
+// What Java's expressions have and linear-time ones cannot have, or read differently.
+const UNSUPPORTED_GROUPS: readonly (readonly [start: string, name: string])[] = [
+  ['(?=', 'look-ahead'],
+  ['(?!', 'negative look-ahead'],
+  ['(?<=', 'look-behind'],
+  ['(?<!', 'negative look-behind'],
+  ['(?>', 'an atomic group'],
+];
+
+/** Names the first construct that is not supported, so that the message does not leave it a riddle. */
+function unsupportedConstruct(pattern: string): string | null {
+  let inClass = false;
+  for (let index = 0; index < pattern.length; index++) {
+    const next = pattern[index + 1] ?? '';
+    switch (pattern[index]) {
+      case '\\':
+        if (next === 'Q') {
+          const end = pattern.indexOf('\\E', index);
+          if (end === -1) return null;
+          index = end;
+        } else if (
+          !inClass &&
+          (/[1-9]/.test(next) || (next === 'k' && pattern[index + 2] === '<'))
+        ) {
+          return 'back-references are not supported';
+        }
+        index++;
+        break;
+      case '[':
+        // Java reads a bracket inside a class as a union of classes, RE2 as a character.
+        if (inClass) return 'a character class inside another is not supported';
+        inClass = true;
+        if (next === '^') index++;
+        // A bracket right after the opening one is a member, not the end.
+        if (pattern[index + 1] === ']') index++;
+        break;
+      case ']':
+        inClass = false;
+        break;
+      case '&':
+        if (inClass && next === '&')
+          return 'the intersection of character classes is not supported';
+        break;
+      case '(': {
+        const group = inClass
+          ? undefined
+          : UNSUPPORTED_GROUPS.find(([start]) => pattern.startsWith(start, index));
+        if (group !== undefined)
+          return `${group[1]} is not supported; use the exclude list instead`;
+        break;
+      }
+      case '+':
+        if (!inClass && index > 0 && /[*+?}]/.test(pattern[index - 1] ?? '')) {
+          if (pattern[index - 2] !== '\\') return 'possessive quantifiers are not supported';
+        }
+        break;
+      default:
+        break;
+    }
+  }
+  return null;
+}

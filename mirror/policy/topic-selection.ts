@@ -1,0 +1,21 @@
+import type { NameFilter } from './name-filter.js';
+import type { ReplicationPolicy } from './replication-policy.js';
+
+/** The part of a flow that decides which topics it copies. A FlowConfig is one. */
+export interface TopicSelection {
+  readonly target: string;
+  readonly policy: ReplicationPolicy;
+  readonly topicFilter: NameFilter;
+  readonly heartbeatsReplicationEnabled: boolean;
+}
+
+/** Why a topic of the source is not copied, or null if it is. */
+export function topicExclusion(
+  flow: TopicSelection,
+  topic: string,
+): 'internal' | 'cycle' | 'filtered' | null {
+  if (flow.policy.isInternalTopic(topic)) return 'internal';
+  if (flow.policy.wouldCycle(topic, flow.target)) return 'cycle';
+  if (flow.heartbeatsReplicationEnabled && flow.policy.isHeartbeatsTopic(topic)) return null;
+  return flow.topicFilter.accepts(topic) ? null : 'filtered';
+}

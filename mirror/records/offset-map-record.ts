@@ -1,0 +1,197 @@
+/**
+ * Records of our own compacted topic on the target, `mm2-offset-map.<source>.internal`: everything
+ * a new leader must know about a flow that the target's own logs do not tell. Big-endian, strict.
+ *
+ *   key => version INT16 (= 1), kind INT8, then by kind
+ *     1 chunk   topic STRING, partition INT32, chunk index INT32
+ *     2 flow    flow STRING
+ *     3 base    topic STRING, partition INT32
+ *     4 writer  (nothing: one record in all)
+ *   value, null for a deletion
+ *     chunk     see offset-map-chunk.ts
+ *     flow      version INT16 (= 1), producerId INT64, producerEpoch INT16
+ *     base      version INT16 (= 1), producerEpoch INT16, sequenceBase INT64,
+ *               source topic id UUID, target topic id UUID
+ *     writer    version INT16 (= 1), term INT64
+ */
+import { decodeChunk, encodeChunk, type OffsetMapChunk } from '../offset-map-chunk.js';
+import { OffsetMapChunkError } from '../offset-map-errors.js';
+import { SchemaReader } from './schema-reader.js';
+import { SchemaWriter } from './schema-writer.js';
+
+const KEY_VERSION = 1;
+const VALUE_VERSION = 1;
+
+const Kind = { chunk: 1, flow: 2, base: 3, writer: 4 } as const;
+
+/** Part of one partition's offset map. The topic is named as on the source. */
+export interface ChunkKey {
+  kind: 'chunk';
+  topic: string;
+  partition: number;
+  chunkIndex: number;
+}
+
+/** The producer id a flow owns on the target. */
+export interface FlowKey {
+  kind: 'flow';
+  flow: string;
+}
+
+/** What positioned append to one partition is based on. The topic is named as on the source. */
+export interface BaseKey {
+  kind: 'base';
+  topic: string;
+  partition: number;
+}
+
+/** The leader that writes this topic: whoever reads a higher term than its own must stop. */
+export interface WriterKey {
+  kind: 'writer';
+}
+
+export type OffsetMapKey = ChunkKey | FlowKey | BaseKey | WriterKey;
+
+export interface FlowProducer {
+  producerId: bigint;
+  producerEpoch: number;
+}
+
+export interface SequenceBase {
+  producerEpoch: number;
+  /** A batch for target offset T has the base sequence (T - sequenceBase) mod 2^31. */
+  sequenceBase: bigint;
+  /** Topic ids tell a topic that was deleted and recreated from the one that was mapped. */
+  sourceTopicId: string;
+  targetTopicId: string;
+}
+
+export interface WriterTerm {
+  term: bigint;
+}
+
+/** A record by kind; without a value it deletes what its key names. */
+export type OffsetMapRecord =
+  | (ChunkKey & { value: OffsetMapChunk | undefined })
+  | (FlowKey & { value: FlowProducer | undefined })
+  | (BaseKey & { value: SequenceBase | undefined })
+  | (WriterKey & { value: WriterTerm | undefined });
+
+export function encodeOffsetMapKey(key: OffsetMapKey): Buffer {
+  const writer = new SchemaWriter().int16(KEY_VERSION).int8(Kind[key.kind]);
+  switch (key.kind) {
+    case 'chunk':
+      return writer.string(key.topic).int32(key.partition).int32(key.chunkIndex).bytes();
+    case 'flow':
+      return writer.string(key.flow).bytes();
+    case 'base':
+      return writer.string(key.topic).int32(key.partition).bytes();
+    case 'writer':
+      return writer.bytes();
+  }
+}
+
+export function encodeOffsetMapRecord(record: OffsetMapRecord): {
+  key: Buffer;
+  value: Buffer | null;
+} {
+  return { key: encodeOffsetMapKey(record), value: encodeValue(record) };
+}
+
+function encodeValue(record: OffsetMapRecord): Buffer | null {
+  if (record.value === undefined) return null;
+  if (record.kind === 'chunk') return encodeChunk(record.value);
+
+  const writer = new SchemaWriter().int16(VALUE_VERSION);
+  switch (record.kind) {
+    case 'flow':
+      return writer.int64(record.value.producerId).int16(record.value.producerEpoch).bytes();
+    case 'base':
+      return writer
+        .int16(record.value.producerEpoch)
+        .int64(record.value.sequenceBase)
+        .uuid(record.value.sourceTopicId)
+        .uuid(record.value.targetTopicId)
+        .bytes();
+    case 'writer':
+      return writer.int64(record.value.term).bytes();
+  }
+}
+
+export function decodeOffsetMapKey(bytes: Uint8Array): OffsetMapKey {
+  const reader = new SchemaReader('offset map key', bytes);
+  reader.version(KEY_VERSION);
+  const key = decodeKeyOfKind(reader, reader.int8('kind'));
+  reader.end();
+  return key;
+}
+
+function decodeKeyOfKind(reader: SchemaReader, kind: number): OffsetMapKey {
+  switch (kind) {
+    case Kind.chunk: {
+      const { topic, partition } = decodePartition(reader);
+      const chunkIndex = reader.int32('chunk index');
+      if (chunkIndex < 0) throw reader.error(`chunk index ${chunkIndex}`);
+      return { kind: 'chunk', topic, partition, chunkIndex };
+    }
+    case Kind.flow:
+      return { kind: 'flow', flow: reader.string('flow') };
+    case Kind.base:
+      return { kind: 'base', ...decodePartition(reader) };
+    case Kind.writer:
+      return { kind: 'writer' };
+    default:
+      throw reader.error(`kind ${kind}`);
+  }
+}
+
+function decodePartition(reader: SchemaReader): { topic: string; partition: number } {
+  const topic = reader.string('topic');
+  const partition = reader.int32('partition');
+  if (partition < 0) throw reader.error(`partition ${partition}`);
+  return { topic, partition };
+}
+
+/** Throws RecordFormatError for bytes that encodeOffsetMapRecord() would not have written. */
+export function decodeOffsetMapRecord(
+  keyBytes: Uint8Array,
+  valueBytes: Uint8Array | null,
+): OffsetMapRecord {
+  const key = decodeOffsetMapKey(keyBytes);
+  if (valueBytes === null) return { ...key, value: undefined };
+
+  const reader = new SchemaReader(`offset map ${key.kind}`, valueBytes);
+  if (key.kind === 'chunk') return { ...key, value: decodeChunkValue(reader, valueBytes) };
+
+  reader.version(VALUE_VERSION);
+  const record = decodeValue(reader, key);
+  reader.end();
+  return record;
+}
+
+function decodeValue(reader: SchemaReader, key: FlowKey | BaseKey | WriterKey): OffsetMapRecord {
+  switch (key.kind) {
+    case 'flow': {
+      const producerId = reader.int64('producerId');
+      return { ...key, value: { producerId, producerEpoch: reader.int16('producerEpoch') } };
+    }
+    case 'base': {
+      const producerEpoch = reader.int16('producerEpoch');
+      const sequenceBase = reader.int64('sequenceBase');
+      const sourceTopicId = reader.uuid('source topic id');
+      const targetTopicId = reader.uuid('target topic id');
+      return { ...key, value: { producerEpoch, sequenceBase, sourceTopicId, targetTopicId } };
+    }
+    case 'writer':
+      return { ...key, value: { term: reader.int64('term') } };
+  }
+}
+
+function decodeChunkValue(reader: SchemaReader, bytes: Uint8Array): OffsetMapChunk {
+  try {
+    return decodeChunk(bytes);
+  } catch (cause) {
+    if (!(cause instanceof OffsetMapChunkError)) throw cause;
+    throw reader.error(cause.message, { cause });
+  }
+}

@@ -1,0 +1,187 @@
+/**
+ * `npm test`: installs, builds, fetches, runs every test, prints one summary.
+ *
+ *   npm test -- --unit            only tests without servers
+ *   npm test -- --real            only tests with real brokers and etcd
+ *   npm test -- --only PATTERN    only files whose path matches, a regular expression
+ *   npm test -- --dist FOLDER     compiled output elsewhere: neither installs nor builds
+ *
+ * Real tests are test/e2e/ and every *.real.test.ts; they run one file at a time, because a file may
+ * start several brokers. Each file is a process of its own, quiet when it passes.
+ */
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join, resolve, sep } from 'node:path';
+import { parseArgs } from 'node:util';
+import { bootstrap, runMain } from './bootstrap.mjs';
+import { ROOT } from './cache.mjs';
+import { KAFKA_CURRENT, KAFKA_OLDER } from './fetch-kafka.mjs';
+import { StepFailed, withoutHosts } from './progress.mjs';
+
+const UNIT_MS_MAX = 120_000;
+const REAL_MS_MAX = 900_000;
+const EXIT_GRACE_MS = 3_000;
+const OUTPUT_CHARACTERS_MAX = 200_000;
+const REPORTER = new URL('./test-reporter.mjs', import.meta.url).href;
+
+/** Sources rather than output: a deleted test leaves its compiled file behind. */
+function testFiles(pattern) {
+  const folder = join(ROOT, 'test');
+  return readdirSync(folder, { recursive: true })
+    .filter((name) => name.endsWith('.test.ts'))
+    .map((name) => `test/${name.split(sep).join('/')}`)
+    .filter((path) => pattern === undefined || pattern.test(path))
+    .sort();
+}
+
+function isReal(path) {
+  return path.startsWith('test/e2e/') || path.endsWith('.real.test.ts');
+}
+
+function seconds(ms) {
+  return `${(ms / 1000).toFixed(1)} s`;
+}
+
+function readCounts(path, exitedWell) {
+  let counts;
+  try {
+    counts = JSON.parse(readFileSync(path, 'utf8'));
+  } catch {
+    counts = { passed: 0, failed: 0, skipped: 0 };
+  }
+  // It crashed, was stopped, or failed outside any test.
+  if (!exitedWell && counts.failed === 0) counts.failed = 1;
+  return counts;
+}
+
+/** Runs one file to its end: the counts, the time, and what it printed. */
+function runFile(file, { dist, timeoutMs, work }) {
+  const compiled = join(dist, file.replace(/\.ts$/, '.js'));
+  const startedMs = performance.now();
+  const destination = join(work, file.replaceAll('/', '_'));
+  const reporters = ['--test-reporter=spec', '--test-reporter-destination=stdout'].concat(
+    `--test-reporter=${REPORTER}`,
+    `--test-reporter-destination=${destination}`,
+  );
+  return new Promise((done) => {
+    const child = spawn(process.execPath, ['--enable-source-maps', ...reporters, compiled], {
+      cwd: ROOT,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, FORCE_COLOR: process.stdout.isTTY ? '1' : '0' },
+    });
+    let output = '';
+    let timedOut = false;
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding('utf8').on('data', (text) => {
+        output = (output + text).slice(-OUTPUT_CHARACTERS_MAX);
+      });
+    }
+    const timer = setTimeout(() => {
+      timedOut = true;
+      child.kill('SIGTERM');
+      setTimeout(() => child.kill('SIGKILL'), EXIT_GRACE_MS).unref();
+    }, timeoutMs);
+    child.on('close', (code) => {
+      clearTimeout(timer);
+      if (timedOut) {
+        output += `\nstopped after ${seconds(timeoutMs)}: a test hangs, or something keeps it alive\n`;
+      }
+      const counts = readCounts(destination, code === 0);
+      done({ file, ms: performance.now() - startedMs, output, ...counts });
+    });
+  });
+}
+
+function printFile({ file, passed, failed, skipped, ms, output }) {
+  const mark = failed > 0 ? '!!' : 'ok';
+  const counts = [`${passed} passed`];
+  if (failed > 0) counts.push(`${failed} failed`);
+  if (skipped > 0) counts.push(`${skipped} skipped`);
+  process.stdout.write(`  ${mark} ${file}  ${counts.join(', ')}  ${seconds(ms)}\n`);
+  if (failed > 0) process.stdout.write(`${withoutHosts(output).trimEnd()}\n\n`);
+}
+
+async function runGroup(name, files, { concurrency, ...options }) {
+  const startedMs = performance.now();
+  if (files.length > 0) process.stdout.write(`\n${name} tests\n`);
+  const waiting = [...files];
+  const results = [];
+  const worker = async () => {
+    for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
+      const result = await runFile(file, options);
+      printFile(result);
+      results.push(result);
+    }
+  };
+  await Promise.all(Array.from({ length: concurrency }, worker));
+  const sum = (field) => results.reduce((total, result) => total + result[field], 0);
+  return {
+    name,
+    files: files.length,
+    passed: sum('passed'),
+    failed: sum('failed'),
+    skipped: sum('skipped'),
+    ms: performance.now() - startedMs,
+  };
+}
+
+function printSummary(groups) {
+  const sum = (field) => groups.reduce((total, group) => total + group[field], 0);
+  const [passed, failed] = [sum('passed'), sum('failed')];
+  process.stdout.write('\n');
+  for (const { name, files, passed, failed, skipped, ms } of groups) {
+    const cells = [`${files} files`, `${passed} passed`, `${failed} failed`, `${skipped} skipped`];
+    const row = cells.map((cell) => cell.padStart(13)).join('');
+    process.stdout.write(`  ${name.padEnd(5)}${row}${seconds(ms).padStart(11)}\n`);
+  }
+  process.stdout.write(`\n${passed} passed, ${failed} failed\n`);
+  return { passed, failed };
+}
+
+function readArguments() {
+  const option = { type: 'boolean', default: false };
+  const text = { type: 'string' };
+  try {
+    const { values } = parseArgs({
+      options: { unit: option, real: option, only: text, dist: text },
+    });
+    const both = values.unit === values.real;
+    return {
+      unit: both || values.unit,
+      real: both || values.real,
+      pattern: values.only === undefined ? undefined : new RegExp(values.only),
+      dist: values.dist === undefined ? undefined : resolve(values.dist),
+    };
+  } catch (error) {
+    throw new StepFailed(`${error.message}\nusage: npm test -- [--unit|--real] [--only PATTERN]`);
+  }
+}
+
+async function main() {
+  const { unit, real, pattern, dist } = readArguments();
+  const files = testFiles(pattern);
+  const unitFiles = unit ? files.filter((file) => !isReal(file)) : [];
+  const realFiles = real ? files.filter(isReal) : [];
+  const kafka = realFiles.length > 0 ? [KAFKA_CURRENT, KAFKA_OLDER] : [];
+  if (dist === undefined) await bootstrap({ kafka, etcd: real });
+  const work = mkdtempSync(join(tmpdir(), 'mirrorctl-test-'));
+  const options = { dist: dist ?? join(ROOT, 'dist'), work };
+  const groups = [];
+  try {
+    const concurrency = Math.max(2, availableParallelism());
+    groups.push(
+      await runGroup('unit', unitFiles, { ...options, concurrency, timeoutMs: UNIT_MS_MAX }),
+    );
+    groups.push(
+      await runGroup('real', realFiles, { ...options, concurrency: 1, timeoutMs: REAL_MS_MAX }),
+    );
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
+  const { passed, failed } = printSummary(groups.filter((group) => group.files > 0));
+  if (passed + failed === 0) process.stderr.write('no test ran\n');
+  return passed > 0 && failed === 0 ? 0 : 1;
+}
+
+await runMain(main);

@@ -1,0 +1,46 @@
+import { resolveImport } from './check-imports.js';
+import type { ParsedFile, Problem } from './tree-file.js';
+
+interface Edge {
+  target: string;
+  line: number;
+}
+
+/**
+ * Cycles between files, each reported once, at the import that closes it. Imports of types count:
+ * they load nothing, but two files that need each other's types are one thing in two places.
+ */
+export function checkCycles(files: readonly ParsedFile[]): Problem[] {
+  const edges = new Map(files.map((file) => [file.path, edgesOf(file)]));
+  const done = new Set<string>();
+  const trail: string[] = [];
+  const problems: Problem[] = [];
+
+  const visit = (path: string): void => {
+    trail.push(path);
+    for (const { target, line } of edges.get(path) ?? []) {
+      const at = trail.indexOf(target);
+      if (at !== -1) {
+        const cycle = [...trail.slice(at), target].join(' -> ');
+        problems.push({ path, line, message: `import cycle: ${cycle}` });
+      } else if (!done.has(target)) {
+        visit(target);
+      }
+    }
+    trail.pop();
+    done.add(path);
+  };
+  for (const path of edges.keys()) {
+    if (!done.has(path)) visit(path);
+  }
+  return problems;
+}
+
+function edgesOf(file: ParsedFile): Edge[] {
+  const edges: Edge[] = [];
+  for (const { specifier, line } of file.imports) {
+    const target = resolveImport(file.path, specifier);
+    if (target !== undefined) edges.push({ target, line });
+  }
+  return edges;
+}

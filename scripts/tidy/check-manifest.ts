@@ -1,0 +1,32 @@
+import { packageOf } from './check-imports.js';
+import { HOMES, TOOLS } from './layout.js';
+import type { ParsedFile, Problem, TreeFile } from './tree-file.js';
+
+const EXACT_VERSION = /^\d+\.\d+\.\d+(-[\w.]+)?$/;
+
+interface Manifest {
+  dependencies?: Record<string, string>;
+  devDependencies?: Record<string, string>;
+}
+
+/** Every dependency is pinned, has a home, and is imported there; tools excepted. */
+export function checkManifest(manifest: TreeFile, files: readonly ParsedFile[]): Problem[] {
+  const parsed = JSON.parse(manifest.text) as Manifest;
+  const lines = manifest.text.split('\n');
+  const specifiers = files.flatMap((file) => file.imports.map((each) => each.specifier));
+  const imported = new Set(specifiers.map(packageOf));
+
+  const problems: Problem[] = [];
+  const all = { ...parsed.dependencies, ...parsed.devDependencies };
+  for (const [name, version] of Object.entries(all)) {
+    const line = lines.findIndex((text) => text.includes(`"${name}":`)) + 1;
+    const report = (message: string): void => {
+      problems.push({ path: manifest.path, line, message });
+    };
+    if (!EXACT_VERSION.test(version)) report(`${name} ${version} is not pinned to one version`);
+    if (TOOLS.has(name)) continue;
+    if (HOMES[name] === undefined) report(`${name} has no home in scripts/tidy/layout.ts`);
+    else if (!imported.has(name)) report(`${name} is not imported anywhere`);
+  }
+  return problems;
+}

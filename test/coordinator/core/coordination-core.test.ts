@@ -1,0 +1,245 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { LEASE_TTL_MS, Simulation } from './simulation.js';
+
+const FLOW = 'a->b';
+
+function withFlow(seed: number): Simulation {
+  const simulation = new Simulation(seed);
+  simulation.event({ kind: 'flow-mode', flow: FLOW, source: 'a', target: 'b', mode: 'running' });
+  return simulation;
+}
+
+/** The holder of the site item lists the topics. */
+function listTopics(simulation: Simulation, topics: number, partitionCount: number): void {
+  const sessionId = simulation.core.state.flows.get(FLOW)?.site.holder?.sessionId;
+  assert.ok(sessionId !== undefined, 'somebody holds the site');
+  const listed = Array.from({ length: topics }, (_, index) => ({
+    name: `t${index}`,
+    topicId: `id${index}`,
+    partitionCount,
+  }));
+  simulation.event({ kind: 'inventory', sessionId, flow: FLOW, topics: listed });
+}
+
+/** What must hold at every moment, whatever was lost or came late. */
+function checkInvariants(simulation: Simulation): void {
+  const { state } = simulation.core;
+  const seen = new Set<string>();
+  for (const agent of state.agents.values()) {
+    for (const item of agent.holding) {
+      assert.ok(!seen.has(item.key), `${item.key} has two holders`);
+      seen.add(item.key);
+      assert.equal(item.holder, agent);
+      assert.notEqual(item.state, 'unheld');
+    }
+    let charged = 0;
+    for (const items of agent.charged.values()) {
+      for (const item of items) assert.equal(item.charged, agent);
+      charged += items.size;
+    }
+    assert.equal(agent.load, charged);
+  }
+  for (const item of state.items.values()) {
+    assert.equal(item.state === 'unheld', item.holder === undefined, item.key);
+    assert.equal(item.flow.unheld.has(item), item.state === 'unheld', item.key);
+    if (item.holder !== undefined) assert.ok(seen.has(item.key));
+  }
+}
+
+/** What must hold once nothing is under way: store, core and agents say the same. */
+function checkSettled(simulation: Simulation): void {
+  for (const item of simulation.core.state.items.values()) {
+    assert.equal(item.state, 'held', item.key);
+    const lease = simulation.leases.get(item.key);
+    assert.equal(lease?.sessionId, item.holder?.sessionId, item.key);
+    assert.equal(lease?.leaseEpoch, item.leaseEpoch, item.key);
+    const agent = simulation.agents.get(item.holder?.agentId ?? '');
+    assert.equal(agent?.held.get(item.key), item.leaseEpoch, `${item.key} at its agent`);
+  }
+  assert.equal(simulation.leases.size, simulation.core.state.items.size);
+}
+
+const loads = (simulation: Simulation): number[] =>
+  [...simulation.core.state.agents.values()].map((agent) => agent.load).sort((a, b) => a - b);
+
+describe('CoordinationCore', () => {
+  it('grants the site, then every partition of what the site lists', () => {
+    const simulation = withFlow(1);
+    simulation.join('one');
+    simulation.run(1_000);
+    listTopics(simulation, 3, 4);
+    simulation.run(3_000);
+    assert.equal(simulation.core.state.items.size, 13);
+    checkSettled(simulation);
+  });
+
+  it('gives nothing to an agent that cannot reach both clusters', () => {
+    const simulation = withFlow(2);
+    simulation.join('far', ['a']);
+    simulation.run(2_000);
+    assert.equal(simulation.leases.size, 0);
+  });
+
+  it('moves only the surplus when an agent joins', () => {
+    const simulation = withFlow(3);
+    simulation.join('one');
+    simulation.join('two');
+    simulation.run(1_000);
+    listTopics(simulation, 1, 29);
+    simulation.run(3_000);
+    assert.deepEqual(loads(simulation), [15, 15]);
+    const before = simulation.grantsMade;
+    simulation.join('three');
+    simulation.run(40_000);
+    checkSettled(simulation);
+    assert.deepEqual(loads(simulation), [10, 10, 10]);
+    assert.equal(simulation.grantsMade - before, 10);
+  });
+
+  it('moves the items of a silent agent within one time to live', () => {
+    const simulation = withFlow(4);
+    const one = simulation.join('one');
+    simulation.join('two');
+    simulation.run(1_000);
+    listTopics(simulation, 2, 5);
+    simulation.run(3_000);
+    one.silent = true;
+    simulation.run(LEASE_TTL_MS - 500);
+    assert.ok([...simulation.leases.values()].some((lease) => lease.agentId === 'one'));
+    simulation.agents.delete('one');
+    simulation.run(4_000);
+    checkSettled(simulation);
+    assert.ok([...simulation.leases.values()].every((lease) => lease.agentId === 'two'));
+  });
+
+  it('leaves its items with an agent whose stream broke and which comes back', () => {
+    const simulation = withFlow(5);
+    const one = simulation.join('one');
+    simulation.join('two');
+    simulation.run(1_000);
+    listTopics(simulation, 2, 5);
+    simulation.run(3_000);
+    const before = new Map(simulation.leases);
+    simulation.disconnect(one);
+    simulation.run(LEASE_TTL_MS - 2_000);
+    simulation.resume(one);
+    simulation.run(2_000);
+    assert.deepEqual(simulation.leases, before);
+    checkSettled(simulation);
+  });
+
+  it('moves the items of a draining agent at once', () => {
+    const simulation = withFlow(6);
+    const one = simulation.join('one');
+    simulation.join('two');
+    simulation.run(1_000);
+    listTopics(simulation, 2, 5);
+    simulation.run(3_000);
+    simulation.event({ kind: 'agent-draining', sessionId: one.sessionId });
+    simulation.run(1_500);
+    simulation.crash(one);
+    simulation.run(2_000);
+    checkSettled(simulation);
+  });
+
+  it('ignores a release of an earlier lease of the same item', () => {
+    const simulation = withFlow(7);
+    const one = simulation.join('one');
+    simulation.run(1_000);
+    const [lease] = [...simulation.leases.values()];
+    assert.ok(lease !== undefined);
+    const stale = { item: lease.item, leaseEpoch: lease.leaseEpoch - 1n };
+    simulation.event({ kind: 'released', sessionId: one.sessionId, lease: stale });
+    simulation.event({ kind: 'lease-gone', lease: stale });
+    simulation.run(2_000);
+    assert.deepEqual([...simulation.leases.values()], [lease]);
+    checkSettled(simulation);
+  });
+
+  it('adopts the leases that an earlier leader granted', () => {
+    const simulation = new Simulation(8);
+    const mode = 'running' as const;
+    simulation.event({ kind: 'flow-mode', flow: FLOW, source: 'a', target: 'b', mode });
+    const leases = [
+      { item: `${FLOW}/site`, sessionId: '70', agentId: 'one', leaseEpoch: 5n },
+      { item: `${FLOW}/partition/t0/0`, sessionId: '70', agentId: 'one', leaseEpoch: 6n },
+    ];
+    for (const lease of leases) simulation.leases.set(lease.item, lease);
+    simulation.sessions.set('70', 'one');
+    simulation.event({
+      kind: 'recovered',
+      sessions: [{ sessionId: '70', agentId: 'one' }],
+      leases,
+    });
+    simulation.run(1_000);
+    const held = new Map(leases.map((lease) => [lease.item, lease.leaseEpoch]));
+    const one = { agentId: 'one', sessionId: '70', connected: false, silent: false, held };
+    simulation.agents.set('one', one);
+    simulation.resume(one);
+    listTopics(simulation, 1, 1);
+    simulation.run(2_000);
+    assert.deepEqual([...simulation.leases.values()], leases);
+    checkSettled(simulation);
+  });
+
+  it('revokes everything of a stopped flow and grants it again when it runs', () => {
+    const simulation = withFlow(9);
+    simulation.join('one');
+    simulation.run(1_000);
+    listTopics(simulation, 1, 4);
+    simulation.run(2_000);
+    const change = { kind: 'flow-mode', flow: FLOW, source: 'a', target: 'b' } as const;
+    simulation.event({ ...change, mode: 'stopped' });
+    simulation.run(20_000);
+    assert.equal(simulation.core.isIdle(FLOW), true);
+    assert.equal(simulation.leases.size, 0);
+    simulation.event({ ...change, mode: 'running' });
+    simulation.run(3_000);
+    checkSettled(simulation);
+  });
+});
+
+const SEED = Number(process.env['MIRROR_TEST_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
+
+/** One random fault or change. */
+function disturb(simulation: Simulation, round: number): void {
+  const { random } = simulation;
+  const agents = [...simulation.agents.values()];
+  const agent = agents[Math.floor(random() * agents.length)];
+  const choice = random();
+  if (agents.length < 2 || agent === undefined || choice < 0.2) simulation.join(`agent-${round}`);
+  else if (choice < 0.4) simulation.crash(agent);
+  else if (choice < 0.55) simulation.disconnect(agent);
+  else if (choice < 0.75) {
+    if (!agent.connected) simulation.resume(agent);
+  } else if (choice < 0.85) simulation.expire(agent.sessionId);
+  else if (choice < 0.95) simulation.list();
+  else simulation.event({ kind: 'agent-draining', sessionId: agent.sessionId });
+}
+
+describe(`CoordinationCore under random faults (MIRROR_TEST_SEED=${SEED})`, () => {
+  it('never has two holders of an item, and settles with everything granted', () => {
+    for (let round = 0; round < 30; round += 1) {
+      const simulation = withFlow(SEED + round);
+      simulation.join('first');
+      simulation.run(1_000);
+      listTopics(simulation, 4, 8);
+      for (let fault = 0; fault < 40; fault += 1) {
+        disturb(simulation, fault);
+        simulation.run(250 * Math.ceil(simulation.random() * 12));
+        checkInvariants(simulation);
+      }
+      // Heal: sessions that ended are noticed by their agents, which start anew.
+      for (const agent of [...simulation.agents.values()]) simulation.crash(agent);
+      simulation.run(LEASE_TTL_MS + 3_000);
+      simulation.join('last-1');
+      simulation.join('last-2');
+      simulation.run(30_000);
+      listTopics(simulation, 4, 8);
+      simulation.run(30_000);
+      checkInvariants(simulation);
+      checkSettled(simulation);
+    }
+  });
+});

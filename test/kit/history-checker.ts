@@ -1,0 +1,266 @@
+/**
+ * What happened, judged from what can be read afterwards: the whole source as S, the whole target as
+ * T. Producers write values that occur once, so a record is recognised by its value alone and
+ * every promise of the mirror becomes a statement about two lists:
+ *
+ *   loss       a value of S is not in T           duplicate  a value is in T more than once
+ *   invention  a value of T is not in S           order      T is not in the order of S
+ *   content    same value, other key, headers, timestamp or null-ness
+ *
+ * Pure functions: reading is read-topic.ts, writing write-unique.ts.
+ */
+
+export interface RecordHeader {
+  readonly key: string;
+  /** Null is not empty. */
+  readonly value: Buffer | null;
+}
+
+/** A record as an application reads it. */
+export interface HistoryRecord {
+  readonly partition: number;
+  readonly offset: bigint;
+  readonly timestamp: bigint;
+  readonly key: Buffer | null;
+  readonly value: Buffer | null;
+  /** In order, with repeats, when the reader keeps them; read-topic.ts says what its client keeps. */
+  readonly headers: readonly RecordHeader[];
+}
+
+export type ViolationKind = 'loss' | 'invention' | 'duplicate' | 'order' | 'content';
+
+export interface Violation {
+  readonly kind: ViolationKind;
+  readonly partition: number;
+  /** Where it shows: an offset of the source for a loss, else of the target. */
+  readonly offset: bigint;
+  readonly message: string;
+}
+
+export interface CheckOptions {
+  /**
+   * What a record is recognised by. The default is its key's and value's bytes, with which records
+   * that are equal in both (tombstones) are matched one to one, in order.
+   */
+  readonly identity?: (record: HistoryRecord) => string;
+  /** Violations kept for each kind, so that a total loss stays readable. */
+  readonly violationsMax?: number;
+}
+
+const VIOLATIONS_MAX = 20;
+const SHOWN_BYTES_MAX = 60;
+
+function show(bytes: Buffer | null): string {
+  if (bytes === null) return 'null';
+  const text = JSON.stringify(bytes.toString('latin1').slice(0, SHOWN_BYTES_MAX));
+  return bytes.length > SHOWN_BYTES_MAX ? `${text}... (${bytes.length} bytes)` : text;
+}
+
+function tag(bytes: Buffer | null): string {
+  return bytes === null ? 'null' : `=${bytes.toString('latin1')}`;
+}
+
+/** A string that is equal exactly for equal values, with null apart from empty. */
+export function valueIdentity(record: HistoryRecord): string {
+  return record.value === null ? `tombstone of ${tag(record.key)}` : tag(record.value);
+}
+
+function byPartition(records: readonly HistoryRecord[]): Map<number, HistoryRecord[]> {
+  const partitions = new Map<number, HistoryRecord[]>();
+  for (const record of records) {
+    const list = partitions.get(record.partition);
+    if (list === undefined) partitions.set(record.partition, [record]);
+    else list.push(record);
+  }
+  for (const list of partitions.values()) {
+    list.sort((a, b) => (a.offset < b.offset ? -1 : a.offset > b.offset ? 1 : 0));
+  }
+  return partitions;
+}
+
+function sameBytes(a: Buffer | null, b: Buffer | null): boolean {
+  return a === null || b === null ? a === b : a.equals(b);
+}
+
+/** The first field in which two records differ, as text; undefined when there is none. */
+export function contentDifference(
+  source: HistoryRecord,
+  target: HistoryRecord,
+): string | undefined {
+  if (!sameBytes(source.value, target.value)) {
+    return `value ${show(source.value)} became ${show(target.value)}`;
+  }
+  if (!sameBytes(source.key, target.key)) {
+    return `key ${show(source.key)} became ${show(target.key)}`;
+  }
+  if (source.timestamp !== target.timestamp) {
+    return `timestamp ${source.timestamp} became ${target.timestamp}`;
+  }
+  if (source.headers.length !== target.headers.length) {
+    return `${source.headers.length} headers became ${target.headers.length}`;
+  }
+  for (const [index, header] of source.headers.entries()) {
+    const other = target.headers[index];
+    if (other !== undefined && header.key === other.key && sameBytes(header.value, other.value)) {
+      continue;
+    }
+    const became = other === undefined ? 'nothing' : `${other.key}=${show(other.value)}`;
+    return `header ${index} ${header.key}=${show(header.value)} became ${became}`;
+  }
+  return undefined;
+}
+
+interface Matching {
+  /** Source index and target record of every pair, in the order of the target. */
+  readonly pairs: { readonly sourceIndex: number; readonly target: HistoryRecord }[];
+  /** Target records for which no source record was left. */
+  readonly surplus: HistoryRecord[];
+  readonly unmatched: HistoryRecord[];
+}
+
+/** Pairs the records of one partition; the n-th of equal ones goes to the n-th. */
+function match(
+  source: readonly HistoryRecord[],
+  target: readonly HistoryRecord[],
+  identity: (record: HistoryRecord) => string,
+): Matching {
+  const waiting = new Map<string, number[]>();
+  for (const [index, record] of source.entries()) {
+    const id = identity(record);
+    const list = waiting.get(id);
+    if (list === undefined) waiting.set(id, [index]);
+    else list.push(index);
+  }
+  const taken = new Map<string, number>();
+  const pairs: Matching['pairs'] = [];
+  const surplus: HistoryRecord[] = [];
+  for (const record of target) {
+    const id = identity(record);
+    const count = taken.get(id) ?? 0;
+    const sourceIndex = waiting.get(id)?.[count];
+    if (sourceIndex === undefined) {
+      surplus.push(record);
+      continue;
+    }
+    taken.set(id, count + 1);
+    pairs.push({ sourceIndex, target: record });
+  }
+  const matched = new Set(pairs.map((pair) => pair.sourceIndex));
+  const unmatched = source.filter((_, index) => !matched.has(index));
+  return { pairs, surplus, unmatched };
+}
+
+class Report {
+  readonly violations: Violation[] = [];
+  readonly #counts = new Map<ViolationKind, number>();
+  readonly #max: number;
+
+  constructor(max: number) {
+    this.#max = max;
+  }
+
+  add(violation: Violation): void {
+    const count = (this.#counts.get(violation.kind) ?? 0) + 1;
+    this.#counts.set(violation.kind, count);
+    if (count <= this.#max) this.violations.push(violation);
+  }
+}
+
+function checkPartition(
+  source: readonly HistoryRecord[],
+  target: readonly HistoryRecord[],
+  identity: (record: HistoryRecord) => string,
+  report: Report,
+): void {
+  const known = new Set(source.map(identity));
+  const { pairs, surplus, unmatched } = match(source, target, identity);
+  for (const { partition, offset, value } of unmatched) {
+    const message = `source record ${show(value)} is not in the target`;
+    report.add({ kind: 'loss', partition, offset, message });
+  }
+  for (const record of surplus) {
+    const { partition, offset, value } = record;
+    const kind = known.has(identity(record)) ? 'duplicate' : 'invention';
+    const what = kind === 'duplicate' ? 'is in the target again' : 'is not in the source';
+    report.add({ kind, partition, offset, message: `target record ${show(value)} ${what}` });
+  }
+  let highest = -1;
+  for (const { sourceIndex, target: record } of pairs) {
+    const original = source[sourceIndex];
+    if (original === undefined) continue;
+    const { partition, offset } = record;
+    if (sourceIndex < highest) {
+      const message = `source offset ${original.offset} comes after a later one`;
+      report.add({ kind: 'order', partition, offset, message });
+    }
+    highest = Math.max(highest, sourceIndex);
+    const difference = contentDifference(original, record);
+    if (difference !== undefined) {
+      report.add({ kind: 'content', partition, offset, message: difference });
+    }
+  }
+}
+
+/** Every violation of points 1 to 5: loss, invention, duplicates, order, content. */
+export function checkHistory(
+  source: readonly HistoryRecord[],
+  target: readonly HistoryRecord[],
+  options: CheckOptions = {},
+): Violation[] {
+  const report = new Report(options.violationsMax ?? VIOLATIONS_MAX);
+  const identity = options.identity ?? valueIdentity;
+  const sources = byPartition(source);
+  const targets = byPartition(target);
+  const partitions = [...new Set([...sources.keys(), ...targets.keys()])].sort((a, b) => a - b);
+  for (const partition of partitions) {
+    const [from, to] = [sources.get(partition) ?? [], targets.get(partition) ?? []];
+    checkPartition(from, to, identity, report);
+  }
+  return report.violations;
+}
+
+/** One claim of the map: the record at this source offset lies at that target offset. */
+export interface MapPoint {
+  readonly partition: number;
+  readonly sourceOffset: bigint;
+  readonly targetOffset: bigint;
+}
+
+/** Point 6: for every claim (s, t), S[s] and T[t] hold the same record. */
+export function checkOffsetMap(
+  source: readonly HistoryRecord[],
+  target: readonly HistoryRecord[],
+  points: readonly MapPoint[],
+): string[] {
+  const index = (records: readonly HistoryRecord[]): Map<string, HistoryRecord> =>
+    new Map(records.map((record) => [`${record.partition}/${record.offset}`, record]));
+  const [sources, targets] = [index(source), index(target)];
+  const wrong: string[] = [];
+  for (const { partition, sourceOffset, targetOffset } of points) {
+    const from = sources.get(`${partition}/${sourceOffset}`);
+    const to = targets.get(`${partition}/${targetOffset}`);
+    if (from !== undefined && to !== undefined && contentDifference(from, to) === undefined) {
+      continue;
+    }
+    wrong.push(`partition ${partition}: ${sourceOffset} is not what lies at ${targetOffset}`);
+  }
+  return wrong;
+}
+
+/** Throws with every violation in words; silent when the target is an exact mirror. */
+export function assertMirrored(
+  source: readonly HistoryRecord[],
+  target: readonly HistoryRecord[],
+  options: CheckOptions = {},
+): void {
+  const violations = checkHistory(source, target, options);
+  if (violations.length === 0) return;
+  const lines = violations.map(
+    ({ kind, partition, offset, message }) =>
+      `${kind} in partition ${partition} at offset ${offset}: ${message}`,
+  );
+  throw new Error(
+    `target is no mirror (${source.length} source, ${target.length} target records)\n` +
+      lines.join('\n'),
+  );
+}
