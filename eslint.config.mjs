@@ -122,8 +122,8 @@ export default tseslint.config(
   },
 
   {
-    // ESLint itself reads a default export.
-    files: ['eslint.config.mjs'],
+    // ESLint and node:test load the default export of these.
+    files: ['eslint.config.mjs', 'scripts/test-reporter.mjs'],
     rules: { 'no-restricted-syntax': 'off' },
   },
 );

@@ -33,7 +33,7 @@ export interface OffsetMapChunk {
   /** How often the map had been truncated when the chunk was written. */
   generation: number;
   /** At most RUNS_PER_CHUNK, in order. */
-  runs: OffsetRun[];
+  runs: readonly OffsetRun[];
 }
 
 export function encodeChunk(chunk: OffsetMapChunk): Buffer {

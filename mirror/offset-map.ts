@@ -174,7 +174,11 @@ export class OffsetMap {
     return true;
   }
 
-  /** Forgets everything at or after `targetOffset`: the target lost its tail. */
+  /**
+   * Forgets everything at or after `targetOffset`: the target lost its tail, or, with 0, the topic
+   * is another one. Save it before anything is appended there: a reader of the store could
+   * otherwise take the old runs for the new records.
+   */
   truncateTo(targetOffset: bigint): void {
     if (targetOffset >= this.end.targetNext) return;
     const index = this.#list.lastAtOrBefore(Column.targetStart, targetOffset - 1n);
@@ -232,14 +236,14 @@ export class OffsetMap {
     for (let index = first; index < this.runCount; index += 1) {
       const run = this.#list.get(index);
       if (run.sourceStart >= sourceTo) break;
-      const covered = overlap(sourceFrom, sourceTo, run.sourceStart, sourceNextOf(run));
+      const covered = overlap([sourceFrom, sourceTo], [run.sourceStart, sourceNextOf(run)]);
       const uncovered = run.records + run.sourceGaps - covered;
       total.atLeast += max(0n, run.records - uncovered);
       // Holes merged into the run can hold as many records more as fit on both sides.
       total.atMost += min(covered, run.records + min(run.sourceGaps, run.targetGaps));
       if (index + 1 === this.runCount) break;
       const next = this.#list.get(index + 1);
-      const inHole = overlap(sourceFrom, sourceTo, sourceNextOf(run), next.sourceStart);
+      const inHole = overlap([sourceFrom, sourceTo], [sourceNextOf(run), next.sourceStart]);
       total.atMost += min(inHole, next.targetStart - targetNextOf(run));
     }
     return total;
@@ -306,6 +310,7 @@ export class OffsetMap {
     };
     if (index < 0) return conflict('it goes backwards, to before the first run');
     const run = this.#list.get(index);
+    if (!isExactRun(run) && contains(run, claim)) return claim.records;
     const delta = claim.targetStart - claim.sourceStart;
     if (!isExactRun(run) || run.targetStart - run.sourceStart !== delta) {
       return conflict('it goes backwards and differs from what is known there');
@@ -364,7 +369,18 @@ function min(a: bigint, b: bigint): bigint {
   return a < b ? a : b;
 }
 
-/** How many offsets [from, to) and [start, next) have in common. */
-function overlap(from: bigint, to: bigint, start: bigint, next: bigint): bigint {
-  return max(0n, min(to, next) - max(from, start));
+/** Whether a claim lies inside a merged run: as much as can be said of it since the merge. */
+function contains(run: OffsetRun, claim: RunClaim): boolean {
+  return (
+    claim.targetStart >= run.targetStart &&
+    claim.sourceStart + claim.records <= sourceNextOf(run) &&
+    claim.targetStart + claim.records <= targetNextOf(run)
+  );
+}
+
+type OffsetRange = readonly [from: bigint, next: bigint];
+
+/** How many offsets two ranges have in common. */
+function overlap(a: OffsetRange, b: OffsetRange): bigint {
+  return max(0n, min(a[1], b[1]) - max(a[0], b[0]));
 }

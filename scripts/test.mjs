@@ -10,7 +10,7 @@
  * start several brokers. Each file is a process of its own, quiet when it passes.
  */
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join, resolve, sep } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -23,6 +23,7 @@ const UNIT_MS_MAX = 120_000;
 const REAL_MS_MAX = 900_000;
 const EXIT_GRACE_MS = 3_000;
 const OUTPUT_CHARACTERS_MAX = 200_000;
+const FAILING = '\u2716 failing tests:\n';
 const REPORTER = new URL('./test-reporter.mjs', import.meta.url).href;
 
 /** Sources rather than output: a deleted test leaves its compiled file behind. */
@@ -55,15 +56,24 @@ function readCounts(path, exitedWell) {
   return counts;
 }
 
+/** What the spec reporter says of the failed tests; all of it when it did not come so far. */
+function failuresIn(path) {
+  if (!existsSync(path)) return '';
+  const text = readFileSync(path, 'utf8');
+  const failing = text.lastIndexOf(FAILING);
+  return failing < 0 ? text : text.slice(failing + FAILING.length);
+}
+
 /** Runs one file to its end: the counts, the time, and what it printed. */
 function runFile(file, { dist, timeoutMs, work }) {
   const compiled = join(dist, file.replace(/\.ts$/, '.js'));
   const startedMs = performance.now();
   const destination = join(work, file.replaceAll('/', '_'));
-  const reporters = ['--test-reporter=spec', '--test-reporter-destination=stdout'].concat(
-    `--test-reporter=${REPORTER}`,
-    `--test-reporter-destination=${destination}`,
-  );
+  const specification = `${destination}.spec`;
+  const reporters = [
+    ...['--test-reporter=spec', `--test-reporter-destination=${specification}`],
+    ...[`--test-reporter=${REPORTER}`, `--test-reporter-destination=${destination}`],
+  ];
   return new Promise((done) => {
     const child = spawn(process.execPath, ['--enable-source-maps', ...reporters, compiled], {
       cwd: ROOT,
@@ -88,6 +98,7 @@ function runFile(file, { dist, timeoutMs, work }) {
         output += `\nstopped after ${seconds(timeoutMs)}: a test hangs, or something keeps it alive\n`;
       }
       const counts = readCounts(destination, code === 0);
+      if (counts.failed > 0) output += failuresIn(specification);
       done({ file, ms: performance.now() - startedMs, output, ...counts });
     });
   });

@@ -121,6 +121,9 @@ export class PartitionCopier {
 
   /** The coordinator persisted the map up to here. */
   acknowledgeMap(targetNext: bigint): void {
+    // Said before the target lost its tail: it would vouch for what is to be reported anew.
+    if (targetNext > this.acked.targetNext) return;
+    this.truncatedTo = undefined;
     this.tail.acknowledge(targetNext);
     if (this.state === 'starting' && this.tail.startIsDurable) this.#enter('running');
   }

@@ -59,7 +59,7 @@ export function parseProperties(source: PropertiesSource, problems: ProblemColle
     line += newlinesBetween(text, counted, keyStart);
     counted = keyStart;
     const place = { file: source.path, line, key: node.key };
-    checkKey(place, text.slice(keyStart, keyEnd), problems);
+    if (!isSoundKey(place, text.slice(keyStart, keyEnd), problems)) continue;
     const rawValue = text.slice(valueStart, valueEnd);
     const verbatim = source.isVerbatim?.(node.key) ?? false;
     const value = valueOf({ rawValue, value: node.value, verbatim, place }, problems);
@@ -150,21 +150,21 @@ function dropRemark(pair: RawPair, problems: ProblemCollector): string {
   return (Array.isArray(reread) ? (reread[1] ?? '') : '').trim();
 }
 
-function checkKey(place: RawPair['place'], rawKey: string, problems: ProblemCollector): void {
-  const { key } = place;
-  if (key === '') problems.error(place, 'a line has a value but no key');
+/** A key that is not sound is reported and left out, so that nothing after this meets it. */
+function isSoundKey(place: RawPair['place'], rawKey: string, problems: ProblemCollector): boolean {
+  const fault = keyFault(place.key, rawKey);
+  if (fault !== null) problems.error(place, `the key ${quoted(place.key)} ${fault}`);
+  return fault === null;
+}
+
+function keyFault(key: string, rawKey: string): string | null {
+  if (key === '') return 'is empty, though it has a value';
   if (key.length > PROPERTY_KEY_LENGTH_MAX) {
-    problems.error(
-      place,
-      `the key ${quoted(key)} is longer than ${PROPERTY_KEY_LENGTH_MAX} characters`,
-    );
+    return `is longer than ${PROPERTY_KEY_LENGTH_MAX} characters`;
   }
-  if (CONTROL_CHARACTER.test(key)) {
-    problems.error(place, `the key ${quoted(key)} has a control character`);
-  }
-  if (hasMalformedUnicodeEscape(rawKey)) {
-    problems.error(place, `the key ${quoted(key)} has a malformed \\uXXXX escape`);
-  }
+  if (CONTROL_CHARACTER.test(key)) return 'has a control character';
+  if (hasMalformedUnicodeEscape(rawKey)) return 'has a malformed \\uXXXX escape';
+  return null;
 }
 
 function hasMalformedUnicodeEscape(raw: string): boolean {

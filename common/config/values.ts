@@ -49,7 +49,8 @@ export function parseChoice<T extends string>(
 }
 
 /** `host:port` or `[ipv6]:port`, with an optional `PROTOCOL://` that Kafka's clients accept too. */
-const HOST_PORT = /^(?:[a-zA-Z][a-zA-Z0-9+.-]*:\/\/)?(\[[0-9a-fA-F:%.]+\]|[^\s:/@[\]]+):(\d{1,5})$/;
+const HOST_PORT =
+  /^(?:[a-zA-Z][a-zA-Z0-9_+.-]*:\/\/)?(\[[0-9a-fA-F:%.]+\]|[^\s:/@[\]]+):(\d{1,5})$/;
 
 export interface HostPort {
   /** Without the brackets of an IPv6 address. */
@@ -71,7 +72,7 @@ export function parseHostPort(text: string, options: HostPortOptions): HostPort 
   return { host: (match[1] ?? '').replace(/^\[|\]$/g, ''), port };
 }
 
-/** The items of a list of `host:port`, as written; every malformed one is reported. */
+/** The items of a list of `host:port`, without protocols; every malformed one is reported. */
 export function parseHostPorts(property: Property, problems: ProblemCollector): string[] {
   const items = splitList(property.value);
   for (const item of items) {
@@ -83,7 +84,7 @@ export function parseHostPorts(property: Property, problems: ProblemCollector): 
       );
     }
   }
-  return items;
+  return items.map((item) => item.replace(/^[a-zA-Z][a-zA-Z0-9_+.-]*:\/\//, ''));
 }
 
 function malformed(property: Property, expected: string, problems: ProblemCollector): void {

@@ -69,17 +69,21 @@ export interface Transaction {
   readonly failure: readonly Operation[];
 }
 
-export interface TransactionResult {
+/** Which branch was taken, and what its operations found. */
+export interface BranchResult {
   readonly succeeded: boolean;
-  /** The store's revision after the transaction: the mod revision of all it put. */
-  readonly revision: bigint;
   /** One for each operation of the branch taken; undefined for puts and deletes. */
   readonly results: readonly OperationResult[];
 }
 
+export interface TransactionResult extends BranchResult {
+  /** The store's revision after the transaction: the mod revision of all it put, nested or not. */
+  readonly revision: bigint;
+}
+
 export type OperationResult =
   | { readonly kind: 'get'; readonly entry: Entry | undefined }
-  | { readonly kind: 'transaction'; readonly result: TransactionResult }
+  | { readonly kind: 'transaction'; readonly result: BranchResult }
   | undefined;
 
 export interface RangeOptions {

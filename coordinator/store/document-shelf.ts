@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { Clock } from '../../common/clock.js';
 import type { Backend, Compare, Entry, Operation, TransactionResult } from './backend.js';
 import { RevisionConflictError, StoreRefusedError, StoreUnavailableError } from './errors.js';
 import type { GuardedTransact } from './guarded-leadership.js';
@@ -15,6 +16,7 @@ import { retryUnavailable } from './retry.js';
 
 export interface DocumentShelfOptions {
   readonly backend: Backend;
+  readonly clock: Clock;
   readonly keys: StoreKeys;
   readonly term: LeaderTerm;
   readonly transact: GuardedTransact;
@@ -37,12 +39,12 @@ export class DocumentShelf {
   }
 
   async list(prefix: string): Promise<StoredDocument[]> {
-    const { backend, keys, term } = this.#options;
+    const { backend, clock, keys, term } = this.#options;
     term.assertLeading();
     const options = { pageEntriesMax: DOCUMENT_PAGE_ENTRIES_MAX, signal: term.lost };
     const range = (): ReturnType<Backend['range']> =>
       backend.range(keys.documents + prefix, options);
-    const { entries } = await retryUnavailable(range, term.lost);
+    const { entries } = await retryUnavailable(range, { clock, signal: term.lost });
     return entries.map((entry) => this.#documentOf(entry));
   }
 
@@ -80,12 +82,16 @@ export class DocumentShelf {
     isDone: (found: Entry | undefined) => boolean;
   }): Promise<bigint> {
     const { key, write, expectedRevision, isDone } = options;
-    return retryUnavailable(async (repeated) => {
-      const { found, result } = await this.#tryExpecting(key, write, expectedRevision);
-      if (result.succeeded) return result.revision;
-      if (repeated && isDone(found)) return found?.modRevision ?? result.revision;
-      throw new RevisionConflictError(key, expectedRevision, found?.modRevision ?? 0n);
-    }, this.#options.term.lost);
+    const { clock, term } = this.#options;
+    return retryUnavailable(
+      async (repeated) => {
+        const { found, result } = await this.#tryExpecting(key, write, expectedRevision);
+        if (result.succeeded) return result.revision;
+        if (repeated && isDone(found)) return found?.modRevision ?? result.revision;
+        throw new RevisionConflictError(key, expectedRevision, found?.modRevision ?? 0n);
+      },
+      { clock, signal: term.lost },
+    );
   }
 
   async #tryExpecting(

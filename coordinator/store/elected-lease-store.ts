@@ -71,10 +71,13 @@ export class ElectedLeaseStore implements LeaseStore {
 
   async leader(signal?: AbortSignal): Promise<Leader | undefined> {
     this.#closed.signal.throwIfAborted();
-    const { backend } = this.#options;
+    const { backend, clock } = this.#options;
     const options = { pageEntriesMax: SMALL_PAGE_ENTRIES_MAX, signal };
     const range = (): ReturnType<Backend['range']> => backend.range(this.#keys.leader, options);
-    const { entries } = await retryUnavailable(range, signal);
+    const { entries } = await retryUnavailable(range, {
+      clock,
+      signal: signal ?? this.#closed.signal,
+    });
     return this.#leaderIn(entries);
   }
 
@@ -114,7 +117,8 @@ export class ElectedLeaseStore implements LeaseStore {
     const leaseId = newLeaseId();
     const leaseSentMs = clock.nowMs(); // of the first try: the earliest the lease can count from
     try {
-      await retryUnavailable(() => backend.grantLease(leaseId, ttlMs), this.#closed.signal);
+      const signal = this.#closed.signal;
+      await retryUnavailable(() => backend.grantLease(leaseId, ttlMs), { clock, signal });
       const term = await this.#createLeaderKey(candidate, leaseId);
       if (term !== undefined) {
         return this.#lead(
@@ -141,7 +145,7 @@ export class ElectedLeaseStore implements LeaseStore {
           success: [{ kind: 'put', key, value, leaseId }],
           failure: [{ kind: 'get', key }],
         }),
-      this.#closed.signal,
+      { clock: this.#options.clock, signal: this.#closed.signal },
     );
     if (result.succeeded) return result.revision;
     const [found] = result.results;

@@ -1,8 +1,9 @@
 import { MirrorError } from '../../common/errors.js';
 
 /**
- * Another candidate was elected, or this one can no longer be sure that none was. Whatever was
- * asked changed nothing. The holder stops leading and, if it still wants to, campaigns again.
+ * Another candidate was elected, or this one can no longer be sure that none was. From then on
+ * whatever it asks changes nothing; only a try that went unheard while it still led may have been
+ * carried out. The holder stops leading and, if it still wants to, campaigns again.
  */
 export class LeadershipLostError extends MirrorError {
   readonly code = 'MIRROR_LEADERSHIP_LOST';

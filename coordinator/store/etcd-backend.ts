@@ -18,7 +18,7 @@ import {
 } from './backend.js';
 import { EtcdConnection, type CallName, type EtcdConnectionOptions } from './etcd-connection.js';
 import { EtcdKeepAlives } from './etcd-keep-alives.js';
-import { endOfPrefix, toEntry, toTransactionResult, toTxnRequest } from './etcd-messages.js';
+import { endOfPrefix, toEntry, toBranchResult, toTxnRequest } from './etcd-messages.js';
 import { watchEtcd } from './etcd-watch.js';
 import { StoreUnavailableError } from './errors.js';
 
@@ -43,7 +43,7 @@ export class EtcdBackend implements Backend {
       try {
         const response = await client.kv.txn(toTxnRequest(transaction));
         const revision = BigInt(response.header.revision);
-        return toTransactionResult(transaction, response, revision);
+        return { ...toBranchResult(transaction, response), revision };
       } catch (error) {
         throw error instanceof EtcdLeaseInvalidError
           ? new LeaseGoneError('a lease of the transaction', { cause: error })

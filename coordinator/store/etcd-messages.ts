@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import type { IEvent, IKeyValue, IRequestOp, ITxnRequest, ITxnResponse } from 'etcd3';
 import type {
+  BranchResult,
   Change,
   Compare,
   Entry,
   Operation,
   OperationResult,
   Transaction,
-  TransactionResult,
 } from './backend.js';
 
 /** Between this folder's terms and etcd's messages. etcd3 gives 64-bit numbers as decimal text. */
@@ -21,11 +21,7 @@ export function toTxnRequest(transaction: Transaction): ITxnRequest {
 }
 
 /** The answer names no operations: what was asked says how to read it. */
-export function toTransactionResult(
-  transaction: Transaction,
-  response: ITxnResponse,
-  revision: bigint,
-): TransactionResult {
+export function toBranchResult(transaction: Transaction, response: ITxnResponse): BranchResult {
   const operations = response.succeeded ? transaction.success : transaction.failure;
   const results = operations.map((operation, index): OperationResult => {
     const result = response.responses[index];
@@ -36,7 +32,7 @@ export function toTransactionResult(
       }
       case 'transaction': {
         assert.ok(result !== undefined, 'etcd answers every operation');
-        const nested = toTransactionResult(operation.transaction, result.response_txn, revision);
+        const nested = toBranchResult(operation.transaction, result.response_txn);
         return { kind: 'transaction', result: nested };
       }
       case 'put':
@@ -44,7 +40,7 @@ export function toTransactionResult(
         return undefined;
     }
   });
-  return { succeeded: response.succeeded, revision, results };
+  return { succeeded: response.succeeded, results };
 }
 
 export function toEntry(found: IKeyValue): Entry {

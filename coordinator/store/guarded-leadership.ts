@@ -23,7 +23,7 @@ import type {
   StoredDocument,
 } from './lease-store.js';
 import { SMALL_PAGE_ENTRIES_MAX } from './limits.js';
-import { retryUnavailable } from './retry.js';
+import { retryUnavailable, type RetryOptions } from './retry.js';
 
 export interface GuardedLeadershipOptions {
   readonly backend: Backend;
@@ -75,7 +75,7 @@ export class GuardedLeadership implements Leadership {
     const { backend, keys, term } = this.#options;
     term.assertLeading();
     const sessionId = newLeaseId();
-    await retryUnavailable(() => backend.grantLease(sessionId, ttlMs), this.lost);
+    await retryUnavailable(() => backend.grantLease(sessionId, ttlMs), this.#untilLost);
     const value = JSON.stringify({ agentId, ttlMs });
     const put: Operation = {
       kind: 'put',
@@ -104,13 +104,13 @@ export class GuardedLeadership implements Leadership {
       term.assertLeading();
       return backend.keepLeaseAlive(sessionId);
     };
-    if (!(await retryUnavailable(renew, this.lost))) throw new SessionExpiredError(sessionId);
+    if (!(await retryUnavailable(renew, this.#untilLost))) throw new SessionExpiredError(sessionId);
   }
 
   async closeSession(sessionId: string): Promise<void> {
     const { backend, keys } = this.#options;
     await this.#transact([{ kind: 'delete', key: keys.session(sessionId) }], true);
-    await retryUnavailable(() => backend.revokeLease(sessionId));
+    await retryUnavailable(() => backend.revokeLease(sessionId), this.#untilLost);
   }
 
   async sessions(): Promise<SessionRecord[]> {
@@ -118,7 +118,7 @@ export class GuardedLeadership implements Leadership {
     term.assertLeading();
     const options = { pageEntriesMax: SMALL_PAGE_ENTRIES_MAX, signal: this.lost };
     const range = (): ReturnType<Backend['range']> => backend.range(keys.sessions, options);
-    const { entries } = await retryUnavailable(range, this.lost);
+    const { entries } = await retryUnavailable(range, this.#untilLost);
     return entries.map((entry) => {
       const { agentId, ttlMs } = JSON.parse(entry.value) as { agentId: string; ttlMs: number };
       return { sessionId: keys.sessionOf(entry.key), agentId, ttlMs };
@@ -164,10 +164,15 @@ export class GuardedLeadership implements Leadership {
     }));
   }
 
+  /** Ends repeats with the term. */
+  get #untilLost(): RetryOptions {
+    return { clock: this.#options.clock, signal: this.lost };
+  }
+
   async #giveUp(): Promise<void> {
-    const { backend, term } = this.#options;
+    const { backend, clock, term } = this.#options;
     term.lose('resigned');
-    await retryUnavailable(() => backend.revokeLease(term.leaseId));
+    await retryUnavailable(() => backend.revokeLease(term.leaseId), { clock });
   }
 
   /** `repeatable`: whether doing it twice is the same as doing it once. */
@@ -186,7 +191,7 @@ export class GuardedLeadership implements Leadership {
       term.assertLeading();
       return backend.transact({ compares: [guard], success: operations, failure: [] });
     };
-    const result = await (repeatable ? retryUnavailable(attempt, this.lost) : attempt());
+    const result = await (repeatable ? retryUnavailable(attempt, this.#untilLost) : attempt());
     if (!result.succeeded) {
       term.lose('the leader key is gone or of a later term');
       throw new LeadershipLostError(term.term, 'the store refused a write of this term');

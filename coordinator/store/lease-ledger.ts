@@ -56,11 +56,11 @@ export class LeaseLedger {
   }
 
   async list(): Promise<LeaseRecord[]> {
-    const { backend, keys, term } = this.#options;
+    const { backend, clock, keys, term } = this.#options;
     term.assertLeading();
     const options = { pageEntriesMax: SMALL_PAGE_ENTRIES_MAX, signal: term.lost };
     const range = (): ReturnType<Backend['range']> => backend.range(keys.leases, options);
-    const { entries } = await retryUnavailable(range, term.lost);
+    const { entries } = await retryUnavailable(range, { clock, signal: term.lost });
     return entries.map((entry) => this.#recordOf(entry));
   }
 

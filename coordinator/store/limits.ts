@@ -3,8 +3,11 @@
 /** How long one call to the store may take; also for the first answer of a stream. */
 export const CALL_TIMEOUT_MS = 3_000;
 
-/** How often a call is tried whose repeat is safe: with three members, one lies down unnoticed. */
-export const CALL_ATTEMPTS_MAX = 3;
+/** How often a call is tried whose repeat is safe. */
+export const CALL_ATTEMPTS_MAX = 4;
+
+/** Pause before the second try; doubles. In all 0.7 s: about an election among etcd's members. */
+export const RETRY_PAUSE_MIN_MS = 100;
 
 /** Grant and release transactions in flight at a time. */
 export const TRANSACTIONS_IN_FLIGHT_MAX = 8;

@@ -1,6 +1,7 @@
 import type { Clock } from '../../common/clock.js';
 import {
   LeaseGoneError,
+  type BranchResult,
   type Change,
   type Compare,
   type Entry,
@@ -105,11 +106,11 @@ export class MemoryKeyValue {
     this.#alarm = undefined;
   }
 
-  #apply(transaction: Transaction, revision: bigint): TransactionResult {
+  #apply(transaction: Transaction, revision: bigint): BranchResult {
     const succeeded = transaction.compares.every((compare) => this.#holds(compare));
     const operations = succeeded ? transaction.success : transaction.failure;
     const results = operations.map((operation) => this.#applyOperation(operation, revision));
-    return { succeeded, revision, results };
+    return { succeeded, results };
   }
 
   #applyOperation(operation: Operation, revision: bigint): OperationResult {

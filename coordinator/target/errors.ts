@@ -57,3 +57,9 @@ export class TopicProblem extends MirrorError {
     this.topic = topic;
   }
 }
+
+/** The whole flow cannot work until an operator mends something on the target; the message says what. */
+export class FlowBlockedError extends MirrorError {
+  readonly code = 'MIRROR_FLOW_BLOCKED';
+  readonly retriable = false;
+}

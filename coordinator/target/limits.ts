@@ -33,3 +33,12 @@ export const MAP_TAIL_RUNS_MAX = 64;
 
 /** How long closing waits for the last flush; what it cannot write, agents report again. */
 export const CLOSE_FLUSH_MS_MAX = 5_000;
+
+/** Partitions that one flush takes; the others are the next one's, which follows at once. */
+export const FLUSH_PARTITIONS_MAX = 5_000;
+
+/** Group positions that one write of checkpoints takes. */
+export const CHECKPOINTS_PER_WRITE_MAX = 20_000;
+
+/** How often the broker is reminded of our transactional ids, which it forgets after a week. */
+export const PRODUCER_REFRESH_INTERVAL_MS = 12 * 60 * 60 * 1_000;

@@ -75,7 +75,7 @@ export function loadAgentConfig(options: LoadAgentConfigOptions): AgentConfig {
     connectionsPerBrokerMax: reader.integer('agent.connections.per.broker.max'),
     drainTimeoutMs: reader.integer('agent.drain.timeout.ms'),
     overrides,
-    warnings: problems.warnings,
+    warnings: [],
   });
   if (!standalone && config.coordinators.length === 0) {
     problems.error(
@@ -85,7 +85,8 @@ export function loadAgentConfig(options: LoadAgentConfigOptions): AgentConfig {
     );
   }
   problems.throwIfErrors();
-  return Object.freeze({ ...config, warnings: problems.warnings });
+  // Standalone, the file is the mm2 one, whose loader gives the same warnings.
+  return standalone ? config : Object.freeze({ ...config, warnings: problems.warnings });
 }
 
 function readId(properties: Properties, hostname: string, problems: ProblemCollector): string {

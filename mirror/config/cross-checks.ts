@@ -25,6 +25,8 @@ export function checkAcrossKeys(options: CrossCheckOptions, problems: ProblemCol
   const cycles = new CycleChecks(enabled, options, problems);
   cycles.checkNames();
   cycles.checkUnprefixedCycles();
+  cycles.checkMixedPairs();
+  checkSharedTopics(enabled, options, problems);
 }
 
 function checkBootstrapServers(
@@ -45,6 +47,31 @@ function checkBootstrapServers(
         `for example ${alias}.bootstrap.servers = kafka-1:9092,kafka-2:9092`,
       );
     }
+  }
+}
+
+/** Two sources that keep topic names may meet in one topic, where every batch must have its place. */
+function checkSharedTopics(
+  enabled: readonly FlowConfig[],
+  options: CrossCheckOptions,
+  problems: ProblemCollector,
+): void {
+  const firstByTarget = new Map<string, FlowConfig>();
+  const reported = new Set<string>();
+  for (const flow of enabled) {
+    if (flow.policy.name !== 'identity' || reported.has(flow.target)) continue;
+    const first = firstByTarget.get(flow.target);
+    firstByTarget.set(flow.target, first ?? flow);
+    // Each is compared with the first only: all pairs of a thousand sites would take minutes.
+    if (first === undefined) continue;
+    if (overlap([first.topicFilter, flow.topicFilter]).kind === 'disjoint') continue;
+    reported.add(flow.target);
+    problems.warn(
+      placeOf(flow, options),
+      `${quoted(first.id)} and ${quoted(flow.id)} keep topic names and may write the same topic ` +
+        `of ${quoted(flow.target)}; a topic that both have halts one of them`,
+      'use DefaultReplicationPolicy, or lists of topics that have no name in common',
+    );
   }
 }
 
@@ -112,6 +139,25 @@ class CycleChecks {
       if (reported.has(key)) continue;
       reported.add(key);
       this.#checkCycle(cycle);
+    }
+  }
+
+  /** Names that one way keeps and the other prefixes grow a prefix at every turn, without end. */
+  checkMixedPairs(): void {
+    for (const flow of this.#enabled) {
+      if (flow.policy.name !== 'identity') continue;
+      const reverse = this.#bySource.get(flow.target)?.find((each) => each.target === flow.source);
+      if (reverse === undefined || reverse.policy.name === 'identity') continue;
+      const found = overlap([flow.topicFilter, reverse.topicFilter]);
+      if (found.kind !== 'overlapping') continue;
+      const returned = reverse.policy.formatRemoteTopic(reverse.source, found.name);
+      if (!flow.topicFilter.accepts(returned)) continue;
+      this.#problems.error(
+        this.#place(flow),
+        `${quoted(flow.id)} keeps topic names while ${quoted(reverse.id)} prefixes them: ` +
+          `${quoted(found.name)} comes back as ${quoted(returned)}, and so on for ever`,
+        'use the same policy both ways, or lists of topics that leave out prefixed names',
+      );
     }
   }
 

@@ -14,7 +14,7 @@ import { buildFlow } from './flow-config.js';
 import { indexKeys, type KeyIndex, type ScopedProperties } from './key-index.js';
 import type { ClusterConfig, FlowConfig, MirrorConfig } from './mirror-config.js';
 import { OptionReader } from './option-reader.js';
-import { resolveReferences, type ResolveReference } from './references.js';
+import { hasReference, resolveReferences, type ResolveReference } from './references.js';
 import { isLocalFileKey, isSecretKey } from './secrets.js';
 import { readCoordinatorConfig } from './service-reader.js';
 
@@ -83,7 +83,7 @@ export function nonSecretProperties(config: MirrorConfig): ReadonlyMap<string, s
     // A user and password inside an address are secret under any key.
     if (isSecretKey(key) || isLocalFileKey(key) || /:\/\/[^/\s,]*@/.test(value)) continue;
     // A reference means a file or a variable of this machine.
-    if (/\$\{[^}]*:[^}]*\}/.test(value)) continue;
+    if (hasReference(value)) continue;
     shipped.set(key, value);
   }
   return shipped;

@@ -73,7 +73,7 @@ export class OptionReader {
   }
 
   seconds(property: Property): Interval | undefined {
-    const range = { min: -2_147_483_648, max: Number.MAX_SAFE_INTEGER };
+    const range = { min: -1, max: 2_147_483_647 };
     const seconds = parseInteger(property, range, this.#problems);
     if (seconds === undefined) return undefined;
     if (seconds === 0) {

@@ -15,7 +15,13 @@ export interface Reference {
 /** Looks a reference up; undefined if there is no such thing. May throw. */
 export type ResolveReference = (reference: Reference) => string | undefined;
 
-const REFERENCE = /\$\{([^}]*?):(?:([^}]*?):)?([^}:]*)\}/g;
+// Without braces inside, so that a text of many `${` is still searched in linear time.
+const REFERENCE = /\$\{([^{}:]*):(?:([^{}:]*):)?([^{}]*)\}/g;
+
+/** Whether a value depends on a file or variable of the machine that reads it. */
+export function hasReference(value: string): boolean {
+  return value.search(REFERENCE) !== -1;
+}
 
 /**
  * Replaces references to the providers that `config.providers` declares. Others stay as they are,

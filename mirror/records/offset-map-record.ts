@@ -7,12 +7,15 @@
  *     2 flow    flow STRING
  *     3 base    topic STRING, partition INT32
  *     4 writer  (nothing: one record in all)
+ *     5 start   topic STRING, partition INT32
  *   value, null for a deletion
  *     chunk     see offset-map-chunk.ts
- *     flow      version INT16 (= 1), producerId INT64, producerEpoch INT16
+ *     flow      version INT16 (= 1), producerId INT64, producerEpoch INT16,
+ *               promotedAtMs INT64, completedAtMs INT64
  *     base      version INT16 (= 1), producerEpoch INT16, sequenceBase INT64,
  *               source topic id UUID, target topic id UUID
  *     writer    version INT16 (= 1), term INT64
+ *     start     version INT16 (= 1), source offset INT64, target offset INT64
  */
 import { decodeChunk, encodeChunk, type OffsetMapChunk } from '../offset-map-chunk.js';
 import { OffsetMapChunkError } from '../offset-map-errors.js';
@@ -22,7 +25,7 @@ import { SchemaWriter } from './schema-writer.js';
 const KEY_VERSION = 1;
 const VALUE_VERSION = 1;
 
-const Kind = { chunk: 1, flow: 2, base: 3, writer: 4 } as const;
+const Kind = { chunk: 1, flow: 2, base: 3, writer: 4, start: 5 } as const;
 
 /** Part of one partition's offset map. The topic is named as on the source. */
 export interface ChunkKey {
@@ -50,11 +53,23 @@ export interface WriterKey {
   kind: 'writer';
 }
 
-export type OffsetMapKey = ChunkKey | FlowKey | BaseKey | WriterKey;
+/** Where a partition's copy goes on without any record yet. The topic is named as on the source. */
+export interface StartKey {
+  kind: 'start';
+  topic: string;
+  partition: number;
+}
+
+export type OffsetMapKey = ChunkKey | FlowKey | BaseKey | WriterKey | StartKey;
 
 export interface FlowProducer {
   producerId: bigint;
+  /** Of the last fence, if there was one: whoever has a lower one cannot append any more. */
   producerEpoch: number;
+  /** Wall clock of the fence that ended the copying, in ms since 1970; -1: not promoted. */
+  promotedAtMs: bigint;
+  /** When the groups, too, had been moved and verified; -1: not yet. */
+  completedAtMs: bigint;
 }
 
 export interface SequenceBase {
@@ -70,12 +85,19 @@ export interface WriterTerm {
   term: bigint;
 }
 
+/** The first record at or after `sourceOffset` comes at `targetOffset`. */
+export interface StartPair {
+  sourceOffset: bigint;
+  targetOffset: bigint;
+}
+
 /** A record by kind; without a value it deletes what its key names. */
 export type OffsetMapRecord =
   | (ChunkKey & { value: OffsetMapChunk | undefined })
   | (FlowKey & { value: FlowProducer | undefined })
   | (BaseKey & { value: SequenceBase | undefined })
-  | (WriterKey & { value: WriterTerm | undefined });
+  | (WriterKey & { value: WriterTerm | undefined })
+  | (StartKey & { value: StartPair | undefined });
 
 export function encodeOffsetMapKey(key: OffsetMapKey): Buffer {
   const writer = new SchemaWriter().int16(KEY_VERSION).int8(Kind[key.kind]);
@@ -85,6 +107,7 @@ export function encodeOffsetMapKey(key: OffsetMapKey): Buffer {
     case 'flow':
       return writer.string(key.flow).bytes();
     case 'base':
+    case 'start':
       return writer.string(key.topic).int32(key.partition).bytes();
     case 'writer':
       return writer.bytes();
@@ -105,7 +128,12 @@ function encodeValue(record: OffsetMapRecord): Buffer | null {
   const writer = new SchemaWriter().int16(VALUE_VERSION);
   switch (record.kind) {
     case 'flow':
-      return writer.int64(record.value.producerId).int16(record.value.producerEpoch).bytes();
+      return writer
+        .int64(record.value.producerId)
+        .int16(record.value.producerEpoch)
+        .int64(record.value.promotedAtMs)
+        .int64(record.value.completedAtMs)
+        .bytes();
     case 'base':
       return writer
         .int16(record.value.producerEpoch)
@@ -115,6 +143,8 @@ function encodeValue(record: OffsetMapRecord): Buffer | null {
         .bytes();
     case 'writer':
       return writer.int64(record.value.term).bytes();
+    case 'start':
+      return writer.int64(record.value.sourceOffset).int64(record.value.targetOffset).bytes();
   }
 }
 
@@ -140,6 +170,8 @@ function decodeKeyOfKind(reader: SchemaReader, kind: number): OffsetMapKey {
       return { kind: 'base', ...decodePartition(reader) };
     case Kind.writer:
       return { kind: 'writer' };
+    case Kind.start:
+      return { kind: 'start', ...decodePartition(reader) };
     default:
       throw reader.error(`kind ${kind}`);
   }
@@ -169,11 +201,17 @@ export function decodeOffsetMapRecord(
   return record;
 }
 
-function decodeValue(reader: SchemaReader, key: FlowKey | BaseKey | WriterKey): OffsetMapRecord {
+function decodeValue(
+  reader: SchemaReader,
+  key: FlowKey | BaseKey | WriterKey | StartKey,
+): OffsetMapRecord {
   switch (key.kind) {
     case 'flow': {
       const producerId = reader.int64('producerId');
-      return { ...key, value: { producerId, producerEpoch: reader.int16('producerEpoch') } };
+      const producerEpoch = reader.int16('producerEpoch');
+      const promotedAtMs = reader.int64('promotedAtMs');
+      const completedAtMs = reader.int64('completedAtMs');
+      return { ...key, value: { producerId, producerEpoch, promotedAtMs, completedAtMs } };
     }
     case 'base': {
       const producerEpoch = reader.int16('producerEpoch');
@@ -184,6 +222,10 @@ function decodeValue(reader: SchemaReader, key: FlowKey | BaseKey | WriterKey): 
     }
     case 'writer':
       return { ...key, value: { term: reader.int64('term') } };
+    case 'start': {
+      const sourceOffset = reader.int64('source offset');
+      return { ...key, value: { sourceOffset, targetOffset: reader.int64('target offset') } };
+    }
   }
 }
 

@@ -1,4 +1,4 @@
-import { isWithinAny, OUTSIDE, PURE } from './layout.js';
+import { isPure, isWithinAny, OUTSIDE } from './layout.js';
 import type { ParsedFile, Problem } from './tree-file.js';
 
 /** What belongs to the program as a whole, and therefore to its main.ts. */
@@ -14,7 +14,7 @@ const MAIN_ONLY = new Set([
 export function checkGlobals(file: ParsedFile): Problem[] {
   const outside = isWithinAny(file.path, OUTSIDE) || !file.path.includes('/');
   if (outside) return [];
-  const pure = isWithinAny(file.path, PURE);
+  const pure = isPure(file.path);
   const main = file.path.endsWith('/main.ts');
 
   const problems: Problem[] = [];

@@ -2,11 +2,11 @@ import {
   HOMES,
   IMPURE,
   IMPURE_NODE_MODULES,
+  isPure,
   isWithin,
   isWithinAny,
   MAY_IMPORT,
   OUTSIDE,
-  PURE,
   TOOLS,
   TYPES_ONLY_IN_PURE,
 } from './layout.js';
@@ -48,7 +48,7 @@ function problemOf(importer: string, imported: ImportedModule): string | undefin
   if (!specifier.startsWith('node:')) return homeProblem(importer, specifier);
 
   const name = specifier.slice('node:'.length);
-  if (!isWithinAny(importer, PURE) || !IMPURE_NODE_MODULES.has(name)) return undefined;
+  if (!isPure(importer) || !IMPURE_NODE_MODULES.has(name)) return undefined;
   return `${specifier} does I/O, and this folder does none`;
 }
 
@@ -62,7 +62,7 @@ function directionProblem(importer: string, target: string): string | undefined 
 }
 
 function purityProblem(importer: string, target: string, typeOnly: boolean): string | undefined {
-  if (!isWithinAny(importer, PURE)) return undefined;
+  if (!isPure(importer)) return undefined;
   if (isWithinAny(target, IMPURE)) return `${target} does I/O, and this folder does none`;
   if (isWithinAny(target, TYPES_ONLY_IN_PURE) && !typeOnly) {
     return `${target} may be imported here for its types only`;

@@ -1,5 +1,5 @@
 import { packageOf } from './check-imports.js';
-import { HOMES, TOOLS } from './layout.js';
+import { HOMES, isWithinAny, OUTSIDE, TOOLS } from './layout.js';
 import type { ParsedFile, Problem, TreeFile } from './tree-file.js';
 
 const EXACT_VERSION = /^\d+\.\d+\.\d+(-[\w.]+)?$/;
@@ -27,6 +27,22 @@ export function checkManifest(manifest: TreeFile, files: readonly ParsedFile[]):
     if (TOOLS.has(name)) continue;
     if (HOMES[name] === undefined) report(`${name} has no home in scripts/tidy/layout.ts`);
     else if (!imported.has(name)) report(`${name} is not imported anywhere`);
+  }
+  for (const file of files) {
+    const shipped = file.path.includes('/') && !isWithinAny(file.path, OUTSIDE);
+    const declared = shipped ? (parsed.dependencies ?? {}) : all;
+    problems.push(...checkDeclared(file, declared));
+  }
+  return problems;
+}
+
+/** A package that happens to be installed may be gone with the next version of what brought it. */
+function checkDeclared(file: ParsedFile, declared: Record<string, string>): Problem[] {
+  const problems: Problem[] = [];
+  for (const { specifier, line } of file.imports) {
+    const name = packageOf(specifier);
+    if (HOMES[name] === undefined || declared[name] !== undefined) continue;
+    problems.push({ path: file.path, line, message: `${name} is not among the dependencies` });
   }
   return problems;
 }

@@ -23,7 +23,7 @@ while read -r verb group; do
     end) groups=$(printf %s "$groups" | sed "s/ $group //") ;;
   esac
 done
-for group in $groups; do kill -KILL -- "-$group" 2>/dev/null; done
+for group in $groups; do kill -KILL "-$group" 2>/dev/null; done
 for try in 1 2 3 4 5; do rm -rf "$1" 2>/dev/null && break; sleep 0.2; done
 `;
 
@@ -44,14 +44,17 @@ interface Guardian {
 
 let guardian: Guardian | undefined;
 
+/** Whether a process still runs; one that only waits to be collected by its parent does not. */
 export function isAlive(pid: number): boolean {
   if (!(pid > 0)) return false;
   try {
     process.kill(pid, 0);
-    return true;
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
+  // In `pid (name) state ...` the name may hold anything, so the state is sought from the end.
+  const stat = readProcessFile(pid, 'stat');
+  return !stat.slice(stat.lastIndexOf(')')).startsWith(') Z');
 }
 
 /** The process id written in a file; -1, which no process has, when it is gone. */
@@ -63,9 +66,9 @@ export function readPid(path: string): number {
   }
 }
 
-function environmentOf(pid: string): string {
+function readProcessFile(pid: number | string, name: string): string {
   try {
-    return readFileSync(`/proc/${pid}/environ`, 'utf8');
+    return readFileSync(`/proc/${pid}/${name}`, 'utf8');
   } catch {
     return ''; // It ended meanwhile, belongs to another user, or this system has no /proc.
   }
@@ -79,7 +82,8 @@ function killStrays(folder: string): void {
     return; // Without /proc there is no telling whose a process is.
   }
   for (const pid of pids) {
-    if (!environmentOf(pid).split('\0').includes(`${FOLDER_VARIABLE}=${folder}`)) continue;
+    if (!readProcessFile(pid, 'environ').split('\0').includes(`${FOLDER_VARIABLE}=${folder}`))
+      continue;
     try {
       process.kill(Number(pid), 'SIGKILL');
     } catch {
@@ -118,6 +122,7 @@ function theGuardian(): Guardian {
   // Neither may keep this process alive: its end is what the guardian waits for.
   child.unref();
   pipe.unref();
+  pipe.on('error', () => undefined); // Somebody killed the guardian; the servers still work.
   guardian = { folder, pipe };
   return guardian;
 }
@@ -153,7 +158,9 @@ export function spawnGuarded(options: GuardedOptions): ChildProcess & { readonly
   if (pid === undefined) throw new Error(`cannot start ${options.command}: sh is missing`);
   pipe.write(`start ${pid}\n`);
   child.once('exit', () => pipe.write(`end ${pid}\n`));
-  (child.stdio[3] as Socket).end('go\n');
+  const gateway = child.stdio[3] as Socket;
+  gateway.on('error', () => undefined); // It was killed before it read; its exit tells.
+  gateway.end('go\n');
   child.unref();
   (child.stdout as Socket | null)?.unref();
   (child.stderr as Socket | null)?.unref();

@@ -89,6 +89,14 @@ describe('OffsetMap', () => {
     assert.equal(map.runCount, 3);
   });
 
+  it('accepts a repeat of what it has merged meanwhile', () => {
+    const map = transactional(100);
+    map.merge(20);
+
+    assert.equal(map.extend(30n, 20n, 2n), false);
+    assert.throws(() => map.extend(30n, 190n, 2n), OffsetMapConflictError);
+  });
+
   for (const [why, source, target, count] of [
     ['to before the first run', 90n, 0n, 5n],
     ['on the source', 125n, 31n, 5n],
@@ -148,6 +156,22 @@ describe('OffsetMap', () => {
     assert.equal(map.runCount <= 75, true);
     assert.deepEqual(map.toTarget(2997n), { kind: 'exact', targetOffset: 1998n });
     assert.equal(map.toTarget(1000n).kind, 'floor');
+  });
+
+  it('keeps a merged run apart from the exact one that follows at once', () => {
+    const merged = {
+      sourceStart: 0n,
+      targetStart: 0n,
+      records: 4n,
+      sourceGaps: 1n,
+      targetGaps: 0n,
+    };
+    const exact = { sourceStart: 5n, targetStart: 4n, records: 3n, sourceGaps: 0n, targetGaps: 0n };
+
+    assert.deepEqual(OffsetMap.fromRuns([merged, exact]).runs(), [merged, exact]);
+    const map = OffsetMap.fromRuns([merged]);
+    map.extend(5n, 4n, 3n);
+    assert.deepEqual(map.toTarget(6n), { kind: 'exact', targetOffset: 5n });
   });
 
   it('errs inside a merged run by at most its gaps', () => {
@@ -254,6 +278,28 @@ describe('OffsetMap, saved in chunks', () => {
     assert.equal(restored.runCount, RUNS_PER_CHUNK);
     assert.deepEqual(store.save(restored), [0, 1, 2]);
     assert.deepEqual([...store.chunks.keys()], [0]);
+  });
+
+  it('writes chunks anew when restoring them moved their runs', () => {
+    const runs = transactional(RUNS_PER_CHUNK + 1).runs();
+    const last = runs.at(-2);
+    assert.ok(last !== undefined);
+    const adjoining = {
+      ...last,
+      sourceStart: last.sourceStart + 2n,
+      targetStart: last.targetStart + 2n,
+    };
+    for (const [first, second] of [
+      [runs.slice(0, 3), runs.slice(3, 5)],
+      [runs.slice(0, RUNS_PER_CHUNK), [adjoining]],
+    ] as const) {
+      const store = new ChunkStore();
+      store.chunks.set(0, { generation: 0, runs: first });
+      store.chunks.set(1, { generation: 0, runs: second });
+      const restored = OffsetMap.fromChunks(store.chunks);
+      assert.deepEqual(store.save(restored), [0, 1]);
+      assert.deepEqual(OffsetMap.fromChunks(store.chunks).runs(), restored.runs());
+    }
   });
 
   it('writes again what a failed save took', () => {

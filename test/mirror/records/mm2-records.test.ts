@@ -10,7 +10,8 @@ import { decodeOffsetSync, encodeOffsetSync } from '../../../mirror/records/offs
 import { RecordFormatError } from '../../../mirror/records/record-format-error.js';
 
 // The golden bytes are written by hand from the Schema declarations of Apache Kafka's
-// connect/mirror-client: big-endian, STRING as INT16 length and UTF-8.
+// connect/mirror-client: big-endian, STRING as INT16 length and UTF-8. The classes OffsetSync,
+// Checkpoint and Heartbeat of Kafka 4.3.0 wrote the same bytes for the same fields.
 const SYNC_KEY = '0006' + '6f7264657273' + '00000003';
 const SYNC_VALUE = '0000000000000064' + '000000000000002a';
 const CHECKPOINT_KEY = '0003' + '617070' + '0009' + '75732e6f7264657273' + '00000003';

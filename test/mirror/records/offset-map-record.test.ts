@@ -24,9 +24,13 @@ const GOLDEN: readonly { record: OffsetMapRecord; key: string; value: string }[]
     value: '01' + '00' + '01' + '01' + '00' + '04',
   },
   {
-    record: { kind: 'flow', flow: 'a->b', value: { producerId: 4000n, producerEpoch: 7 } },
+    record: {
+      kind: 'flow',
+      flow: 'a->b',
+      value: { producerId: 4000n, producerEpoch: 7, promotedAtMs: 256n, completedAtMs: -1n },
+    },
     key: '0001' + '02' + '0004612d3e62',
-    value: '0001' + '0000000000000fa0' + '0007',
+    value: '0001' + '0000000000000fa0' + '0007' + '0000000000000100' + 'ffffffffffffffff',
   },
   {
     record: {
@@ -52,6 +56,16 @@ const GOLDEN: readonly { record: OffsetMapRecord; key: string; value: string }[]
     record: { kind: 'writer', value: { term: 513n } },
     key: '0001' + '04',
     value: '0001' + '0000000000000201',
+  },
+  {
+    record: {
+      kind: 'start',
+      topic: 'ab',
+      partition: 1,
+      value: { sourceOffset: 500n, targetOffset: 1n },
+    },
+    key: '0001' + '05' + '00026162' + '00000001',
+    value: '0001' + '00000000000001f4' + '0000000000000001',
   },
 ];
 

@@ -18,7 +18,7 @@ const ODD_NAMES = [
 
 async function grantOne(leadership: Leadership, item: string, sessionId: string): Promise<bigint> {
   const [result] = await leadership.grant([{ item, sessionId, agentId: 'agent' }]);
-  assert.ok(result?.outcome === 'granted', JSON.stringify(result));
+  assert.ok(result?.outcome === 'granted', `${item} is ${result?.outcome}`);
   return result.leaseEpoch;
 }
 

@@ -18,7 +18,7 @@ export function describeOutages(context: ContractContext): void {
       const { client, leadership, store } = await context.lead('a', LONG_TTL_MS);
       const sessionId = await leadership.openSession('agent', LONG_TTL_MS);
       client.cut();
-      const calls = [
+      const calls: Promise<unknown>[] = [
         leadership.put('x', 'y'),
         leadership.put('x', 'y', 0n),
         leadership.get('x'),
@@ -28,7 +28,12 @@ export function describeOutages(context: ContractContext): void {
         leadership.openSession('other', LONG_TTL_MS),
         store.leader(),
       ];
-      for (const call of calls) await assert.rejects(world.until(call), StoreUnavailableError);
+      const outcomes = await world.until(Promise.allSettled(calls));
+      for (const outcome of outcomes) {
+        assert.ok(outcome.status === 'rejected');
+        assert.ok(outcome.reason instanceof StoreUnavailableError);
+        assert.ok(outcome.reason.retriable);
+      }
       client.heal();
 
       assert.equal(leadership.lost.aborted, false);

@@ -1,0 +1,301 @@
+import type { AgentConfig } from '../../mirror/config/agent-config.js';
+import { formatProperties } from '../../common/config/properties.js';
+import type { Clock } from '../../common/clock.js';
+import { describeError } from '../../common/errors.js';
+import type { Logger } from '../../common/log.js';
+import { loadMirrorConfig } from '../../mirror/config/mm2-config.js';
+import type {
+  CoordinatorMessage,
+  Grant,
+  Hello,
+  MapAck,
+  Revoke,
+  Welcome,
+} from '../../proto/gen/mirror/v1/agent.js';
+import type { WorkItem } from '../../proto/gen/mirror/v1/common.js';
+import { LeaseClock } from '../lease/lease-clock.js';
+import { MemoryBudget } from '../replication/memory-budget.js';
+import type { CopierState, PartitionCopier } from '../replication/partition-copier.js';
+import { CoordinatorLink } from '../rpc/coordinator-link.js';
+import { SiteWorker } from '../site/site-worker.js';
+import { FlowRuntimes } from './flow-runtimes.js';
+import { ProgressReport, type ReportedPartition } from './progress-report.js';
+import { partitionItem, workKey } from './work-key.js';
+
+/** How often news of partitions is sent. */
+const REPORT_INTERVAL_MS = 200;
+
+/** How often the deadline of a heartbeat is looked at. */
+const HEARTBEAT_CHECK_MS = 50;
+
+export interface AgentSessionOptions {
+  config: AgentConfig;
+  version: string;
+  clock: Clock;
+  log: Logger;
+}
+
+/** One held lease and the work that it stands for. */
+interface HeldItem {
+  item: WorkItem;
+  leaseEpoch: bigint;
+  copier?: PartitionCopier;
+  site?: SiteWorker;
+  /** Set once it was told to stop; a repeated revoke or grant does not do it twice. */
+  releasing?: Promise<void>;
+}
+
+/**
+ * What an agent does: keeps a session with the coordinator, works on the items it is granted, and
+ * reports. Work goes on while the coordinator is away: the append itself is safe, so an agent past
+ * its deadline copies on until it meets a rival.
+ */
+export class AgentSession {
+  readonly memory: MemoryBudget;
+  readonly #options: AgentSessionOptions;
+  readonly #link: CoordinatorLink;
+  readonly #lease: LeaseClock;
+  readonly #flows: FlowRuntimes;
+  readonly #report: ProgressReport;
+  readonly #held = new Map<string, HeldItem>();
+  readonly #stop = new AbortController();
+  readonly #running: Promise<void>[] = [];
+  #sessionId = '';
+  #helloAtMs = 0;
+  #heartbeatDueMs = Infinity;
+
+  constructor(options: AgentSessionOptions) {
+    const { config, clock, log } = options;
+    this.#options = options;
+    this.memory = new MemoryBudget(config.memoryBytesMax);
+    this.#lease = new LeaseClock(clock);
+    this.#report = new ProgressReport(clock);
+    this.#link = new CoordinatorLink({
+      coordinators: config.coordinators,
+      clock,
+      log,
+      hello: () => this.#hello(),
+      onMessage: (message) => this.#receive(message),
+      onDisconnected: () => (this.#heartbeatDueMs = Infinity),
+    });
+    this.#flows = new FlowRuntimes({
+      agentId: config.id,
+      lanesPerBroker: config.connectionsPerBrokerMax,
+      memory: this.memory,
+      clock,
+      log,
+      onStateChanged: (flow, copier, from) => this.#copierChanged(flow, copier, from),
+      findMapEntry: async (flow, { assignment: { topic, partition } }, targetOffset) => {
+        return this.#link.findMapEntry(partitionItem(flow, topic, partition), targetOffset);
+      },
+    });
+  }
+
+  /** Whether a coordinator knows this agent. */
+  get connected(): boolean {
+    return this.#link.connected && this.#sessionId !== '';
+  }
+
+  get leaseValid(): boolean {
+    return this.#lease.valid;
+  }
+
+  *partitions(): Generator<ReportedPartition> {
+    for (const { item, leaseEpoch, copier } of this.#held.values()) {
+      if (copier !== undefined) yield { flow: item.flow, leaseEpoch, copier };
+    }
+  }
+
+  start(): void {
+    const { signal } = this.#stop;
+    this.#running.push(
+      this.#link.run(signal),
+      this.#every(REPORT_INTERVAL_MS, () => this.#sendProgress()),
+      this.#every(HEARTBEAT_CHECK_MS, () => this.#sendHeartbeat()),
+    );
+  }
+
+  /** Settles what is in flight, reports it, gives everything back and leaves. */
+  async close(): Promise<void> {
+    this.#link.send({ $case: 'draining', value: {} });
+    await Promise.all([...this.#held.values()].map((held) => this.#release(held, 'draining')));
+    this.#stop.abort();
+    await Promise.all(this.#running);
+    await this.#flows.close();
+  }
+
+  async #every(intervalMs: number, act: () => void): Promise<void> {
+    const { signal } = this.#stop;
+    while (!signal.aborted) {
+      act();
+      await this.#options.clock.sleep(intervalMs, signal).catch(() => undefined);
+    }
+  }
+
+  #hello(): Hello {
+    const { config, version, clock } = this.#options;
+    this.#helloAtMs = clock.nowMs();
+    const held = [...this.#held.values()].map(({ item, leaseEpoch }) => ({ item, leaseEpoch }));
+    return {
+      agentId: config.id,
+      site: config.site,
+      clusters: [...config.clusters],
+      version,
+      sessionId: this.#sessionId,
+      held: this.#sessionId === '' ? [] : held,
+    };
+  }
+
+  #receive({ message }: CoordinatorMessage): void {
+    switch (message?.$case) {
+      case 'welcome':
+        this.#welcome(message.value);
+        return;
+      case 'heartbeatAck':
+        this.#lease.acknowledge(message.value.sequence);
+        return;
+      case 'grants':
+        for (const grant of message.value.grants) this.#granted(grant);
+        return;
+      case 'revokes':
+        for (const revoke of message.value.revokes) this.#revoked(revoke);
+        return;
+      case 'mapAcks':
+        for (const ack of message.value.acks) this.#mapAcknowledged(ack);
+        return;
+      case undefined:
+        this.#options.log.warn('a message of a newer coordinator was ignored');
+    }
+  }
+
+  #welcome(welcome: Welcome): void {
+    const { config, clock, log } = this.#options;
+    const mirrorConfig = loadMirrorConfig({
+      path: 'configuration of the coordinator',
+      text: formatProperties(Object.entries(welcome.properties)),
+      overrides: config.overrides,
+      requireSourceBootstrap: false,
+    });
+    this.#flows.configure(mirrorConfig);
+    this.#sessionId = welcome.sessionId;
+    this.#lease.open(Number(welcome.leaseTtlMs), this.#helloAtMs);
+    this.#heartbeatDueMs = clock.nowMs();
+    this.#report.forgetAll();
+    for (const { site } of this.#held.values()) site?.repeatAll();
+    log.info({ session: welcome.sessionId, term: welcome.term.toString() }, 'session opened');
+  }
+
+  #granted(grant: Grant): void {
+    const { item, leaseEpoch, partition } = grant;
+    if (item?.work === undefined) return;
+    const key = workKey(item);
+    const held = this.#held.get(key);
+    if (held !== undefined && held.releasing === undefined) {
+      held.leaseEpoch = leaseEpoch;
+      return;
+    }
+    const runtime = this.#flows.open(item.flow);
+    if (runtime === undefined || (item.work.$case === 'partition' && partition === undefined)) {
+      const reason = `this agent has no bootstrap servers for a cluster of ${item.flow}`;
+      this.#options.log.error({ item: key }, reason);
+      this.#sendReleased(item, leaseEpoch, reason);
+      return;
+    }
+    const start = (): void => {
+      const next: HeldItem = { item, leaseEpoch };
+      this.#held.set(key, next);
+      if (item.work?.$case === 'partition' && partition !== undefined) {
+        const { mapTail, ...assignment } = partition;
+        next.copier = runtime.copier.add({ ...item.work.value, ...assignment, mapTail });
+      } else {
+        next.site = this.#startSite(item.flow);
+      }
+    };
+    if (held?.releasing === undefined) start();
+    else void held.releasing.then(start);
+  }
+
+  #startSite(flow: string): SiteWorker {
+    const { config, source } = this.#flows.open(flow)!;
+    const { clock, log } = this.#options;
+    const site = new SiteWorker({
+      flow: config,
+      source,
+      clock,
+      log: log.child({ flow }),
+      send: (message) => this.#link.send(message),
+    });
+    site.start();
+    return site;
+  }
+
+  #revoked(revoke: Revoke): void {
+    if (revoke.item === undefined) return;
+    const held = this.#held.get(workKey(revoke.item));
+    if (held === undefined) this.#sendReleased(revoke.item, revoke.leaseEpoch, 'not held');
+    else if (held.leaseEpoch <= revoke.leaseEpoch) void this.#release(held, revoke.reason);
+  }
+
+  #mapAcknowledged(ack: MapAck): void {
+    if (ack.item === undefined) return;
+    this.#held.get(workKey(ack.item))?.copier?.acknowledgeMap(ack.targetNext);
+  }
+
+  /** Stops the work of an item; its last progress goes out before the release does. */
+  #release(held: HeldItem, reason: string): Promise<void> {
+    held.releasing ??= this.#stopWork(held, reason).catch((error: unknown) => {
+      this.#options.log.error({ error: describeError(error) }, 'an item was not released cleanly');
+    });
+    return held.releasing;
+  }
+
+  async #stopWork(held: HeldItem, reason: string): Promise<void> {
+    const { item, copier, site } = held;
+    await site?.close();
+    if (copier !== undefined) {
+      await this.#flows.flows.get(item.flow)?.copier.remove(copier);
+      const partition = { flow: item.flow, leaseEpoch: held.leaseEpoch, copier };
+      const progress = this.#report.report(partition);
+      this.#link.send({ $case: 'progress', value: { partitions: [progress] } });
+      this.#report.forget(copier);
+    }
+    this.#held.delete(workKey(item));
+    this.#sendReleased(item, held.leaseEpoch, reason);
+  }
+
+  #sendReleased(item: WorkItem, leaseEpoch: bigint, reason: string): void {
+    const releases = [{ item, leaseEpoch, reason }];
+    this.#link.send({ $case: 'released', value: { releases } });
+  }
+
+  #copierChanged(flow: string, copier: PartitionCopier, from: CopierState): void {
+    const { topic, partition } = copier.assignment;
+    const { log } = this.#options;
+    const { state, halt } = copier;
+    if (state === 'halted') {
+      log.error({ flow, topic, partition, code: halt?.haltCode }, halt?.message ?? 'halted');
+    } else log.debug({ flow, topic, partition, from, to: state }, 'copier state');
+    const held = this.#held.get(workKey(partitionItem(flow, topic, partition)));
+    if (held === undefined || held.copier !== copier) return;
+    if (state === 'fenced') void this.#release(held, 'fenced');
+    // Somebody else appended, and the lease is no longer certain: the rival is in the right.
+    else if (state === 'settling' && copier.conflicts > 0 && !this.#lease.valid) {
+      void this.#release(held, 'met a rival after the lease had ended');
+    }
+  }
+
+  #sendProgress(): void {
+    if (!this.connected || !this.#link.writable) return;
+    const partitions = this.#report.collect(this.partitions());
+    if (partitions.length > 0) this.#link.send({ $case: 'progress', value: { partitions } });
+  }
+
+  #sendHeartbeat(): void {
+    const nowMs = this.#options.clock.nowMs();
+    if (nowMs < this.#heartbeatDueMs) return;
+    const sequence = this.#lease.send();
+    const bufferedBytes = BigInt(this.memory.heldBytes);
+    this.#link.send({ $case: 'heartbeat', value: { sequence, bufferedBytes } });
+    this.#heartbeatDueMs = nowMs + this.#lease.intervalMs;
+  }
+}

@@ -1,0 +1,196 @@
+import type { Clock } from '../../common/clock.js';
+import { describeError } from '../../common/errors.js';
+import type { Logger } from '../../common/log.js';
+import type { CoordinationCore } from '../core/coordination-core.js';
+import type { CoreEvent } from '../core/events.js';
+import { LeadershipLostError, SessionExpiredError } from '../store/errors.js';
+import type { Leadership } from '../store/lease-store.js';
+import { AgentIdTakenError, SessionEndedError, StreamReplacedError } from './errors.js';
+import type { AgentHello, AgentLink, CoordinatorSays } from './messages.js';
+
+/**
+ * A heartbeat goes on to the store unless the last one did so less than this part of the time to
+ * live ago. Agents send one each third, so this lets all of them through but a flood.
+ */
+export const RENEWAL_INTERVAL_FRACTION = 1 / 4;
+
+/** What a session's stream said about its agent, and how its renewal stands. */
+export interface AgentSession {
+  readonly sessionId: string;
+  readonly agentId: string;
+  readonly site: string;
+  readonly clusters: readonly string[];
+  readonly version: string;
+  /** Undefined while the stream is broken. */
+  link: AgentLink | undefined;
+  heardAtMs: number;
+  bufferedBytes: bigint;
+  /** When the last heartbeat that the store was told of came; −∞ before the first. */
+  renewedAtMs: number;
+  renewing: boolean;
+  /** The newest heartbeat that waits for the one in flight. */
+  waitingSequence: bigint | undefined;
+}
+
+export interface AgentDirectoryOptions {
+  readonly leadership: Leadership;
+  readonly core: CoordinationCore;
+  readonly leaseTtlMs: number;
+  readonly properties: ReadonlyMap<string, string>;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly emit: (event: CoreEvent) => void;
+}
+
+/** Who is connected: sessions, their streams, and their renewals in the store. */
+export class AgentDirectory {
+  readonly sessions = new Map<string, AgentSession>();
+  readonly #options: AgentDirectoryOptions;
+  /** Agent ids between hello and welcome: a second one at that moment is refused. */
+  readonly #arriving = new Set<string>();
+  #closed = false;
+
+  constructor(options: AgentDirectoryOptions) {
+    this.#options = options;
+  }
+
+  /** Resolves once the welcome is sent and the core knows of the agent. */
+  async connect(hello: AgentHello, link: AgentLink): Promise<AgentSession> {
+    const { agentId } = hello;
+    const present = this.#connected(agentId);
+    const resumed = present !== undefined && present.sessionId === hello.sessionId;
+    if (this.#arriving.has(agentId))
+      throw new AgentIdTakenError(agentId, 'another stream', link.peer);
+    if (present?.link !== undefined && !resumed)
+      throw new AgentIdTakenError(agentId, named(present), `${link.peer}, ${sessionName(hello)}`);
+
+    this.#arriving.add(agentId);
+    try {
+      const sessionId = await this.#resumeOrOpen(hello);
+      // The newer stream of a session wins: the older one may be half open for minutes.
+      present?.link?.end(new StreamReplacedError(present.sessionId));
+      return this.#welcome(hello, { sessionId, link });
+    } finally {
+      this.#arriving.delete(agentId);
+    }
+  }
+
+  disconnected(session: AgentSession, link: AgentLink): void {
+    // An old stream of a session that goes on with a new one.
+    if (session.link !== link) return;
+    session.link = undefined;
+    const { agentId, sessionId } = session;
+    this.#options.log.info({ agentId, sessionId, peer: link.peer }, 'agent disconnected');
+    if (!this.#closed) this.#options.emit({ kind: 'agent-disconnected', sessionId });
+  }
+
+  heartbeat(session: AgentSession, sequence: bigint, bufferedBytes: bigint): void {
+    const { clock, emit } = this.#options;
+    session.heardAtMs = clock.nowMs();
+    session.bufferedBytes = bufferedBytes;
+    emit({ kind: 'agent-heartbeat', sessionId: session.sessionId });
+    session.waitingSequence = sequence;
+    void this.#renew(session);
+  }
+
+  send(sessionId: string, message: CoordinatorSays): void {
+    this.sessions.get(sessionId)?.link?.send(message);
+  }
+
+  /** The session is over in the store, or is about to be. */
+  end(sessionId: string, reason: string): void {
+    const session = this.sessions.get(sessionId);
+    if (session === undefined) return;
+    this.sessions.delete(sessionId);
+    this.#options.log.warn({ agentId: session.agentId, sessionId, reason }, 'session ended');
+    const { link } = session;
+    session.link = undefined;
+    link?.end(new SessionEndedError(sessionId, reason));
+  }
+
+  /** Ends every stream; the sessions live on in the store for the next leader. */
+  close(reason: Error): void {
+    this.#closed = true;
+    for (const session of this.sessions.values()) {
+      const { link } = session;
+      session.link = undefined;
+      link?.end(reason);
+    }
+  }
+
+  #connected(agentId: string): AgentSession | undefined {
+    for (const session of this.sessions.values())
+      if (session.agentId === agentId && session.link !== undefined) return session;
+    return undefined;
+  }
+
+  async #resumeOrOpen(hello: AgentHello): Promise<string> {
+    const { core, leadership, leaseTtlMs } = this.#options;
+    const { agentId, sessionId } = hello;
+    if (core.liveSession(sessionId, agentId) !== undefined) {
+      try {
+        await leadership.keepSessionAlive(sessionId);
+        return sessionId;
+      } catch (error) {
+        if (!(error instanceof SessionExpiredError)) throw error;
+        this.#gone(sessionId, 'it expired before the agent came back');
+      }
+    }
+    return leadership.openSession(agentId, leaseTtlMs);
+  }
+
+  #welcome(hello: AgentHello, to: { sessionId: string; link: AgentLink }): AgentSession {
+    const { clock, leaseTtlMs, leadership, properties, emit, log } = this.#options;
+    const { sessionId, link } = to;
+    const { agentId, site, clusters, version, held } = hello;
+    const nowMs = clock.nowMs();
+    const renewal = { renewedAtMs: Number.NEGATIVE_INFINITY, renewing: false };
+    const session: AgentSession = {
+      ...{ sessionId, agentId, site, clusters, version, link, heardAtMs: nowMs },
+      ...{ bufferedBytes: 0n, ...renewal, waitingSequence: undefined },
+    };
+    this.sessions.set(sessionId, session);
+    log.info({ agentId, sessionId, site, clusters, version, peer: link.peer }, 'agent connected');
+    link.send({ kind: 'welcome', sessionId, leaseTtlMs, term: leadership.term, properties });
+    emit({ kind: 'agent-joined', sessionId, agentId, clusters, held });
+    return session;
+  }
+
+  /** One renewal at a time; an acknowledgement is only sent after the store's answer. */
+  async #renew(session: AgentSession): Promise<void> {
+    const { clock, leaseTtlMs, leadership, log } = this.#options;
+    const sequence = session.waitingSequence;
+    if (session.renewing || sequence === undefined) return;
+    const nowMs = clock.nowMs();
+    // Too early: it is acknowledged together with the next one.
+    if (nowMs - session.renewedAtMs < leaseTtlMs * RENEWAL_INTERVAL_FRACTION) return;
+    session.renewing = true;
+    session.waitingSequence = undefined;
+    try {
+      await leadership.keepSessionAlive(session.sessionId);
+      session.renewedAtMs = nowMs;
+      session.link?.send({ kind: 'heartbeat-ack', sequence });
+    } catch (error) {
+      const { agentId, sessionId } = session;
+      if (error instanceof SessionExpiredError) this.#gone(sessionId, 'it expired in the store');
+      else if (!(error instanceof LeadershipLostError))
+        // Not acknowledged: the agent's own deadline goes on, and its next heartbeat tries again.
+        log.warn({ agentId, sessionId, error: describeError(error) }, 'renewal failed');
+    } finally {
+      session.renewing = false;
+    }
+  }
+
+  #gone(sessionId: string, reason: string): void {
+    this.#options.emit({ kind: 'session-gone', sessionId });
+    this.end(sessionId, reason);
+  }
+}
+
+function named(session: AgentSession): string {
+  return `${session.link?.peer ?? 'nowhere'}, session ${session.sessionId}`;
+}
+
+function sessionName(hello: AgentHello): string {
+  return hello.sessionId === '' ? 'a new session' : `session ${hello.sessionId}`;
+}

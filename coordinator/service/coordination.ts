@@ -1,0 +1,307 @@
+import assert from 'node:assert/strict';
+import type { Clock } from '../../common/clock.js';
+import { describeError, MirrorError } from '../../common/errors.js';
+import type { Logger } from '../../common/log.js';
+import type { FlowConfig } from '../../mirror/config/mirror-config.js';
+import { CoordinationCore } from '../core/coordination-core.js';
+import type { CoreAction, CoreEvent, LeaseRef } from '../core/events.js';
+import { parseItemKey, partitionKey } from '../core/work-item.js';
+import { LeadershipLostError } from '../store/errors.js';
+import type { Leadership, LeaseEvent } from '../store/lease-store.js';
+import { AgentDirectory, type AgentSession } from './agent-directory.js';
+import { NotReadyError, ProtocolViolationError, UnknownFlowError } from './errors.js';
+import type { DurableAck, FlowTargetPort, OpenFlowTarget } from './flow-target-port.js';
+import { FlowRuntime } from './flow-runtime.js';
+import type {
+  AgentConnection,
+  AgentHello,
+  AgentLink,
+  AgentSays,
+  GrantMessage,
+  MapAckMessage,
+} from './messages.js';
+import { takeProgress } from './progress-intake.js';
+import { StoreExecutor } from './store-executor.js';
+
+/** How often deadlines are looked at. */
+export const TICK_MS = 250;
+
+/** What changes together is placed together: agents that start at once share the work at once. */
+export const PLACEMENT_DELAY_MS = 20;
+
+export interface CoordinationOptions<Target extends FlowTargetPort> {
+  readonly leadership: Leadership;
+  readonly flows: readonly FlowConfig[];
+  readonly leaseTtlMs: number;
+  /** What every agent is told of the configuration: no secrets. */
+  readonly properties: ReadonlyMap<string, string>;
+  readonly openTarget: OpenFlowTarget<Target>;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** Everything that one term of leadership runs; gone with it. */
+export class Coordination<Target extends FlowTargetPort> {
+  readonly core: CoordinationCore;
+  readonly flows: ReadonlyMap<string, FlowRuntime<Target>>;
+  readonly agents: AgentDirectory;
+  readonly term: bigint;
+  readonly leadership: Leadership;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Aborted when this term is over, for whatever reason. */
+  readonly over: AbortSignal;
+  readonly #store: StoreExecutor;
+  readonly #end = new AbortController();
+  #ready = false;
+  #tickSoon = false;
+  #closing: Promise<void> | undefined;
+
+  constructor(options: CoordinationOptions<Target>) {
+    const { leadership, leaseTtlMs, properties, clock, log } = options;
+    this.leadership = leadership;
+    this.term = leadership.term;
+    this.clock = clock;
+    this.log = log;
+    this.over = AbortSignal.any([leadership.lost, this.#end.signal]);
+    this.core = new CoordinationCore({ leaseTtlMs });
+    const emit = (event: CoreEvent): void => this.emit(event);
+    const signal = this.over;
+    const fail = (error: Error): void => this.stepDown(error);
+    this.#store = new StoreExecutor({ leadership, clock, log, emit, fail, signal });
+    const { core } = this;
+    this.agents = new AgentDirectory({
+      ...{ leadership, core, leaseTtlMs, properties, clock, log, emit },
+    });
+    const onFenced = (flow: string): void =>
+      this.stepDown(new LeadershipLostError(this.term, `the map of ${flow} has a newer writer`));
+    const onDurable = (flow: string, acks: readonly DurableAck[]): void =>
+      this.#sendMapAcks(flow, acks);
+    const open = options.openTarget;
+    const flows = options.flows.map((flow) => {
+      const { term } = this;
+      const runtime = { flow, term, clock, log, open, emit, onDurable, onFenced, signal };
+      return [flow.id, new FlowRuntime<Target>(runtime)] as const;
+    });
+    this.flows = new Map<string, FlowRuntime<Target>>(flows);
+  }
+
+  /** Whether agents and operators are served. */
+  get ready(): boolean {
+    return this.#ready && !this.over.aborted;
+  }
+
+  /** Takes over what the store holds, and begins to serve. */
+  async start(): Promise<void> {
+    const { leadership, over } = this;
+    for (const flow of this.flows.values()) flow.start();
+    const [sessions, leases] = await this.#insist(() =>
+      Promise.all([leadership.sessions(), leadership.leases()]),
+    );
+    this.log.info({ sessions: sessions.length, leases: leases.length }, 'taking over');
+    this.emit({ kind: 'recovered', sessions, leases });
+    leadership.watchLeases((event) => this.#leaseEvent(event), over);
+    void this.#tick();
+    this.#ready = true;
+  }
+
+  /** Gives up the term: something says that it is not this coordinator's to go on. */
+  stepDown(reason: Error): void {
+    if (this.over.aborted) return;
+    this.log.error({ term: String(this.term), error: describeError(reason) }, 'stepping down');
+    this.#end.abort(reason);
+  }
+
+  /** Ends streams, flushes what is known to the targets, closes them. Idempotent. */
+  close(reason: Error): Promise<void> {
+    return (this.#closing ??= this.#shut(reason));
+  }
+
+  flow(id: string): FlowRuntime<Target> {
+    const flow = this.flows.get(id);
+    if (flow === undefined) throw new UnknownFlowError(id, [...this.flows.keys()]);
+    return flow;
+  }
+
+  /** The target of a flow that works. */
+  target(id: string): Target {
+    const flow = this.flow(id);
+    if (flow.target === undefined) throw new NotReadyError(`flow ${id} is blocked: ${flow.problem}`);
+    return flow.target;
+  }
+
+  async connect(hello: AgentHello, link: AgentLink): Promise<AgentConnection> {
+    if (!this.ready) throw new NotReadyError('the coordinator has just begun to lead');
+    if (hello.agentId === '') throw new ProtocolViolationError('an agent needs an id');
+    const session = await this.agents.connect(hello, link);
+    return {
+      receive: (message) => {
+        if (session.link === link) this.#receive(session, message);
+      },
+      disconnected: () => this.agents.disconnected(session, link),
+    };
+  }
+
+  emit(event: CoreEvent): void {
+    if (this.over.aborted) return;
+    for (const action of this.core.step(event, this.clock.nowMs())) this.#perform(action);
+    if (this.core.placementDue) this.#placeSoon();
+  }
+
+  #receive(session: AgentSession, message: AgentSays): void {
+    const { sessionId } = session;
+    const nowMs = this.clock.nowMs();
+    switch (message.kind) {
+      case 'heartbeat':
+        this.agents.heartbeat(session, message.sequence, message.bufferedBytes);
+        return;
+      case 'progress':
+        takeProgress({
+          ...{ core: this.core, flows: this.flows, log: this.log, sessionId, nowMs },
+          ...{ emit: (event: CoreEvent) => this.emit(event), reports: message.reports },
+        });
+        return;
+      case 'inventory':
+        if (this.#holdsSite(sessionId, message.flow)) this.#sourceSeen(message.flow, nowMs);
+        this.emit({ kind: 'inventory', sessionId, flow: message.flow, topics: message.topics });
+        return;
+      case 'group-offsets':
+        if (!this.#holdsSite(sessionId, message.flow)) return;
+        this.#sourceSeen(message.flow, nowMs);
+        this.flows.get(message.flow)?.target?.recordGroupOffsets(message.offsets);
+        return;
+      case 'released':
+        for (const lease of message.leases) this.emit({ kind: 'released', sessionId, lease });
+        return;
+      case 'draining':
+        this.log.info({ agentId: session.agentId, sessionId }, 'agent drains');
+        this.emit({ kind: 'agent-draining', sessionId });
+        return;
+      default:
+        message satisfies never;
+    }
+  }
+
+  #holdsSite(sessionId: string, flow: string): boolean {
+    return this.core.state.flows.get(flow)?.site.holder?.sessionId === sessionId;
+  }
+
+  #sourceSeen(flowId: string, nowMs: number): void {
+    const flow = this.flows.get(flowId);
+    if (flow === undefined) return;
+    flow.sourceSeenAtMs = nowMs;
+    flow.agentSeenAtMs = nowMs;
+  }
+
+  #perform(action: CoreAction): void {
+    switch (action.kind) {
+      case 'grant':
+      case 'release':
+        this.#store.perform(action);
+        return;
+      case 'close-session':
+        this.agents.end(action.sessionId, action.reason);
+        this.#store.perform(action);
+        return;
+      case 'send-grants':
+        this.#sendGrants(action.sessionId, action.leases);
+        return;
+      case 'send-revokes': {
+        const { sessionId, leases, reason } = action;
+        this.agents.send(sessionId, { kind: 'revokes', leases, reason });
+        return;
+      }
+      case 'ensure-topic':
+        this.flows.get(action.flow)?.ensureTopic(action.topic);
+        return;
+      default:
+        action satisfies never;
+    }
+  }
+
+  #sendGrants(sessionId: string, leases: readonly LeaseRef[]): void {
+    const grants: GrantMessage[] = [];
+    for (const lease of leases) {
+      try {
+        grants.push({ lease, assignment: this.#assignment(lease.item) });
+      } catch (error) {
+        if (!(error instanceof MirrorError)) throw error;
+        this.log.error({ item: lease.item, error: describeError(error) }, 'cannot be assigned');
+        this.emit({ kind: 'released', sessionId, lease });
+      }
+    }
+    if (grants.length > 0) this.agents.send(sessionId, { kind: 'grants', grants });
+  }
+
+  #assignment(key: string): GrantMessage['assignment'] {
+    const work = parseItemKey(key);
+    if (work?.kind !== 'partition') return undefined;
+    const topic = this.core.state.flows.get(work.flow)?.topics.get(work.topic);
+    assert.ok(topic?.target !== undefined, 'a partition is granted once its target topic is ready');
+    return { ...topic.target, ...this.target(work.flow).assignment(work.topic, work.partition) };
+  }
+
+  #sendMapAcks(flow: string, acks: readonly DurableAck[]): void {
+    const bySession = new Map<string, MapAckMessage[]>();
+    for (const { topic, partition, sourceNext, targetNext } of acks) {
+      const item = this.core.state.items.get(partitionKey(flow, topic, partition));
+      if (item?.holder === undefined || (item.state !== 'held' && item.state !== 'revoking'))
+        continue;
+      const lease = { item: item.key, leaseEpoch: item.leaseEpoch };
+      const { sessionId } = item.holder;
+      const list = bySession.get(sessionId) ?? [];
+      if (list.push({ lease, sourceNext, targetNext }) === 1) bySession.set(sessionId, list);
+    }
+    for (const [sessionId, list] of bySession)
+      this.agents.send(sessionId, { kind: 'map-acks', acks: list });
+  }
+
+  #leaseEvent(event: LeaseEvent): void {
+    if (event.kind === 'resync') this.emit({ kind: 'leases-listed', leases: event.leases });
+    else this.emit({ kind: 'lease-gone', lease: event });
+  }
+
+  async #tick(): Promise<void> {
+    while (!this.over.aborted) {
+      this.emit({ kind: 'tick' });
+      await this.clock.sleep(TICK_MS, this.over).catch(() => {}); // the loop looks at the signal
+    }
+  }
+
+  #placeSoon(): void {
+    if (this.#tickSoon) return;
+    this.#tickSoon = true;
+    void this.clock.sleep(PLACEMENT_DELAY_MS, this.over).then(
+      () => {
+        this.#tickSoon = false;
+        this.emit({ kind: 'tick' });
+      },
+      () => {}, // the term is over
+    );
+  }
+
+  /** Repeats a read of the store until it is answered or the term is over. */
+  async #insist<T>(read: () => Promise<T>): Promise<T> {
+    for (;;) {
+      this.over.throwIfAborted();
+      try {
+        return await read();
+      } catch (error) {
+        if (!(error instanceof MirrorError) || !error.retriable) throw error;
+        this.log.warn({ error: describeError(error) }, 'the store does not answer; asking again');
+        await this.clock.sleep(TICK_MS, this.over);
+      }
+    }
+  }
+
+  async #shut(reason: Error): Promise<void> {
+    this.#ready = false;
+    this.#end.abort(reason);
+    this.agents.close(reason);
+    const closed = [...this.flows.values()].map((flow) => flow.close());
+    for (const result of await Promise.allSettled(closed)) {
+      if (result.status === 'rejected')
+        this.log.warn({ error: describeError(result.reason) }, 'a flow target did not close well');
+    }
+  }
+}

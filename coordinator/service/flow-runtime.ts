@@ -1,0 +1,173 @@
+import type { Clock } from '../../common/clock.js';
+import { describeError, MirrorError } from '../../common/errors.js';
+import type { Logger } from '../../common/log.js';
+import type { FlowConfig } from '../../mirror/config/mirror-config.js';
+import type { CoreEvent, FlowMode, SourceTopic } from '../core/events.js';
+import { TopicProblem } from '../target/errors.js';
+import { CopyMeter } from './copy-meter.js';
+import type { DurableAck, FlowTargetPort, OpenFlowTarget } from './flow-target-port.js';
+
+/** Waits between attempts to open a target that cannot be used: doubles up to the maximum. */
+export const OPEN_RETRY_MIN_MS = 500;
+export const OPEN_RETRY_MAX_MS = 15_000;
+
+/** Topics of one flow asked of the target at a time. */
+export const ENSURE_CALLS_MAX = 8;
+
+export type FlowPhase = 'running' | 'promoting' | 'promoted';
+
+export interface FlowRuntimeOptions<Target extends FlowTargetPort> {
+  readonly flow: FlowConfig;
+  readonly term: bigint;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly open: OpenFlowTarget<Target>;
+  readonly emit: (event: CoreEvent) => void;
+  readonly onDurable: (flow: string, acks: readonly DurableAck[]) => void;
+  /** Another coordinator writes the target's map: this one no longer leads, whatever it thinks. */
+  readonly onFenced: (flow: string) => void;
+  readonly signal: AbortSignal;
+}
+
+/** One flow under this leader: its target, opened again and again until it works, and its phase. */
+export class FlowRuntime<Target extends FlowTargetPort> {
+  readonly flow: FlowConfig;
+  /** Undefined until opened; stays once it is. */
+  target: Target | undefined;
+  phase: FlowPhase = 'running';
+  /** Why the flow cannot work; empty if it can. */
+  problem = 'its target is being opened';
+  /** By topic and partition, of all partitions ever reported to this leader. */
+  readonly meters = new Map<string, Map<number, CopyMeter>>();
+  /** When the source was last known to answer, by whatever an agent said; monotonic. */
+  sourceSeenAtMs: number | undefined;
+  /** When an agent last said anything of this flow; monotonic. */
+  agentSeenAtMs: number | undefined;
+  readonly #options: FlowRuntimeOptions<Target>;
+  readonly #waiting: SourceTopic[] = [];
+  #ensuring = 0;
+  #stopped = false;
+  #opening: Promise<void> | undefined;
+
+  constructor(options: FlowRuntimeOptions<Target>) {
+    this.flow = options.flow;
+    this.#options = options;
+  }
+
+  get id(): string {
+    return this.flow.id;
+  }
+
+  /** Tells the core of the flow, and begins to open its target. */
+  start(): void {
+    this.#emitMode();
+    this.#opening = this.#openUntilDone();
+  }
+
+  async close(): Promise<void> {
+    await this.#opening;
+    await this.target?.close();
+  }
+
+  setPhase(phase: FlowPhase): void {
+    this.#options.log.info({ flow: this.id, from: this.phase, to: phase }, 'flow phase');
+    this.phase = phase;
+    // A promotion decides itself when copying stops; until then it goes on.
+    this.#stopped = phase === 'promoted' || (phase === 'promoting' && this.#stopped);
+    this.#emitMode();
+  }
+
+  /** No more grants, and everything is revoked. */
+  stop(): void {
+    this.#stopped = true;
+    this.#emitMode();
+  }
+
+  meter(topic: string, partition: number): CopyMeter {
+    let partitions = this.meters.get(topic);
+    if (partitions === undefined) this.meters.set(topic, (partitions = new Map()));
+    let meter = partitions.get(partition);
+    if (meter === undefined) partitions.set(partition, (meter = new CopyMeter()));
+    return meter;
+  }
+
+  ensureTopic(topic: SourceTopic): void {
+    this.#waiting.push(topic);
+    this.#ensureNext();
+  }
+
+  get #mode(): FlowMode {
+    if (this.#stopped) return 'stopped';
+    return this.target === undefined ? 'blocked' : 'running';
+  }
+
+  #emitMode(): void {
+    const { id, source, target } = this.flow;
+    this.#options.emit({ kind: 'flow-mode', flow: id, source, target, mode: this.#mode });
+  }
+
+  async #openUntilDone(): Promise<void> {
+    const { clock, log, signal, open, flow, term } = this.#options;
+    for (let waitMs = OPEN_RETRY_MIN_MS; !signal.aborted; ) {
+      try {
+        const target = await open({ flow, term }, signal);
+        this.#opened(target);
+        return;
+      } catch (error) {
+        if (signal.aborted) return;
+        this.problem = describeError(error);
+        log.error({ flow: this.id, problem: this.problem, waitMs }, 'flow is blocked');
+        await clock.sleep(waitMs, signal).catch(() => {}); // the loop looks at the signal
+        waitMs = Math.min(waitMs * 2, OPEN_RETRY_MAX_MS);
+      }
+    }
+  }
+
+  #opened(target: Target): void {
+    const { log, onDurable, onFenced } = this.#options;
+    this.target = target;
+    this.problem = '';
+    target.onDurable((acks) => onDurable(this.id, acks));
+    target.onFenced(() => onFenced(this.id));
+    log.info({ flow: this.id, promoted: target.promoted !== undefined }, 'flow target is open');
+    if (target.promoted !== undefined) this.setPhase('promoted');
+    else this.#emitMode();
+  }
+
+  /** The queue is bounded by the core, which asks for a topic once until it was answered. */
+  #ensureNext(): void {
+    while (this.#ensuring < ENSURE_CALLS_MAX) {
+      const topic = this.#waiting.shift();
+      if (topic === undefined) return;
+      this.#ensuring += 1;
+      void this.#ensure(topic).finally(() => {
+        this.#ensuring -= 1;
+        this.#ensureNext();
+      });
+    }
+  }
+
+  async #ensure(topic: SourceTopic): Promise<void> {
+    const { emit, signal, log } = this.#options;
+    try {
+      if (this.target === undefined) throw new Error(this.problem);
+      const { targetTopic, targetTopicId } = await this.target.ensureTopic(topic, signal);
+      const target = { targetTopic, targetTopicId };
+      emit({ kind: 'target-topic-ready', flow: this.id, topic, target });
+    } catch (error) {
+      if (signal.aborted) return;
+      const problem = { code: problemCode(error), message: describeError(error) };
+      log.warn({ flow: this.id, topic: topic.name, ...problem }, 'target topic is not ready');
+      emit({ kind: 'target-topic-problem', flow: this.id, topic, problem });
+    }
+  }
+}
+
+/** A stable name for status and dashboards. */
+function problemCode(error: unknown): string {
+  if (error instanceof TopicProblem) return error.problem;
+  if (error instanceof MirrorError) {
+    return error.code.replace(/^MIRROR_/, '').toLowerCase().replaceAll('_', '-');
+  }
+  return 'target-topic';
+}

@@ -1,0 +1,66 @@
+import type { FlowConfig } from '../../mirror/config/mirror-config.js';
+import type { SourceTopic } from '../core/events.js';
+import type { MapRun } from '../target/partition-map.js';
+import type { GroupOffsetReport } from './messages.js';
+
+/** The part of a FlowTarget that the coordination of agents uses. */
+export interface FlowTargetPort {
+  /** Set once the flow was promoted: then nothing is ever granted again. */
+  readonly promoted: { readonly atMs: number } | undefined;
+
+  ensureTopic(
+    topic: SourceTopic,
+    signal?: AbortSignal,
+  ): Promise<{ targetTopic: string; targetTopicId: string; partitionCount: number }>;
+
+  assignment(
+    topic: string,
+    partition: number,
+  ): {
+    producerId: bigint;
+    producerEpoch: number;
+    sequenceBase: bigint;
+    sourceTopicId: string;
+    mapTail: MapRun[];
+  };
+
+  applyProgress(update: {
+    topic: string;
+    partition: number;
+    runs: readonly MapRun[];
+    truncatedTo?: bigint;
+  }): void;
+
+  findMapEntry(topic: string, partition: number, targetOffset: bigint): MapRun[];
+  onDurable(listener: (acks: readonly DurableAck[]) => void): void;
+  onFenced(listener: () => void): void;
+  recordGroupOffsets(offsets: readonly GroupOffsetReport[]): void;
+  groupPositions(): readonly GroupPositionView[];
+  close(): Promise<void>;
+}
+
+export interface DurableAck {
+  readonly topic: string;
+  readonly partition: number;
+  readonly sourceNext: bigint;
+  readonly targetNext: bigint;
+}
+
+export interface GroupPositionView {
+  readonly group: string;
+  readonly topic: string;
+  readonly partition: number;
+  readonly sourceOffset: bigint;
+  readonly targetOffset: bigint | undefined;
+}
+
+export interface OpenFlowTargetOptions {
+  readonly flow: FlowConfig;
+  readonly term: bigint;
+}
+
+/** Opens the target of one flow, connections included; closing the target closes them. */
+export type OpenFlowTarget<Target extends FlowTargetPort> = (
+  options: OpenFlowTargetOptions,
+  signal: AbortSignal,
+) => Promise<Target>;

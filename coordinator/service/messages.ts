@@ -1,0 +1,102 @@
+import type { CopierState, LeaseRef, Problem, SourceTopic } from '../core/events.js';
+import type { MapRun } from '../target/partition-map.js';
+
+/** What agents and the coordinator say to each other, free of the wire's types. */
+
+export interface AgentHello {
+  readonly agentId: string;
+  readonly site: string;
+  readonly clusters: readonly string[];
+  readonly version: string;
+  /** Empty for a new session. */
+  readonly sessionId: string;
+  readonly held: readonly LeaseRef[];
+}
+
+export interface ProgressReport {
+  readonly lease: LeaseRef;
+  readonly copier: CopierState;
+  readonly halt: Problem | undefined;
+  readonly runs: readonly MapRun[];
+  readonly truncatedTo: bigint | undefined;
+  readonly sourceNext: bigint;
+  readonly targetNext: bigint;
+  readonly sourceEnd: bigint;
+  readonly sourceEndAgeMs: number;
+  /** Totals since the lease was granted. */
+  readonly records: bigint;
+  readonly bytes: bigint;
+  readonly lastTimestampMs: number;
+}
+
+export interface GroupOffsetReport {
+  readonly group: string;
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: bigint;
+  readonly metadata: string;
+}
+
+export type AgentSays =
+  | { readonly kind: 'heartbeat'; readonly sequence: bigint; readonly bufferedBytes: bigint }
+  | { readonly kind: 'inventory'; readonly flow: string; readonly topics: readonly SourceTopic[] }
+  | { readonly kind: 'progress'; readonly reports: readonly ProgressReport[] }
+  | {
+      readonly kind: 'group-offsets';
+      readonly flow: string;
+      readonly offsets: readonly GroupOffsetReport[];
+    }
+  | { readonly kind: 'released'; readonly leases: readonly (LeaseRef & { reason: string })[] }
+  | { readonly kind: 'draining' };
+
+export interface PartitionAssignment {
+  readonly targetTopic: string;
+  readonly sourceTopicId: string;
+  readonly targetTopicId: string;
+  readonly producerId: bigint;
+  readonly producerEpoch: number;
+  readonly sequenceBase: bigint;
+  readonly mapTail: readonly MapRun[];
+}
+
+export interface GrantMessage {
+  readonly lease: LeaseRef;
+  /** Undefined for site work. */
+  readonly assignment: PartitionAssignment | undefined;
+}
+
+export interface MapAckMessage {
+  readonly lease: LeaseRef;
+  readonly sourceNext: bigint;
+  readonly targetNext: bigint;
+}
+
+export type CoordinatorSays =
+  | {
+      readonly kind: 'welcome';
+      readonly sessionId: string;
+      readonly leaseTtlMs: number;
+      readonly term: bigint;
+      readonly properties: ReadonlyMap<string, string>;
+    }
+  | { readonly kind: 'heartbeat-ack'; readonly sequence: bigint }
+  | { readonly kind: 'grants'; readonly grants: readonly GrantMessage[] }
+  | { readonly kind: 'revokes'; readonly leases: readonly LeaseRef[]; readonly reason: string }
+  | { readonly kind: 'map-acks'; readonly acks: readonly MapAckMessage[] };
+
+/** The coordinator's end of an agent's stream. */
+export interface AgentLink {
+  /** Where the agent calls from; for people. */
+  readonly peer: string;
+  /** Never waits. A link whose queue is full ends itself, and `disconnected` follows. */
+  send(message: CoordinatorSays): void;
+  /** Ends the stream with this error as its status. Idempotent. */
+  end(reason: Error): void;
+}
+
+/** An agent's session as the stream sees it. */
+export interface AgentConnection {
+  receive(message: AgentSays): void;
+  disconnected(): void;
+}
+

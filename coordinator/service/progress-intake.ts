@@ -1,0 +1,74 @@
+import { describeError, MirrorError } from '../../common/errors.js';
+import type { Logger } from '../../common/log.js';
+import type { CoordinationCore } from '../core/coordination-core.js';
+import type { CoreEvent } from '../core/events.js';
+import { parseItemKey } from '../core/work-item.js';
+import type { FlowTargetPort } from './flow-target-port.js';
+import type { FlowRuntime } from './flow-runtime.js';
+import type { ProgressReport } from './messages.js';
+
+export interface ProgressIntake<Target extends FlowTargetPort> {
+  readonly core: CoordinationCore;
+  readonly flows: ReadonlyMap<string, FlowRuntime<Target>>;
+  readonly emit: (event: CoreEvent) => void;
+  readonly log: Logger;
+  readonly sessionId: string;
+  readonly reports: readonly ProgressReport[];
+  readonly nowMs: number;
+}
+
+/** Takes an agent's reports, each only if the agent has that lease now. */
+export function takeProgress<Target extends FlowTargetPort>(intake: ProgressIntake<Target>): void {
+  const { core, flows, sessionId, reports, nowMs } = intake;
+  for (const report of reports) {
+    if (!core.accepts(sessionId, report.lease)) continue;
+    const work = parseItemKey(report.lease.item);
+    const flow = work === undefined ? undefined : flows.get(work.flow);
+    if (work?.kind !== 'partition' || flow === undefined) continue;
+    takeReport({ flow, topic: work.topic, partition: work.partition, report, intake });
+    noteSource(flow, report, nowMs);
+  }
+}
+
+interface TakeReport<Target extends FlowTargetPort> {
+  readonly flow: FlowRuntime<Target>;
+  readonly topic: string;
+  readonly partition: number;
+  readonly report: ProgressReport;
+  readonly intake: ProgressIntake<Target>;
+}
+
+function takeReport<Target extends FlowTargetPort>(options: TakeReport<Target>): void {
+  const { flow, topic, partition, report, intake } = options;
+  const { emit, log, sessionId, nowMs } = intake;
+  let { copier, halt } = report;
+  const { lease, runs, truncatedTo } = report;
+  // While a blocked target has no map in memory the agent keeps its runs, and repeats them.
+  if (flow.target !== undefined && (runs.length > 0 || truncatedTo !== undefined)) {
+    try {
+      const truncation = truncatedTo === undefined ? {} : { truncatedTo };
+      flow.target.applyProgress({ topic, partition, runs, ...truncation });
+    } catch (error) {
+      if (!(error instanceof MirrorError)) throw error;
+      // One partition's fault: its runs are never acknowledged, and the others go on.
+      copier = 'halted';
+      halt = { code: 'map-conflict', message: describeError(error) };
+      log.error({ item: lease.item, agent: sessionId, ...halt }, 'map conflict');
+    }
+  }
+  // A copier that still looks for its position has none to report.
+  if (copier !== 'recovering') flow.meter(topic, partition).report(report, nowMs);
+  emit({ kind: 'progress', sessionId, lease, copier, halt });
+}
+
+function noteSource<Target extends FlowTargetPort>(
+  flow: FlowRuntime<Target>,
+  report: ProgressReport,
+  nowMs: number,
+): void {
+  flow.agentSeenAtMs = nowMs;
+  if (report.copier === 'recovering' || report.sourceEnd < 0n) return;
+  const seenAtMs = nowMs - report.sourceEndAgeMs;
+  if (flow.sourceSeenAtMs === undefined || seenAtMs > flow.sourceSeenAtMs)
+    flow.sourceSeenAtMs = seenAtMs;
+}

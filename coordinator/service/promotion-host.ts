@@ -1,0 +1,113 @@
+import type { PartitionPosition, SourceLook } from '../promotion/promotion-plan.js';
+import type { Coordination } from './coordination.js';
+import { FlowStopTimeoutError } from './errors.js';
+import type { FlowPhase, FlowRuntime } from './flow-runtime.js';
+import type { FlowTargetPort } from './flow-target-port.js';
+
+/** A look at the source that is older than this no longer shows that it answers. */
+export const SOURCE_LOOK_FRESH_MS = 10_000;
+
+/**
+ * How long stopping a flow waits for its agents. Beyond it the fence does what they did not: it is
+ * what keeps late batches out, and a last report that is missing only makes the plan's RPO larger.
+ */
+export const FLOW_STOP_MAX_MS = 20_000;
+
+const STOP_POLL_MS = 50;
+
+/** What a promotion needs of the coordination of agents. */
+export class CoordinationPromotionHost<Target extends FlowTargetPort> {
+  readonly #coordination: Coordination<Target>;
+
+  constructor(coordination: Coordination<Target>) {
+    this.#coordination = coordination;
+  }
+
+  sourceState(flowId: string): SourceLook {
+    const coordination = this.#coordination;
+    const flow = coordination.flow(flowId);
+    const nowMs = coordination.clock.nowMs();
+    const seenMs = ageMs(flow.sourceSeenAtMs, nowMs);
+    if (seenMs !== undefined && seenMs <= SOURCE_LOOK_FRESH_MS)
+      return { state: 'reachable', evidence: `an agent read the source ${seconds(seenMs)} ago` };
+    const look =
+      seenMs === undefined
+        ? 'no agent has read the source since this coordinator leads'
+        : `the source was last read ${seconds(seenMs)} ago`;
+    const agents = this.#connectedAgents(flow);
+    if (agents.length === 0)
+      return { state: 'unknown', evidence: `no agent of the flow is connected; ${look}` };
+    const names = agents.join(', ');
+    return { state: 'unreachable', evidence: `${look}, though connected: ${names}` };
+  }
+
+  partitionPositions(flowId: string): PartitionPosition[] {
+    const coordination = this.#coordination;
+    const flow = coordination.flow(flowId);
+    const nowMs = coordination.clock.nowMs();
+    const topics = coordination.core.state.flows.get(flowId)?.topics;
+    const positions: PartitionPosition[] = [];
+    const names = new Set([...(topics?.keys() ?? []), ...flow.meters.keys()]);
+    for (const name of names) {
+      const topic = topics?.get(name);
+      const { policy, source } = flow.flow;
+      const targetTopic = topic?.target?.targetTopic ?? policy.formatRemoteTopic(source, name);
+      const count = topic?.source?.partitionCount ?? 0;
+      const meters = flow.meters.get(name);
+      for (const partition of new Set([...Array(count).keys(), ...(meters?.keys() ?? [])])) {
+        const meter = meters?.get(partition);
+        positions.push({
+          topic: name,
+          targetTopic,
+          partition,
+          sourceNext: meter?.sourceNext,
+          sourceEnd: meter?.sourceEnd,
+          sourceEndAgeMs: meter?.sourceEndAgeMs(nowMs),
+          lagRecords: meter?.lagRecords,
+        });
+      }
+    }
+    return positions;
+  }
+
+  /** No more grants; resolves once every agent that still answers has reported and released. */
+  async stopFlow(flowId: string, signal: AbortSignal): Promise<void> {
+    const { clock, over } = this.#coordination;
+    this.#coordination.flow(flowId).stop();
+    const either = AbortSignal.any([signal, over]);
+    const deadlineMs = clock.nowMs() + FLOW_STOP_MAX_MS;
+    while (!this.#stopped(flowId)) {
+      if (clock.nowMs() >= deadlineMs) throw new FlowStopTimeoutError(flowId, FLOW_STOP_MAX_MS);
+      await clock.sleep(STOP_POLL_MS, either);
+    }
+  }
+
+  setFlowState(flowId: string, state: FlowPhase): void {
+    this.#coordination.flow(flowId).setPhase(state);
+  }
+
+  /** Whoever is cut off can tell nothing more: only connected holders are waited for. */
+  #stopped(flowId: string): boolean {
+    for (const agent of this.#coordination.core.state.agents.values()) {
+      if (!agent.connected) continue;
+      for (const item of agent.holding)
+        if (item.flow.name === flowId && item.state !== 'releasing') return false;
+    }
+    return true;
+  }
+
+  #connectedAgents(flow: FlowRuntime<Target>): string[] {
+    const { source } = flow.flow;
+    return [...this.#coordination.core.state.agents.values()]
+      .filter((agent) => agent.connected && agent.clusters.has(source))
+      .map((agent) => agent.agentId);
+  }
+}
+
+function ageMs(atMs: number | undefined, nowMs: number): number | undefined {
+  return atMs === undefined ? undefined : Math.max(0, nowMs - atMs);
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1_000).toFixed(1)} s`;
+}

@@ -1,0 +1,173 @@
+import type { Problem } from '../core/events.js';
+import type { ItemEntry, TopicEntry } from '../core/state.js';
+import type { AgentSession } from './agent-directory.js';
+import type { Coordination } from './coordination.js';
+import type { FlowRuntime } from './flow-runtime.js';
+import type { FlowTargetPort, GroupPositionView } from './flow-target-port.js';
+
+/** What an operator sees; assembled when asked for, from what the leader has in memory. */
+
+export type PartitionStateView = 'unheld' | 'recovering' | 'running' | 'halted' | 'promoted';
+export type FlowStateView = 'running' | 'promoting' | 'promoted' | 'blocked';
+
+export interface PartitionView {
+  readonly topic: string;
+  readonly partition: number;
+  readonly targetTopic: string;
+  readonly state: PartitionStateView;
+  readonly halt: Problem | undefined;
+  /** Agent id; empty if nobody. */
+  readonly holder: string;
+  readonly leaseEpoch: bigint;
+  readonly sourceNext: bigint;
+  readonly targetNext: bigint;
+  readonly sourceEnd: bigint | undefined;
+  readonly lagRecords: bigint | undefined;
+  readonly lagMs: number | undefined;
+  readonly recordsPerSecond: number;
+  readonly bytesPerSecond: number;
+  readonly recordsTotal: bigint;
+  readonly bytesTotal: bigint;
+}
+
+export interface FlowView {
+  readonly flow: string;
+  readonly state: FlowStateView;
+  readonly problem: string;
+  readonly partitions: readonly PartitionView[];
+  readonly groups: readonly GroupPositionView[];
+  readonly siteHolder: string;
+}
+
+export interface AgentView {
+  readonly agentId: string;
+  readonly site: string;
+  readonly clusters: readonly string[];
+  readonly version: string;
+  readonly connected: boolean;
+  readonly draining: boolean;
+  readonly items: number;
+  readonly silentMs: number;
+  readonly bytesPerSecond: number;
+}
+
+export interface StatusView {
+  readonly flows: readonly FlowView[];
+  readonly agents: readonly AgentView[];
+}
+
+/** The status of one flow, or of all if `flow` is empty. Throws UnknownFlowError. */
+export function viewStatus<Target extends FlowTargetPort>(
+  coordination: Coordination<Target>,
+  flow: string,
+): StatusView {
+  const flows = flow === '' ? [...coordination.flows.values()] : [coordination.flow(flow)];
+  const viewed = flows.map((each) => viewFlow(coordination, each));
+  return { flows: viewed, agents: viewAgents(coordination) };
+}
+
+export function flowState<Target extends FlowTargetPort>(flow: FlowRuntime<Target>): FlowStateView {
+  if (flow.phase !== 'running') return flow.phase;
+  return flow.target === undefined ? 'blocked' : 'running';
+}
+
+function viewFlow<Target extends FlowTargetPort>(
+  coordination: Coordination<Target>,
+  flow: FlowRuntime<Target>,
+): FlowView {
+  const entry = coordination.core.state.flows.get(flow.id);
+  const partitions: PartitionView[] = [];
+  for (const topic of entry?.topics.values() ?? []) {
+    partitions.push(...viewTopic(flow, topic, coordination.clock.nowMs()));
+  }
+  partitions.sort((a, b) => compare(a.topic, b.topic) || a.partition - b.partition);
+  return {
+    flow: flow.id,
+    state: flowState(flow),
+    problem: flow.problem,
+    partitions,
+    groups: flow.target?.groupPositions() ?? [],
+    siteHolder: entry?.site.state === 'unheld' ? '' : (entry?.site.holder?.agentId ?? ''),
+  };
+}
+
+function* viewTopic<Target extends FlowTargetPort>(
+  flow: FlowRuntime<Target>,
+  topic: TopicEntry,
+  nowMs: number,
+): Iterable<PartitionView> {
+  const count = topic.source?.partitionCount ?? 0;
+  const partitions = new Set([...Array(count).keys(), ...topic.items.keys()]);
+  for (const partition of partitions) {
+    const item = topic.items.get(partition);
+    const meter = flow.meters.get(topic.name)?.get(partition);
+    const { state, halt } = stateOf(flow, topic, item);
+    const copied = state === 'running' || state === 'halted';
+    yield {
+      topic: topic.name,
+      partition,
+      targetTopic: topic.target?.targetTopic ?? flow.flow.policy.formatRemoteTopic(flow.flow.source, topic.name),
+      state,
+      halt,
+      holder: item?.state === 'unheld' ? '' : (item?.holder?.agentId ?? ''),
+      leaseEpoch: item?.leaseEpoch ?? 0n,
+      sourceNext: meter?.sourceNext ?? 0n,
+      targetNext: meter?.targetNext ?? 0n,
+      sourceEnd: meter?.sourceEnd,
+      lagRecords: meter?.lagRecords,
+      lagMs: meter?.lagMs(nowMs),
+      recordsPerSecond: copied ? (meter?.recordsPerSecond(nowMs) ?? 0) : 0,
+      bytesPerSecond: copied ? (meter?.bytesPerSecond(nowMs) ?? 0) : 0,
+      recordsTotal: meter?.recordsTotal ?? 0n,
+      bytesTotal: meter?.bytesTotal ?? 0n,
+    };
+  }
+}
+
+function stateOf<Target extends FlowTargetPort>(
+  flow: FlowRuntime<Target>,
+  topic: TopicEntry,
+  item: ItemEntry | undefined,
+): { state: PartitionStateView; halt: Problem | undefined } {
+  if (flow.phase === 'promoted') return { state: 'promoted', halt: undefined };
+  // What keeps the topic from being made ready keeps its missing partitions from being copied.
+  if (item === undefined && topic.problem !== undefined)
+    return { state: 'halted', halt: topic.problem };
+  if (item === undefined || item.state === 'unheld' || item.state === 'granting')
+    return { state: 'unheld', halt: undefined };
+  return { state: item.copier ?? 'recovering', halt: item.halt };
+}
+
+function viewAgents<Target extends FlowTargetPort>(
+  coordination: Coordination<Target>,
+): AgentView[] {
+  const nowMs = coordination.clock.nowMs();
+  const views: AgentView[] = [];
+  for (const agent of coordination.core.state.agents.values()) {
+    if (agent.closing) continue;
+    const session: AgentSession | undefined = coordination.agents.sessions.get(agent.sessionId);
+    let bytesPerSecond = 0;
+    for (const { work } of agent.holding) {
+      if (work.kind !== 'partition') continue;
+      const meter = coordination.flows.get(work.flow)?.meters.get(work.topic)?.get(work.partition);
+      bytesPerSecond += meter?.bytesPerSecond(nowMs) ?? 0;
+    }
+    views.push({
+      agentId: agent.agentId,
+      site: session?.site ?? '',
+      clusters: [...agent.clusters],
+      version: session?.version ?? '',
+      connected: agent.connected,
+      draining: agent.draining,
+      items: agent.holding.size,
+      silentMs: Math.max(0, Math.round(nowMs - agent.lastHeartbeatMs)),
+      bytesPerSecond,
+    });
+  }
+  return views.sort((a, b) => compare(a.agentId, b.agentId));
+}
+
+function compare(a: string, b: string): number {
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
+}

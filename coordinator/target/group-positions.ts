@@ -1,0 +1,187 @@
+import { describeError } from '../../common/errors.js';
+import type { Logger } from '../../common/log.js';
+import type { TargetTranslation } from '../../mirror/offset-map.js';
+import type { ReplicationPolicy } from '../../mirror/policy/replication-policy.js';
+import {
+  decodeCheckpoint,
+  encodeCheckpoint,
+  type Checkpoint,
+} from '../../mirror/records/checkpoint.js';
+import { RecordFormatError } from '../../mirror/records/record-format-error.js';
+import type { StoredRecord } from './internal-topic-reader.js';
+import type { InternalTopic } from './internal-topic.js';
+import { CHECKPOINTS_PER_WRITE_MAX } from './limits.js';
+
+/** A group's committed offset on the source: the next record it will read. */
+export interface GroupOffset {
+  group: string;
+  /** As on the source. */
+  topic: string;
+  partition: number;
+  offset: bigint;
+  metadata: string;
+}
+
+export interface GroupRow {
+  readonly group: string;
+  readonly topic: string;
+  readonly targetTopic: string;
+  readonly partition: number;
+  sourceOffset: bigint;
+  metadata: string;
+  /** What the checkpoints topic holds; undefined if nothing. */
+  written: { sourceOffset: bigint; targetOffset: bigint; metadata: string } | undefined;
+}
+
+export interface GroupPositionsOptions {
+  topic: InternalTopic;
+  policy: ReplicationPolicy;
+  sourceAlias: string;
+  log: Logger;
+  /** Undefined for a partition whose map cannot be trusted. */
+  translate: (topic: string, partition: number, sourceOffset: bigint) => TargetTranslation;
+}
+
+/**
+ * Where every consumer group stands on the source, kept on the target as MirrorMaker 2's checkpoints,
+ * with exact translations. What the map cannot say is not written: a checkpoint is never guessed.
+ */
+export class GroupPositions {
+  readonly #options: GroupPositionsOptions;
+  readonly #rows = new Map<string, GroupRow>();
+  /** Rows by `topic:partition`, to find those that a truncation of the map concerns. */
+  readonly #byPartition = new Map<string, Set<GroupRow>>();
+  /** Rows whose translation is new, or may still change as the map grows. */
+  readonly #unsettled = new Set<GroupRow>();
+  /** Checkpoints that could not be read when the topic was loaded. */
+  corruptRecords = 0;
+
+  constructor(options: GroupPositionsOptions) {
+    this.#options = options;
+  }
+
+  get rows(): Iterable<GroupRow> {
+    return this.#rows.values();
+  }
+
+  async load(signal: AbortSignal): Promise<void> {
+    const latest = new Map<string, StoredRecord>();
+    await this.#options.topic.read((record) => {
+      if (record.key !== null) latest.set(record.key.toString('latin1'), record);
+    }, signal);
+    for (const record of latest.values()) this.#restore(record);
+  }
+
+  record(offsets: readonly GroupOffset[]): void {
+    for (const { group, topic, partition, offset, metadata } of offsets) {
+      if (offset < 0n) continue; // Kafka's way of saying that nothing is committed
+      const { policy, sourceAlias } = this.#options;
+      const targetTopic = policy.formatRemoteTopic(sourceAlias, topic);
+      const row = this.#rowOf({ group, topic, targetTopic, partition });
+      if (row.sourceOffset === offset && row.metadata === metadata) continue;
+      row.sourceOffset = offset;
+      row.metadata = metadata;
+      this.#unsettled.add(row);
+    }
+  }
+
+  /** The map forgot what it knew of the partition's end: translations may go back. */
+  mapTruncated(topic: string, partition: number): void {
+    const rows = this.#byPartition.get(`${topic}:${partition}`) ?? [];
+    for (const row of rows) this.#unsettled.add(row);
+  }
+
+  /** Writes the checkpoints that have changed. What cannot be written is tried by the next call. */
+  async flush(signal: AbortSignal): Promise<void> {
+    const changed: { row: GroupRow; written: NonNullable<GroupRow['written']> }[] = [];
+    for (const row of this.#unsettled) {
+      if (changed.length === CHECKPOINTS_PER_WRITE_MAX) break;
+      const { sourceOffset, metadata } = row;
+      const { kind, targetOffset } = this.#translate(row);
+      // An exact position stays what it is; one past the map's end moves with the next report.
+      if (kind !== 'unknown' && kind !== 'beyond') this.#unsettled.delete(row);
+      if (targetOffset === undefined) continue;
+      const written = { sourceOffset, targetOffset, metadata };
+      if (!sameCheckpoint(row.written, written)) changed.push({ row, written });
+    }
+    if (changed.length === 0) return;
+    try {
+      const records = changed.map(({ row, written }) => encodeCheckpoint(checkpointOf(row, written)));
+      await this.#options.topic.append(records, signal);
+    } catch (error) {
+      for (const { row } of changed) this.#unsettled.add(row);
+      throw error;
+    }
+    for (const { row, written } of changed) row.written = written;
+  }
+
+  /** Writes one known checkpoint again, so that the broker refuses earlier writers from then on. */
+  async announce(signal: AbortSignal): Promise<void> {
+    for (const row of this.#rows.values()) {
+      if (row.written === undefined) continue;
+      await this.#options.topic.append([encodeCheckpoint(checkpointOf(row, row.written))], signal);
+      return;
+    }
+  }
+
+  #translate(row: GroupRow): TargetTranslation {
+    return this.#options.translate(row.topic, row.partition, row.sourceOffset);
+  }
+
+  #restore(record: StoredRecord): void {
+    if (record.key === null || record.value === null) return;
+    const { policy, sourceAlias, log, topic } = this.#options;
+    let checkpoint: Checkpoint;
+    try {
+      checkpoint = decodeCheckpoint(record.key, record.value);
+    } catch (error) {
+      if (!(error instanceof RecordFormatError)) throw error;
+      // A group that still lives commits again, and is written anew.
+      this.corruptRecords += 1;
+      const at = { topic: topic.topic, offset: String(record.offset) };
+      log.error({ ...at, reason: describeError(error) }, 'corrupt checkpoint');
+      return;
+    }
+    const { group, topic: targetTopic, partition, upstreamOffset, metadata } = checkpoint;
+    const source = policy.upstreamTopic(targetTopic);
+    if (source === null || policy.formatRemoteTopic(sourceAlias, source) !== targetTopic) return;
+    const row = this.#rowOf({ group, topic: source, targetTopic, partition });
+    row.sourceOffset = upstreamOffset;
+    row.metadata = metadata;
+    const targetOffset = checkpoint.downstreamOffset;
+    row.written = { sourceOffset: upstreamOffset, targetOffset, metadata };
+    this.#unsettled.add(row);
+  }
+
+  #rowOf(key: Pick<GroupRow, 'group' | 'topic' | 'targetTopic' | 'partition'>): GroupRow {
+    // Groups may have any name: a list as JSON cannot be taken for another.
+    const text = JSON.stringify([key.group, key.topic, key.partition]);
+    let row = this.#rows.get(text);
+    if (row === undefined) {
+      row = { ...key, sourceOffset: -1n, metadata: '', written: undefined };
+      this.#rows.set(text, row);
+      const partitionText = `${key.topic}:${key.partition}`;
+      const ofPartition = this.#byPartition.get(partitionText) ?? new Set<GroupRow>();
+      this.#byPartition.set(partitionText, ofPartition.add(row));
+    }
+    return row;
+  }
+}
+
+function sameCheckpoint(
+  before: GroupRow['written'],
+  now: NonNullable<GroupRow['written']>,
+): boolean {
+  return (
+    before !== undefined &&
+    before.sourceOffset === now.sourceOffset &&
+    before.targetOffset === now.targetOffset &&
+    before.metadata === now.metadata
+  );
+}
+
+function checkpointOf(row: GroupRow, written: NonNullable<GroupRow['written']>): Checkpoint {
+  const { group, targetTopic: topic, partition } = row;
+  const { sourceOffset: upstreamOffset, targetOffset: downstreamOffset, metadata } = written;
+  return { group, topic, partition, upstreamOffset, downstreamOffset, metadata };
+}

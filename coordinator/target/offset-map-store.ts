@@ -1,0 +1,259 @@
+import type { Clock } from '../../common/clock.js';
+import { describeError } from '../../common/errors.js';
+import type { Logger } from '../../common/log.js';
+import type { OffsetMapChunk } from '../../mirror/offset-map-chunk.js';
+import type { OffsetPair } from '../../mirror/offset-map.js';
+import {
+  decodeOffsetMapKey,
+  decodeOffsetMapRecord,
+  encodeOffsetMapRecord,
+  type FlowProducer,
+  type OffsetMapKey,
+  type OffsetMapRecord,
+  type SequenceBase,
+} from '../../mirror/records/offset-map-record.js';
+import { RecordFormatError } from '../../mirror/records/record-format-error.js';
+import { InternalTopicError, TopicProblem } from './errors.js';
+import type { StoredRecord } from './internal-topic-reader.js';
+import type { InternalRecord, InternalTopic } from './internal-topic.js';
+import { FLUSH_PARTITIONS_MAX } from './limits.js';
+import { PartitionMap, type MapEnd, type MapRun, type UnsavedMap } from './partition-map.js';
+
+/** What the offset map topic holds about one partition. Topics are named as on the source. */
+export interface MappedEntry {
+  readonly topic: string;
+  readonly partition: number;
+  map: PartitionMap;
+  /** Undefined until the topic was ensured. */
+  base: SequenceBase | undefined;
+  baseUnsaved: boolean;
+  /** Why the stored map cannot be trusted; then nothing is translated, granted or reported. */
+  corrupt: string | undefined;
+}
+
+export interface MapAck {
+  topic: string;
+  partition: number;
+  sourceNext: bigint;
+  targetNext: bigint;
+}
+
+export interface ProgressUpdate {
+  topic: string;
+  partition: number;
+  runs: readonly MapRun[];
+  truncatedTo?: bigint | undefined;
+}
+
+export interface OffsetMapStoreOptions {
+  flow: string;
+  topic: InternalTopic;
+  clock: Clock;
+  log: Logger;
+}
+
+/** One entry's share of a flush, to be undone if the write fails. */
+interface FlushedEntry {
+  entry: MappedEntry;
+  unsaved: UnsavedMap;
+  baseTaken: boolean;
+  end: MapEnd | undefined;
+}
+
+/**
+ * The offset maps of a flow: in memory, and behind that in a compacted topic on the target.
+ *
+ * What agents report is taken at once and written by the next flush; only then it is acknowledged.
+ * The backlog is a set of changed partitions, so that it cannot outgrow the maps themselves.
+ */
+export class OffsetMapStore {
+  readonly #options: OffsetMapStoreOptions;
+  readonly #entries = new Map<string, MappedEntry>();
+  /** Changed, or told again by an agent that waits for its acknowledgement. */
+  readonly #dirty = new Set<MappedEntry>();
+  #flow: FlowProducer | undefined;
+  /** Records that could not be read when the topic was loaded. */
+  corruptRecords = 0;
+
+  constructor(options: OffsetMapStoreOptions) {
+    this.#options = options;
+  }
+
+  get flow(): FlowProducer | undefined {
+    return this.#flow;
+  }
+
+  get entries(): Iterable<MappedEntry> {
+    return this.#entries.values();
+  }
+
+  get dirtyPartitions(): number {
+    return this.#dirty.size;
+  }
+
+  find(topic: string, partition: number): MappedEntry | undefined {
+    return this.#entries.get(`${topic}:${partition}`);
+  }
+
+  /** Reads the whole topic, at least up to our own writer record at `untilOffset`. */
+  async load(untilOffset: bigint, signal: AbortSignal): Promise<void> {
+    // The last record of each key counts, whether or not the broker has compacted the others away.
+    const latest = new Map<string, StoredRecord>();
+    const onRecord = (record: StoredRecord): void => {
+      if (record.key === null) return this.#countCorrupt(record, 'it has no key');
+      latest.set(record.key.toString('latin1'), record);
+    };
+    await this.#options.topic.read(onRecord, signal, untilOffset);
+    this.#restore(latest.values());
+  }
+
+  /** Durable when it resolves: whatever rests on it may go on. */
+  async saveFlow(value: FlowProducer, signal: AbortSignal): Promise<void> {
+    const { topic, flow } = this.#options;
+    await topic.append([encodeOffsetMapRecord({ kind: 'flow', flow, value })], signal);
+    this.#flow = value;
+  }
+
+  /** Written by the next flush. */
+  setBase(topic: string, partition: number, base: SequenceBase): MappedEntry {
+    const entry = this.#entryOf(topic, partition);
+    entry.base = base;
+    entry.baseUnsaved = true;
+    this.#dirty.add(entry);
+    return entry;
+  }
+
+  /** Takes a report into memory. Throws OffsetMapConflictError, or TopicProblem for a corrupt map. */
+  apply(update: ProgressUpdate): MappedEntry {
+    const entry = this.#entryOf(update.topic, update.partition);
+    refuseCorrupt(entry);
+    if (update.runs.length === 0 && update.truncatedTo === undefined) return entry;
+    entry.map.apply(update.runs, update.truncatedTo);
+    // Also after a mere repeat: its sender waits for an acknowledgement that got lost.
+    this.#dirty.add(entry);
+    return entry;
+  }
+
+  /**
+   * Writes what has changed and answers with what is durable now. One flush at a time. What it cannot
+   * write stays unwritten in the set of changes, and the error is thrown.
+   */
+  async flush(signal: AbortSignal): Promise<MapAck[]> {
+    const flushed: FlushedEntry[] = [];
+    const records: InternalRecord[] = [];
+    for (const entry of this.#dirty) {
+      if (flushed.length === FLUSH_PARTITIONS_MAX) break;
+      this.#dirty.delete(entry);
+      flushed.push(this.#take(entry, records));
+    }
+    try {
+      if (records.length > 0) await this.#options.topic.append(records, signal);
+    } catch (error) {
+      for (const each of flushed) this.#putBack(each);
+      throw error;
+    }
+    return flushed.flatMap(({ entry: { topic, partition }, end }) =>
+      end === undefined ? [] : [{ topic, partition, ...end }],
+    );
+  }
+
+  /** A start goes before its chunks: without them it is right or, behind the map's end, ignored. */
+  #take(entry: MappedEntry, records: InternalRecord[]): FlushedEntry {
+    const { topic, partition, base } = entry;
+    const baseTaken = entry.baseUnsaved;
+    const unsaved = entry.map.takeUnsaved();
+    const add = (record: OffsetMapRecord): unknown => records.push(encodeOffsetMapRecord(record));
+    if (baseTaken) add({ kind: 'base', topic, partition, value: base });
+    if (unsaved.start !== undefined) {
+      add({ kind: 'start', topic, partition, value: unsaved.start.pair });
+    }
+    for (const { index, generation, runs } of unsaved.chunks) {
+      const value = runs.length === 0 ? undefined : { generation, runs };
+      add({ kind: 'chunk', topic, partition, chunkIndex: index, value });
+    }
+    entry.baseUnsaved = false;
+    return { entry, unsaved, baseTaken, end: entry.map.end };
+  }
+
+  #putBack({ entry, unsaved, baseTaken }: FlushedEntry): void {
+    entry.map.markUnsaved(unsaved);
+    entry.baseUnsaved ||= baseTaken;
+    this.#dirty.add(entry);
+  }
+
+  #entryOf(topic: string, partition: number): MappedEntry {
+    const key = `${topic}:${partition}`;
+    let entry = this.#entries.get(key);
+    if (entry === undefined) {
+      const map = new PartitionMap();
+      entry = { topic, partition, map, base: undefined, baseUnsaved: false, corrupt: undefined };
+      this.#entries.set(key, entry);
+    }
+    return entry;
+  }
+
+  #restore(records: Iterable<StoredRecord>): void {
+    const chunks = new Map<MappedEntry, Map<number, OffsetMapChunk>>();
+    const starts = new Map<MappedEntry, OffsetPair>();
+    for (const stored of records) {
+      const record = this.#decode(stored);
+      if (record?.value === undefined || record.kind === 'writer') continue;
+      if (record.kind === 'flow') {
+        if (record.flow === this.#options.flow) this.#flow = record.value;
+        continue;
+      }
+      const entry = this.#entryOf(record.topic, record.partition);
+      if (record.kind === 'base') entry.base = record.value;
+      else if (record.kind === 'start') starts.set(entry, record.value);
+      else {
+        const ofEntry = chunks.get(entry) ?? new Map<number, OffsetMapChunk>();
+        chunks.set(entry, ofEntry.set(record.chunkIndex, record.value));
+      }
+    }
+    for (const entry of this.#entries.values()) {
+      if (entry.corrupt !== undefined) continue;
+      entry.map = PartitionMap.restore(chunks.get(entry) ?? new Map(), starts.get(entry));
+    }
+  }
+
+  #decode(stored: StoredRecord): OffsetMapRecord | undefined {
+    try {
+      return decodeOffsetMapRecord(stored.key!, stored.value);
+    } catch (error) {
+      if (!(error instanceof RecordFormatError)) throw error;
+      this.#countCorrupt(stored, describeError(error));
+      const key = this.#keyOf(stored);
+      if (key === undefined || key.kind === 'writer') return undefined;
+      const at = `offset ${stored.offset} of ${this.#options.topic.topic}`;
+      if (key.kind === 'flow') {
+        // Without it another producer would be taken, and the old one no longer be fenced.
+        const reason = `the record at offset ${stored.offset} cannot be read: ${error.message}`;
+        throw new InternalTopicError(this.#options.topic.topic, reason, { cause: error });
+      }
+      const entry = this.#entryOf(key.topic, key.partition);
+      entry.corrupt = `the offset map's record at ${at} cannot be read: ${error.message}`;
+      return undefined;
+    }
+  }
+
+  #keyOf(stored: StoredRecord): OffsetMapKey | undefined {
+    try {
+      return decodeOffsetMapKey(stored.key!);
+    } catch {
+      return undefined; // counted and logged; nobody can say whose it was
+    }
+  }
+
+  #countCorrupt(stored: StoredRecord, reason: string): void {
+    const { topic, log } = this.#options;
+    this.corruptRecords += 1;
+    log.error({ topic: topic.topic, offset: String(stored.offset), reason }, 'corrupt map record');
+  }
+}
+
+/** What was read wrongly must not be built upon; only an operator can decide what to make of it. */
+export function refuseCorrupt({ topic, partition, corrupt }: MappedEntry): void {
+  if (corrupt === undefined) return;
+  const message = `partition ${partition} of topic ${topic} stands still: ${corrupt}`;
+  throw new TopicProblem('map-corrupt', topic, message);
+}

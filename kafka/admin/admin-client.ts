@@ -1,0 +1,146 @@
+import type { Clock } from '../../common/clock.js';
+import type { KafkaCluster } from '../client/index.js';
+import { addAcls, listTopicAcls, type AclBinding } from './acl-admin.js';
+import {
+  commitGroupOffsets,
+  describeGroup,
+  groupOffsets,
+  listAllGroups,
+  type CommitFailure,
+  type GroupDescription,
+  type GroupOffset,
+  type ListedGroup,
+  type OffsetToCommit,
+} from './group-admin.js';
+import {
+  fencePartitions,
+  obtainProducer,
+  type Fence,
+  type ProducerIdentity,
+} from './producer-fence.js';
+import {
+  alterTopicConfigs,
+  createTopic,
+  deleteRecordsBefore,
+  deleteTopic,
+  describeTopicConfigs,
+  growPartitions,
+  type AdminCallOptions,
+  type NewTopic,
+  type RecordsToDelete,
+  type TopicConfigChanges,
+  type TopicConfigEntry,
+} from './topic-admin.js';
+
+export interface AdminClientOptions {
+  cluster: KafkaCluster;
+  clock: Clock;
+}
+
+/**
+ * Everything but copying that is asked of a cluster. Owns no socket: the cluster does, and whoever
+ * made it closes it. Every error code becomes a KafkaApiError unless a method says otherwise.
+ */
+export class AdminClient {
+  readonly #cluster: KafkaCluster;
+  readonly #clock: Clock;
+
+  constructor(options: AdminClientOptions) {
+    this.#cluster = options.cluster;
+    this.#clock = options.clock;
+  }
+
+  /** 'exists' says nothing about the existing topic's partitions or configuration. */
+  createTopic(topic: NewTopic, options?: AdminCallOptions): Promise<'created' | 'exists'> {
+    return createTopic(this.#cluster, topic, options);
+  }
+
+  /** 'unchanged' when the topic has that many partitions or more. */
+  growPartitions(
+    topic: string,
+    partitionCount: number,
+    options?: AdminCallOptions,
+  ): Promise<'grown' | 'unchanged'> {
+    return growPartitions(this.#cluster, { topic, partitionCount }, options);
+  }
+
+  deleteTopic(topic: string, options?: AdminCallOptions): Promise<'deleted' | 'absent'> {
+    return deleteTopic(this.#cluster, topic, options);
+  }
+
+  async describeTopicConfigs(
+    topic: string,
+    options?: AdminCallOptions,
+  ): Promise<TopicConfigEntry[]> {
+    return (await describeTopicConfigs(this.#cluster, [topic], options)).get(topic) ?? [];
+  }
+
+  /** Of many topics, in few requests. Fails as a whole: no topic is left out. */
+  describeConfigsOfTopics(
+    topics: readonly string[],
+    options?: AdminCallOptions,
+  ): Promise<Map<string, TopicConfigEntry[]>> {
+    return describeTopicConfigs(this.#cluster, topics, options);
+  }
+
+  /** Sets values, or with null goes back to the default; leaves all other entries alone. */
+  alterTopicConfigs(
+    topic: string,
+    changes: TopicConfigChanges,
+    options?: AdminCallOptions,
+  ): Promise<void> {
+    return alterTopicConfigs(this.#cluster, { topic, changes }, options);
+  }
+
+  /** Returns the new log starts by `topic-partition`. */
+  deleteRecords(
+    deletions: readonly RecordsToDelete[],
+    options?: AdminCallOptions,
+  ): Promise<Map<string, bigint>> {
+    return deleteRecordsBefore(this.#cluster, deletions, options);
+  }
+
+  /** Asks every broker; one that does not answer fails the listing. */
+  listGroups(options?: AdminCallOptions): Promise<ListedGroup[]> {
+    return listAllGroups(this.#cluster, options);
+  }
+
+  /** State 'Dead' means that there is no such group of either protocol. */
+  describeGroup(group: string, options?: AdminCallOptions): Promise<GroupDescription> {
+    return describeGroup(this.#cluster, group, options);
+  }
+
+  groupOffsets(
+    groups: readonly string[],
+    options?: AdminCallOptions,
+  ): Promise<Map<string, GroupOffset[]>> {
+    return groupOffsets(this.#cluster, groups, options);
+  }
+
+  /** Only for groups without members. Returns the partitions that failed: look at them. */
+  commitGroupOffsets(
+    group: string,
+    offsets: readonly OffsetToCommit[],
+    options?: AdminCallOptions,
+  ): Promise<CommitFailure[]> {
+    return commitGroupOffsets(this.#cluster, { group, offsets }, options);
+  }
+
+  /** Bumps the epoch: whoever had the one before is fenced wherever the new one appends. */
+  obtainProducer(transactionalId: string, options?: AdminCallOptions): Promise<ProducerIdentity> {
+    return obtainProducer(this.#cluster, { transactionalId, clock: this.#clock, ...options });
+  }
+
+  /** Returns the new epoch, once every partition's leader refuses the older ones. */
+  fencePartitions(fence: Fence, options?: AdminCallOptions): Promise<number> {
+    return fencePartitions(this.#cluster, fence, { clock: this.#clock, ...options });
+  }
+
+  listTopicAcls(options?: AdminCallOptions): Promise<AclBinding[]> {
+    return listTopicAcls(this.#cluster, options);
+  }
+
+  addAcls(bindings: readonly AclBinding[], options?: AdminCallOptions): Promise<void> {
+    return addAcls(this.#cluster, bindings, options);
+  }
+}

@@ -1,0 +1,237 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+
+import { FlowCopier } from '../../../agent/replication/flow-copier.js';
+import { MemoryBudget } from '../../../agent/replication/memory-budget.js';
+import type { PartitionCopier } from '../../../agent/replication/partition-copier.js';
+import type { Run } from '../../../agent/replication/run-tail.js';
+import { systemClock } from '../../../common/clock.js';
+import { silentLogger } from '../../../common/log.js';
+import { AdminClient } from '../../../kafka/admin/admin-client.js';
+import { KafkaCluster } from '../../../kafka/client/index.js';
+import { assertMirrored } from '../../kit/history-checker.js';
+import { readTopic } from '../../kit/read-topic.js';
+import { startKafka, type KafkaServers } from '../../kit/start-kafka.js';
+import { createTopics, writeUnique } from '../../kit/write-unique.js';
+import { eventually } from '../../kit/eventually.js';
+
+/** One agent's worth of copying, with an offset map that is durable as soon as it is reported. */
+class Bench {
+  readonly map = new Map<string, Run[]>();
+  readonly #sources: KafkaServers;
+  readonly #targets: KafkaServers;
+  #open: (() => Promise<void>)[] = [];
+
+  constructor(source: KafkaServers, target: KafkaServers) {
+    this.#sources = source;
+    this.#targets = target;
+  }
+
+  async producerFor(flow: string): Promise<{ producerId: bigint; producerEpoch: number }> {
+    const cluster = this.#cluster(this.#targets);
+    return new AdminClient({ cluster, clock: systemClock }).obtainProducer(`mirror.${flow}`);
+  }
+
+  async copier(options: {
+    topic: string;
+    targetTopic: string;
+    partitions: number;
+    producer: { producerId: bigint; producerEpoch: number };
+  }): Promise<{ flow: FlowCopier; copiers: PartitionCopier[]; save: () => void }> {
+    const source = this.#cluster(this.#sources);
+    const target = this.#cluster(this.#targets);
+    const { topic, targetTopic } = options;
+    await Promise.all([source.metadata([topic]), target.metadata([targetTopic])]);
+    const flow = new FlowCopier({
+      flow: 'a->b',
+      source,
+      target,
+      start: 'earliest',
+      memory: new MemoryBudget(64 * 1024 * 1024),
+      clock: systemClock,
+      log: silentLogger,
+      lanesPerBroker: 2,
+      findMapEntry: () => Promise.resolve([]),
+      onStateChanged: (copier) => this.#save(copier),
+    });
+    this.#open.push(() => flow.close());
+    const copiers = Array.from({ length: options.partitions }, (_, partition) =>
+      flow.add({
+        topic,
+        partition,
+        targetTopic,
+        sourceTopicId: source.topicIdOf(topic)!,
+        targetTopicId: target.topicIdOf(targetTopic)!,
+        ...options.producer,
+        sequenceBase: 0n,
+        mapTail: this.map.get(`${topic}-${partition}`) ?? [],
+      }),
+    );
+    return { flow, copiers, save: () => copiers.forEach((copier) => this.#save(copier)) };
+  }
+
+  /** What the coordinator does: keeps the runs, and acknowledges them. */
+  #save(copier: PartitionCopier): void {
+    if (copier.state === 'recovering') return;
+    const key = `${copier.assignment.topic}-${copier.assignment.partition}`;
+    const news = copier.tail.unacknowledged();
+    if (news.length === 0) return;
+    const known = this.map.get(key) ?? [];
+    const first = news[0]!.targetStart;
+    this.map.set(key, [...known.filter((run) => run.targetStart < first), ...news]);
+    setImmediate(() => copier.acknowledgeMap(copier.tail.end!.targetNext));
+  }
+
+  #cluster(servers: KafkaServers): KafkaCluster {
+    const cluster = new KafkaCluster({
+      alias: servers.name,
+      bootstrapServers: servers.bootstrapServers.split(','),
+      clientId: 'test',
+      clock: systemClock,
+      log: silentLogger,
+    });
+    this.#open.unshift(() => cluster.close());
+    return cluster;
+  }
+
+  async close(): Promise<void> {
+    for (const close of this.#open.reverse()) await close();
+    this.#open = [];
+  }
+}
+
+describe('FlowCopier on real brokers', () => {
+  let source: KafkaServers;
+  let target: KafkaServers;
+
+  before(async () => {
+    [source, target] = await Promise.all([
+      startKafka({ name: 'copier-source' }),
+      startKafka({ name: 'copier-target' }),
+    ]);
+  });
+
+  after(async () => {
+    await Promise.all([source.stop(), target.stop()]);
+  });
+
+  const sourceOf = (): { bootstrapServers: string } => source;
+
+  async function caughtUp(copiers: readonly PartitionCopier[], records: number): Promise<void> {
+    await eventually(
+      () => copiers.reduce((sum, { acked }) => sum + Number(acked.sourceNext), 0) >= records,
+      () => copiers.map(({ state, halt, acked }) => ({ state, halt: halt?.message, acked })),
+    );
+  }
+
+  it('mirrors every record once, in order and unchanged', async () => {
+    const bench = new Bench(source, target);
+    await createTopics(sourceOf(), [{ topic: 'plain', partitions: 3 }]);
+    await createTopics(target, [{ topic: 'a.plain', partitions: 3 }]);
+    await writeUnique(source, { topic: 'plain', partitions: [0, 1, 2], count: 3_000 });
+    const producer = await bench.producerFor('plain');
+    const options = { topic: 'plain', targetTopic: 'a.plain', partitions: 3, producer };
+    const { copiers } = await bench.copier(options);
+    await caughtUp(copiers, 9_000);
+    assertMirrored(await readTopic(source, 'plain'), await readTopic(target, 'a.plain'));
+    await bench.close();
+  });
+
+  it('keeps to once and in order when two agents copy the same partition', async () => {
+    const bench = new Bench(source, target);
+    await createTopics(source, [{ topic: 'raced' }]);
+    await createTopics(target, [{ topic: 'a.raced' }]);
+    const producer = await bench.producerFor('raced');
+    const options = { topic: 'raced', targetTopic: 'a.raced', partitions: 1, producer };
+    const writing = writeUnique(source, { topic: 'raced', count: 20_000, batchRecords: 20 });
+    const first = await bench.copier(options);
+    await eventually(() => first.copiers[0]!.state === 'running');
+    const second = await bench.copier(options);
+    await writing;
+    await caughtUp(first.copiers, 20_000);
+    await caughtUp(second.copiers, 20_000);
+    assertMirrored(await readTopic(source, 'raced'), await readTopic(target, 'a.raced'));
+    const conflicts = first.copiers[0]!.conflicts + second.copiers[0]!.conflicts;
+    assert.ok(conflicts > 0, 'the two never met: the test showed nothing');
+    await bench.close();
+  });
+
+  it('resumes exactly from a map that is behind the target', async () => {
+    const bench = new Bench(source, target);
+    await createTopics(source, [{ topic: 'resumed' }]);
+    await createTopics(target, [{ topic: 'a.resumed' }]);
+    const producer = await bench.producerFor('resumed');
+    const options = { topic: 'resumed', targetTopic: 'a.resumed', partitions: 1, producer };
+    await writeUnique(source, { topic: 'resumed', count: 5_000, batchRecords: 37 });
+    const first = await bench.copier(options);
+    await caughtUp(first.copiers, 5_000);
+    await first.flow.close();
+    // Only the starting point was ever persisted, as after a crash of everything.
+    const [start] = bench.map.get('resumed-0')!;
+    bench.map.set('resumed-0', [{ ...start!, length: 0n }]);
+    await writeUnique(source, { topic: 'resumed', count: 1_000, from: 5_000 });
+    const second = await bench.copier(options);
+    await caughtUp(second.copiers, 6_000);
+    assertMirrored(await readTopic(source, 'resumed'), await readTopic(target, 'a.resumed'));
+    await bench.close();
+  });
+
+  it('halts rather than append to a topic that it did not write', async () => {
+    const bench = new Bench(source, target);
+    await createTopics(source, [{ topic: 'foreign' }]);
+    await createTopics(target, [{ topic: 'a.foreign' }]);
+    await writeUnique(target, { topic: 'a.foreign', count: 10 });
+    await writeUnique(source, { topic: 'foreign', count: 10 });
+    const producer = await bench.producerFor('foreign');
+    const options = { topic: 'foreign', targetTopic: 'a.foreign', partitions: 1, producer };
+    const { copiers } = await bench.copier(options);
+    await eventually(() => copiers[0]!.state === 'halted');
+    assert.equal(copiers[0]!.halt?.haltCode, 'target-not-empty');
+    await bench.close();
+  });
+
+  it('halts when somebody else writes to the target between its own appends', async () => {
+    const bench = new Bench(source, target);
+    await createTopics(source, [{ topic: 'intruded' }]);
+    await createTopics(target, [{ topic: 'a.intruded' }]);
+    const producer = await bench.producerFor('intruded');
+    const options = { topic: 'intruded', targetTopic: 'a.intruded', partitions: 1, producer };
+    const { copiers } = await bench.copier(options);
+    await writeUnique(source, { topic: 'intruded', count: 10 });
+    await caughtUp(copiers, 10);
+    await writeUnique(target, { topic: 'a.intruded', count: 1 });
+    await writeUnique(source, { topic: 'intruded', count: 10, from: 10 });
+    await eventually(() => copiers[0]!.state === 'halted');
+    assert.equal(copiers[0]!.halt?.haltCode, 'target-diverged');
+    await bench.close();
+  });
+
+  it('halts and names the range when the source deleted records not yet copied', async () => {
+    const bench = new Bench(source, target);
+    await createTopics(source, [{ topic: 'trimmed' }]);
+    await createTopics(target, [{ topic: 'a.trimmed' }]);
+    const producer = await bench.producerFor('trimmed');
+    const options = { topic: 'trimmed', targetTopic: 'a.trimmed', partitions: 1, producer };
+    await writeUnique(source, { topic: 'trimmed', count: 10 });
+    const first = await bench.copier(options);
+    await caughtUp(first.copiers, 10);
+    first.save();
+    await first.flow.close();
+    await writeUnique(source, { topic: 'trimmed', count: 40, from: 10 });
+    const cluster = new KafkaCluster({
+      alias: 'source',
+      bootstrapServers: source.bootstrapServers.split(','),
+      clientId: 'test',
+      clock: systemClock,
+      log: silentLogger,
+    });
+    const admin = new AdminClient({ cluster, clock: systemClock });
+    await admin.deleteRecords([{ topic: 'trimmed', partition: 0, beforeOffset: 30n }]);
+    await cluster.close();
+    const { copiers } = await bench.copier(options);
+    await eventually(() => copiers[0]!.state === 'halted');
+    assert.equal(copiers[0]!.halt?.haltCode, 'source-data-lost');
+    assert.match(copiers[0]!.halt?.message ?? '', /offsets 10 to 29/);
+    await bench.close();
+  });
+});
