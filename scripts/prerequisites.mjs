@@ -12,8 +12,9 @@ export const EXIT_PREREQUISITE = 2;
 
 const NODE_MIN = [20, 11];
 const JAVA_MIN = 17;
-const APT = 'apt-get update && apt-get install -y openjdk-17-jre-headless maven';
-const APT_NEWER_JAVA = 'apt-get update && apt-get install -y default-jre-headless maven';
+const APT_NEWER_JAVA = 'apt-get install -y default-jre-headless maven';
+const APT_UPDATE = 'apt-get update && ';
+const APT = 'apt-get install -y openjdk-17-jre-headless maven';
 
 /** Thrown for something missing; the message is the one line for the reader. */
 export class PrerequisiteMissing extends Error {}
@@ -51,13 +52,10 @@ function isDebian() {
   return /^ID(_LIKE)?=.*(debian|ubuntu)/m.test(readFileSync('/etc/os-release', 'utf8'));
 }
 
-/** Newer Debian and Ubuntu releases carry only a newer Java, which serves as well. */
+/** Newer releases carry only a newer Java, which serves as well. */
 function aptCommand() {
   const policy = outputOf('apt-cache', ['policy', 'openjdk-17-jre-headless']) ?? '';
-  const newerOnly = outputOf('apt-cache', ['policy', 'default-jre-headless'])?.includes(
-    'Candidate',
-  );
-  return !policy.includes('Candidate') && newerOnly ? APT_NEWER_JAVA : APT;
+  return APT_UPDATE + (/Candidate: \(none\)/.test(policy) ? APT_NEWER_JAVA : APT);
 }
 
 async function mayInstall(command) {
@@ -76,7 +74,8 @@ async function install(command, missing) {
       const unpacked = /^(?:Unpacking|Setting up) (\S+)/.exec(line);
       if (unpacked !== null) report(unpacked[1]);
     };
-    await run('sh', ['-c', command], { env, onLine });
+    // Before the first update nothing tells which Java this release has, so both are tried.
+    await run('sh', ['-c', `${command} || ${APT_NEWER_JAVA}`], { env, onLine });
   });
 }
 
@@ -91,14 +90,12 @@ export async function checkPrerequisites() {
   const missing = missingTools();
   if (missing.length === 0) return;
   const debian = isDebian();
-  const command = debian ? aptCommand() : APT;
+  const command = debian ? aptCommand() : APT_UPDATE + APT;
   const line = `missing: ${missing.join(' and ')}; get it with: ${command}`;
-  if (debian && process.getuid?.() === 0) {
-    if (await mayInstall(command)) {
-      await install(command, missing);
-      if (missingTools().length === 0) return;
-      throw new StepFailed(`after "${command}" there is still no ${missingTools().join(', no ')}`);
-    }
-  }
-  throw new PrerequisiteMissing(line);
+  const isRoot = process.getuid?.() === 0;
+  if (!debian || !isRoot || !(await mayInstall(command))) throw new PrerequisiteMissing(line);
+  await install(command, missing);
+  const still = missingTools();
+  if (still.length > 0)
+    throw new StepFailed(`after "${command}" still missing: ${still.join(', ')}`);
 }

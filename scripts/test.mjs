@@ -25,6 +25,7 @@ const EXIT_GRACE_MS = 3_000;
 const OUTPUT_CHARACTERS_MAX = 200_000;
 const FAILING = '\u2716 failing tests:\n';
 const REPORTER = new URL('./test-reporter.mjs', import.meta.url).href;
+const END_WITH_PARENT = new URL('./end-with-parent.mjs', import.meta.url).href;
 
 /** Sources rather than output: a deleted test leaves its compiled file behind. */
 function testFiles(pattern) {
@@ -75,9 +76,10 @@ function runFile(file, { dist, timeoutMs, work }) {
     ...[`--test-reporter=${REPORTER}`, `--test-reporter-destination=${destination}`],
   ];
   return new Promise((done) => {
-    const child = spawn(process.execPath, ['--enable-source-maps', ...reporters, compiled], {
+    const flags = ['--enable-source-maps', '--import', END_WITH_PARENT, ...reporters];
+    const child = spawn(process.execPath, [...flags, compiled], {
       cwd: ROOT,
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['pipe', 'pipe', 'pipe'],
       env: { ...process.env, FORCE_COLOR: process.stdout.isTTY ? '1' : '0' },
     });
     let output = '';

@@ -135,7 +135,7 @@ function dropRemark(pair: RawPair, problems: ProblemCollector): string {
     // would silently lose what follows: nobody can tell what is meant.
     problems.error(
       place,
-      `the value of ${quoted(place.key)} has a \`#\` inside a value that continues on the next line`,
+      `the value of ${quoted(place.key)} has a \`#\`, yet continues on the next line`,
       'put the remark on a line before the key',
     );
     return value.trim();

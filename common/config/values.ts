@@ -9,7 +9,7 @@ export function splitList(text: string): string[] {
     .filter((item) => item !== '');
 }
 
-/** `true` or `false` in any case. Java's parseBoolean takes `yes` for false; here it is an error. */
+/** `true` or `false` in any case. MM2 takes `yes` for false; here it is an error. */
 export function parseBoolean(property: Property, problems: ProblemCollector): boolean | undefined {
   const text = property.value.toLowerCase();
   if (text === 'true') return true;

@@ -1,3 +1,5 @@
+import { parseArgs } from 'node:util';
+
 import { ConfigError } from '../config/problems.js';
 import { describeError } from '../errors.js';
 import { VERSION } from '../version.js';
@@ -7,10 +9,19 @@ export interface RunMainOptions {
   name: string;
   help: string;
   argv: readonly string[];
+  /** Names of options that take a value, besides `--help` and `--version`. */
+  valueOptions?: readonly string[];
   exit: (code: number) => void;
   /** Runs the service with its configuration file; resolves with the exit code. */
-  run: (configPath: string) => Promise<number>;
+  run: (configPath: string, values: Readonly<Record<string, string>>) => Promise<number>;
 }
+
+interface CommandLine {
+  configPath: string;
+  values: Record<string, string>;
+}
+
+class CommandLineError extends Error {}
 
 /**
  * The command line of a service: one configuration file, `--help`, `--version`. Errors are one clear
@@ -26,20 +37,36 @@ export async function runMain(options: RunMainOptions): Promise<void> {
     process.stdout.write(`${name} ${VERSION}\n`);
     return exit(0);
   }
-  const [configPath, unexpected] = argv;
-  if (configPath === undefined || configPath.startsWith('-') || unexpected !== undefined) {
-    const what =
-      configPath === undefined
-        ? 'the configuration file is missing'
-        : `unexpected argument '${unexpected ?? configPath}'`;
-    process.stderr.write(`${name}: ${what}; try '${name} --help'\n`);
-    return exit(2);
-  }
   try {
-    exit(await options.run(configPath));
+    const { configPath, values } = parseCommandLine(options);
+    exit(await options.run(configPath, values));
   } catch (error) {
-    const usage = error instanceof ConfigError || error instanceof ListenError;
-    process.stderr.write(`${name}: ${describeError(error)}\n`);
-    exit(usage ? 2 : 1);
+    const tail = error instanceof CommandLineError ? `; try '${name} --help'` : '';
+    process.stderr.write(`${name}: ${describeError(error)}${tail}\n`);
+    exit(isUsersError(error) ? 2 : 1);
   }
+}
+
+function parseCommandLine({ argv, valueOptions = [] }: RunMainOptions): CommandLine {
+  const known = Object.fromEntries(
+    valueOptions.map((option) => [option, { type: 'string' }] as const),
+  );
+  let parsed;
+  try {
+    parsed = parseArgs({ args: [...argv], options: known, allowPositionals: true });
+  } catch (error) {
+    throw new CommandLineError((error as Error).message.split('. ')[0]);
+  }
+  const [configPath, unexpected] = parsed.positionals;
+  if (configPath === undefined) throw new CommandLineError('the configuration file is missing');
+  if (unexpected !== undefined) throw new CommandLineError(`unexpected argument '${unexpected}'`);
+  return { configPath, values: { ...(parsed.values as Record<string, string>) } };
+}
+
+function isUsersError(error: unknown): boolean {
+  return (
+    error instanceof ConfigError ||
+    error instanceof ListenError ||
+    error instanceof CommandLineError
+  );
 }

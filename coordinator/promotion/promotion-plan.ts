@@ -112,7 +112,8 @@ export type BlockerCode =
   | 'group-active' //          consumers run on the target already, under a group to be moved
   | 'target-unreachable' //    the target does not answer
   | 'target-topic-missing' //  a mirrored topic is gone from the target
-  | 'flow-blocked'; //         the flow has a problem of its own, which must be mended first
+  | 'lag-remains' //           the source answers, and records keep coming
+  | 'commit-refused'; //       the target would not take a group's positions
 
 export interface Blocker {
   code: BlockerCode;
@@ -157,7 +158,8 @@ export function buildPromotionPlan(input: PlanInput): PromotionPlan {
     source,
     topics: planTopics(input, mapped, positions),
     groups,
-    blockers: [...missingTopics(input), ...activeGroups(input)],
+    // After the promotion consumers run on the target, as they should.
+    blockers: phase === 'promoted' ? [] : [...missingTopics(input), ...activeGroups(input)],
   };
 }
 
@@ -172,7 +174,15 @@ interface GroupContext {
 function planGroup(group: GroupPosition, context: GroupContext): GroupPlan {
   const { currentOffset, targetEnd } = context;
   const { group: name, topic, targetTopic, partition, sourceOffset, metadata } = group;
-  const base = { group: name, topic, targetTopic, partition, sourceOffset, currentOffset, metadata };
+  const base = {
+    group: name,
+    topic,
+    targetTopic,
+    partition,
+    sourceOffset,
+    currentOffset,
+    metadata,
+  };
   const nothing = (note: string): GroupPlan => ({
     ...base,
     targetOffset: undefined,

@@ -10,7 +10,7 @@ import { LeadershipLostError } from '../store/errors.js';
 import type { Leadership, LeaseEvent } from '../store/lease-store.js';
 import { AgentDirectory, type AgentSession } from './agent-directory.js';
 import { NotReadyError, ProtocolViolationError, UnknownFlowError } from './errors.js';
-import type { DurableAck, FlowTargetPort, OpenFlowTarget } from './flow-target-port.js';
+import type { DurableAck, OpenedFlowTarget, OpenFlowTarget } from './flow-target-port.js';
 import { FlowRuntime } from './flow-runtime.js';
 import type {
   AgentConnection,
@@ -29,21 +29,21 @@ export const TICK_MS = 250;
 /** What changes together is placed together: agents that start at once share the work at once. */
 export const PLACEMENT_DELAY_MS = 20;
 
-export interface CoordinationOptions<Target extends FlowTargetPort> {
+export interface CoordinationOptions<Opened extends OpenedFlowTarget> {
   readonly leadership: Leadership;
   readonly flows: readonly FlowConfig[];
   readonly leaseTtlMs: number;
   /** What every agent is told of the configuration: no secrets. */
   readonly properties: ReadonlyMap<string, string>;
-  readonly openTarget: OpenFlowTarget<Target>;
+  readonly openTarget: OpenFlowTarget<Opened>;
   readonly clock: Clock;
   readonly log: Logger;
 }
 
 /** Everything that one term of leadership runs; gone with it. */
-export class Coordination<Target extends FlowTargetPort> {
+export class Coordination<Opened extends OpenedFlowTarget> {
   readonly core: CoordinationCore;
-  readonly flows: ReadonlyMap<string, FlowRuntime<Target>>;
+  readonly flows: ReadonlyMap<string, FlowRuntime<Opened>>;
   readonly agents: AgentDirectory;
   readonly term: bigint;
   readonly leadership: Leadership;
@@ -57,7 +57,7 @@ export class Coordination<Target extends FlowTargetPort> {
   #tickSoon = false;
   #closing: Promise<void> | undefined;
 
-  constructor(options: CoordinationOptions<Target>) {
+  constructor(options: CoordinationOptions<Opened>) {
     const { leadership, leaseTtlMs, properties, clock, log } = options;
     this.leadership = leadership;
     this.term = leadership.term;
@@ -81,9 +81,9 @@ export class Coordination<Target extends FlowTargetPort> {
     const flows = options.flows.map((flow) => {
       const { term } = this;
       const runtime = { flow, term, clock, log, open, emit, onDurable, onFenced, signal };
-      return [flow.id, new FlowRuntime<Target>(runtime)] as const;
+      return [flow.id, new FlowRuntime<Opened>(runtime)] as const;
     });
-    this.flows = new Map<string, FlowRuntime<Target>>(flows);
+    this.flows = new Map<string, FlowRuntime<Opened>>(flows);
   }
 
   /** Whether agents and operators are served. */
@@ -117,17 +117,18 @@ export class Coordination<Target extends FlowTargetPort> {
     return (this.#closing ??= this.#shut(reason));
   }
 
-  flow(id: string): FlowRuntime<Target> {
+  flow(id: string): FlowRuntime<Opened> {
     const flow = this.flows.get(id);
     if (flow === undefined) throw new UnknownFlowError(id, [...this.flows.keys()]);
     return flow;
   }
 
   /** The target of a flow that works. */
-  target(id: string): Target {
+  opened(id: string): Opened {
     const flow = this.flow(id);
-    if (flow.target === undefined) throw new NotReadyError(`flow ${id} is blocked: ${flow.problem}`);
-    return flow.target;
+    if (flow.opened === undefined)
+      throw new NotReadyError(`flow ${id} is blocked: ${flow.problem}`);
+    return flow.opened;
   }
 
   async connect(hello: AgentHello, link: AgentLink): Promise<AgentConnection> {
@@ -238,7 +239,10 @@ export class Coordination<Target extends FlowTargetPort> {
     if (work?.kind !== 'partition') return undefined;
     const topic = this.core.state.flows.get(work.flow)?.topics.get(work.topic);
     assert.ok(topic?.target !== undefined, 'a partition is granted once its target topic is ready');
-    return { ...topic.target, ...this.target(work.flow).assignment(work.topic, work.partition) };
+    return {
+      ...topic.target,
+      ...this.opened(work.flow).target.assignment(work.topic, work.partition),
+    };
   }
 
   #sendMapAcks(flow: string, acks: readonly DurableAck[]): void {

@@ -38,8 +38,9 @@ export class CopyMeter {
   report(report: ProgressReport, nowMs: number): void {
     const sameLease = report.lease.leaseEpoch === this.#leaseEpoch;
     this.#count(report, sameLease, nowMs);
-    this.sourceNext = report.sourceNext;
-    this.targetNext = report.targetNext;
+    // Negative: the copier does not know yet.
+    if (report.sourceNext >= 0n) this.sourceNext = report.sourceNext;
+    if (report.targetNext >= 0n) this.targetNext = report.targetNext;
     this.#leaseEpoch = report.lease.leaseEpoch;
     if (report.sourceEnd >= 0n) this.#look(nowMs - report.sourceEndAgeMs, report.sourceEnd);
     const looks = this.#looks;

@@ -5,7 +5,12 @@ import type { FlowConfig } from '../../mirror/config/mirror-config.js';
 import type { CoreEvent, FlowMode, SourceTopic } from '../core/events.js';
 import { TopicProblem } from '../target/errors.js';
 import { CopyMeter } from './copy-meter.js';
-import type { DurableAck, FlowTargetPort, OpenFlowTarget } from './flow-target-port.js';
+import type {
+  DurableAck,
+  FlowTargetPort,
+  OpenedFlowTarget,
+  OpenFlowTarget,
+} from './flow-target-port.js';
 
 /** Waits between attempts to open a target that cannot be used: doubles up to the maximum. */
 export const OPEN_RETRY_MIN_MS = 500;
@@ -16,12 +21,12 @@ export const ENSURE_CALLS_MAX = 8;
 
 export type FlowPhase = 'running' | 'promoting' | 'promoted';
 
-export interface FlowRuntimeOptions<Target extends FlowTargetPort> {
+export interface FlowRuntimeOptions<Opened extends OpenedFlowTarget> {
   readonly flow: FlowConfig;
   readonly term: bigint;
   readonly clock: Clock;
   readonly log: Logger;
-  readonly open: OpenFlowTarget<Target>;
+  readonly open: OpenFlowTarget<Opened>;
   readonly emit: (event: CoreEvent) => void;
   readonly onDurable: (flow: string, acks: readonly DurableAck[]) => void;
   /** Another coordinator writes the target's map: this one no longer leads, whatever it thinks. */
@@ -30,32 +35,40 @@ export interface FlowRuntimeOptions<Target extends FlowTargetPort> {
 }
 
 /** One flow under this leader: its target, opened again and again until it works, and its phase. */
-export class FlowRuntime<Target extends FlowTargetPort> {
+export class FlowRuntime<Opened extends OpenedFlowTarget> {
   readonly flow: FlowConfig;
   /** Undefined until opened; stays once it is. */
-  target: Target | undefined;
+  opened: Opened | undefined;
   phase: FlowPhase = 'running';
-  /** Why the flow cannot work; empty if it can. */
-  problem = 'its target is being opened';
+  #openProblem = 'its target is being opened';
   /** By topic and partition, of all partitions ever reported to this leader. */
   readonly meters = new Map<string, Map<number, CopyMeter>>();
   /** When the source was last known to answer, by whatever an agent said; monotonic. */
   sourceSeenAtMs: number | undefined;
   /** When an agent last said anything of this flow; monotonic. */
   agentSeenAtMs: number | undefined;
-  readonly #options: FlowRuntimeOptions<Target>;
+  readonly #options: FlowRuntimeOptions<Opened>;
   readonly #waiting: SourceTopic[] = [];
   #ensuring = 0;
   #stopped = false;
   #opening: Promise<void> | undefined;
 
-  constructor(options: FlowRuntimeOptions<Target>) {
+  constructor(options: FlowRuntimeOptions<Opened>) {
     this.flow = options.flow;
     this.#options = options;
   }
 
   get id(): string {
     return this.flow.id;
+  }
+
+  get target(): FlowTargetPort | undefined {
+    return this.opened?.target;
+  }
+
+  /** Why the flow cannot work, or not write at present; empty if all is well. */
+  get problem(): string {
+    return this.target?.problem ?? this.#openProblem;
   }
 
   /** Tells the core of the flow, and begins to open its target. */
@@ -66,7 +79,7 @@ export class FlowRuntime<Target extends FlowTargetPort> {
 
   async close(): Promise<void> {
     await this.#opening;
-    await this.target?.close();
+    await this.opened?.close();
   }
 
   setPhase(phase: FlowPhase): void {
@@ -108,14 +121,13 @@ export class FlowRuntime<Target extends FlowTargetPort> {
 
   async #openUntilDone(): Promise<void> {
     const { clock, log, signal, open, flow, term } = this.#options;
-    for (let waitMs = OPEN_RETRY_MIN_MS; !signal.aborted; ) {
+    for (let waitMs = OPEN_RETRY_MIN_MS; !signal.aborted;) {
       try {
-        const target = await open({ flow, term }, signal);
-        this.#opened(target);
+        this.#ready(await open({ flow, term }, signal));
         return;
       } catch (error) {
         if (signal.aborted) return;
-        this.problem = describeError(error);
+        this.#openProblem = describeError(error);
         log.error({ flow: this.id, problem: this.problem, waitMs }, 'flow is blocked');
         await clock.sleep(waitMs, signal).catch(() => {}); // the loop looks at the signal
         waitMs = Math.min(waitMs * 2, OPEN_RETRY_MAX_MS);
@@ -123,15 +135,19 @@ export class FlowRuntime<Target extends FlowTargetPort> {
     }
   }
 
-  #opened(target: Target): void {
+  #ready(opened: Opened): void {
     const { log, onDurable, onFenced } = this.#options;
-    this.target = target;
-    this.problem = '';
+    const { target } = opened;
+    this.opened = opened;
+    this.#openProblem = '';
     target.onDurable((acks) => onDurable(this.id, acks));
     target.onFenced(() => onFenced(this.id));
     log.info({ flow: this.id, promoted: target.promoted !== undefined }, 'flow target is open');
-    if (target.promoted !== undefined) this.setPhase('promoted');
-    else this.#emitMode();
+    const { promoted } = target;
+    // Fenced, and not yet done: whoever repeats the promotion completes it. Nothing is copied.
+    this.#stopped = promoted !== undefined;
+    if (promoted === undefined) this.#emitMode();
+    else this.setPhase(promoted.completedAtMs === undefined ? 'promoting' : 'promoted');
   }
 
   /** The queue is bounded by the core, which asks for a topic once until it was answered. */
@@ -167,7 +183,10 @@ export class FlowRuntime<Target extends FlowTargetPort> {
 function problemCode(error: unknown): string {
   if (error instanceof TopicProblem) return error.problem;
   if (error instanceof MirrorError) {
-    return error.code.replace(/^MIRROR_/, '').toLowerCase().replaceAll('_', '-');
+    return error.code
+      .replace(/^MIRROR_/, '')
+      .toLowerCase()
+      .replaceAll('_', '-');
   }
   return 'target-topic';
 }

@@ -5,8 +5,12 @@ import type { GroupOffsetReport } from './messages.js';
 
 /** The part of a FlowTarget that the coordination of agents uses. */
 export interface FlowTargetPort {
-  /** Set once the flow was promoted: then nothing is ever granted again. */
-  readonly promoted: { readonly atMs: number } | undefined;
+  /** Set from the fence of a promotion on: then nothing is ever granted again. */
+  readonly promoted:
+    { readonly atMs: number; readonly completedAtMs: number | undefined } | undefined;
+
+  /** Why nothing is written at present; undefined while all is well. */
+  readonly problem: string | undefined;
 
   ensureTopic(
     topic: SourceTopic,
@@ -36,7 +40,22 @@ export interface FlowTargetPort {
   onFenced(listener: () => void): void;
   recordGroupOffsets(offsets: readonly GroupOffsetReport[]): void;
   groupPositions(): readonly GroupPositionView[];
+  /** Every partition that was ever made on the target for this flow. */
+  mappedPartitions(): readonly MappedPartitionView[];
+}
+
+/** A target, and what was opened for it alone. */
+export interface OpenedFlowTarget {
+  readonly target: FlowTargetPort;
+  /** Flushes, then closes. Never rejects. */
   close(): Promise<void>;
+}
+
+export interface MappedPartitionView {
+  readonly topic: string;
+  readonly targetTopic: string;
+  readonly partition: number;
+  readonly end: { readonly sourceNext: bigint; readonly targetNext: bigint } | undefined;
 }
 
 export interface DurableAck {
@@ -59,8 +78,8 @@ export interface OpenFlowTargetOptions {
   readonly term: bigint;
 }
 
-/** Opens the target of one flow, connections included; closing the target closes them. */
-export type OpenFlowTarget<Target extends FlowTargetPort> = (
+/** Opens the target of one flow, connections included. */
+export type OpenFlowTarget<Opened extends OpenedFlowTarget> = (
   options: OpenFlowTargetOptions,
   signal: AbortSignal,
-) => Promise<Target>;
+) => Promise<Opened>;

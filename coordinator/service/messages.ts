@@ -99,4 +99,3 @@ export interface AgentConnection {
   receive(message: AgentSays): void;
   disconnected(): void;
 }
-

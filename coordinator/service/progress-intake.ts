@@ -3,13 +3,13 @@ import type { Logger } from '../../common/log.js';
 import type { CoordinationCore } from '../core/coordination-core.js';
 import type { CoreEvent } from '../core/events.js';
 import { parseItemKey } from '../core/work-item.js';
-import type { FlowTargetPort } from './flow-target-port.js';
+import type { OpenedFlowTarget } from './flow-target-port.js';
 import type { FlowRuntime } from './flow-runtime.js';
 import type { ProgressReport } from './messages.js';
 
-export interface ProgressIntake<Target extends FlowTargetPort> {
+export interface ProgressIntake<Opened extends OpenedFlowTarget> {
   readonly core: CoordinationCore;
-  readonly flows: ReadonlyMap<string, FlowRuntime<Target>>;
+  readonly flows: ReadonlyMap<string, FlowRuntime<Opened>>;
   readonly emit: (event: CoreEvent) => void;
   readonly log: Logger;
   readonly sessionId: string;
@@ -18,7 +18,9 @@ export interface ProgressIntake<Target extends FlowTargetPort> {
 }
 
 /** Takes an agent's reports, each only if the agent has that lease now. */
-export function takeProgress<Target extends FlowTargetPort>(intake: ProgressIntake<Target>): void {
+export function takeProgress<Opened extends OpenedFlowTarget>(
+  intake: ProgressIntake<Opened>,
+): void {
   const { core, flows, sessionId, reports, nowMs } = intake;
   for (const report of reports) {
     if (!core.accepts(sessionId, report.lease)) continue;
@@ -30,15 +32,15 @@ export function takeProgress<Target extends FlowTargetPort>(intake: ProgressInta
   }
 }
 
-interface TakeReport<Target extends FlowTargetPort> {
-  readonly flow: FlowRuntime<Target>;
+interface TakeReport<Opened extends OpenedFlowTarget> {
+  readonly flow: FlowRuntime<Opened>;
   readonly topic: string;
   readonly partition: number;
   readonly report: ProgressReport;
-  readonly intake: ProgressIntake<Target>;
+  readonly intake: ProgressIntake<Opened>;
 }
 
-function takeReport<Target extends FlowTargetPort>(options: TakeReport<Target>): void {
+function takeReport<Opened extends OpenedFlowTarget>(options: TakeReport<Opened>): void {
   const { flow, topic, partition, report, intake } = options;
   const { emit, log, sessionId, nowMs } = intake;
   let { copier, halt } = report;
@@ -61,8 +63,8 @@ function takeReport<Target extends FlowTargetPort>(options: TakeReport<Target>):
   emit({ kind: 'progress', sessionId, lease, copier, halt });
 }
 
-function noteSource<Target extends FlowTargetPort>(
-  flow: FlowRuntime<Target>,
+function noteSource<Opened extends OpenedFlowTarget>(
+  flow: FlowRuntime<Opened>,
   report: ProgressReport,
   nowMs: number,
 ): void {

@@ -2,7 +2,7 @@ import type { PartitionPosition, SourceLook } from '../promotion/promotion-plan.
 import type { Coordination } from './coordination.js';
 import { FlowStopTimeoutError } from './errors.js';
 import type { FlowPhase, FlowRuntime } from './flow-runtime.js';
-import type { FlowTargetPort } from './flow-target-port.js';
+import type { OpenedFlowTarget } from './flow-target-port.js';
 
 /** A look at the source that is older than this no longer shows that it answers. */
 export const SOURCE_LOOK_FRESH_MS = 10_000;
@@ -16,10 +16,10 @@ export const FLOW_STOP_MAX_MS = 20_000;
 const STOP_POLL_MS = 50;
 
 /** What a promotion needs of the coordination of agents. */
-export class CoordinationPromotionHost<Target extends FlowTargetPort> {
-  readonly #coordination: Coordination<Target>;
+export class CoordinationPromotionHost<Opened extends OpenedFlowTarget> {
+  readonly #coordination: Coordination<Opened>;
 
-  constructor(coordination: Coordination<Target>) {
+  constructor(coordination: Coordination<Opened>) {
     this.#coordination = coordination;
   }
 
@@ -96,7 +96,7 @@ export class CoordinationPromotionHost<Target extends FlowTargetPort> {
     return true;
   }
 
-  #connectedAgents(flow: FlowRuntime<Target>): string[] {
+  #connectedAgents(flow: FlowRuntime<Opened>): string[] {
     const { source } = flow.flow;
     return [...this.#coordination.core.state.agents.values()]
       .filter((agent) => agent.connected && agent.clusters.has(source))

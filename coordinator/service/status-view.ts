@@ -3,7 +3,11 @@ import type { ItemEntry, TopicEntry } from '../core/state.js';
 import type { AgentSession } from './agent-directory.js';
 import type { Coordination } from './coordination.js';
 import type { FlowRuntime } from './flow-runtime.js';
-import type { FlowTargetPort, GroupPositionView } from './flow-target-port.js';
+import type {
+  OpenedFlowTarget,
+  GroupPositionView,
+  MappedPartitionView,
+} from './flow-target-port.js';
 
 /** What an operator sees; assembled when asked for, from what the leader has in memory. */
 
@@ -57,8 +61,8 @@ export interface StatusView {
 }
 
 /** The status of one flow, or of all if `flow` is empty. Throws UnknownFlowError. */
-export function viewStatus<Target extends FlowTargetPort>(
-  coordination: Coordination<Target>,
+export function viewStatus<Opened extends OpenedFlowTarget>(
+  coordination: Coordination<Opened>,
   flow: string,
 ): StatusView {
   const flows = flow === '' ? [...coordination.flows.values()] : [coordination.flow(flow)];
@@ -66,19 +70,26 @@ export function viewStatus<Target extends FlowTargetPort>(
   return { flows: viewed, agents: viewAgents(coordination) };
 }
 
-export function flowState<Target extends FlowTargetPort>(flow: FlowRuntime<Target>): FlowStateView {
+export function flowState<Opened extends OpenedFlowTarget>(
+  flow: FlowRuntime<Opened>,
+): FlowStateView {
   if (flow.phase !== 'running') return flow.phase;
   return flow.target === undefined ? 'blocked' : 'running';
 }
 
-function viewFlow<Target extends FlowTargetPort>(
-  coordination: Coordination<Target>,
-  flow: FlowRuntime<Target>,
+function viewFlow<Opened extends OpenedFlowTarget>(
+  coordination: Coordination<Opened>,
+  flow: FlowRuntime<Opened>,
 ): FlowView {
   const entry = coordination.core.state.flows.get(flow.id);
   const partitions: PartitionView[] = [];
   for (const topic of entry?.topics.values() ?? []) {
     partitions.push(...viewTopic(flow, topic, coordination.clock.nowMs()));
+  }
+  const listed = new Set(partitions.map(({ topic, partition }) => `${topic}/${partition}`));
+  for (const mapped of flow.target?.mappedPartitions() ?? []) {
+    if (!listed.has(`${mapped.topic}/${mapped.partition}`))
+      partitions.push(viewMapped(flow, mapped));
   }
   partitions.sort((a, b) => compare(a.topic, b.topic) || a.partition - b.partition);
   return {
@@ -91,8 +102,8 @@ function viewFlow<Target extends FlowTargetPort>(
   };
 }
 
-function* viewTopic<Target extends FlowTargetPort>(
-  flow: FlowRuntime<Target>,
+function* viewTopic<Opened extends OpenedFlowTarget>(
+  flow: FlowRuntime<Opened>,
   topic: TopicEntry,
   nowMs: number,
 ): Iterable<PartitionView> {
@@ -106,7 +117,9 @@ function* viewTopic<Target extends FlowTargetPort>(
     yield {
       topic: topic.name,
       partition,
-      targetTopic: topic.target?.targetTopic ?? flow.flow.policy.formatRemoteTopic(flow.flow.source, topic.name),
+      targetTopic:
+        topic.target?.targetTopic ??
+        flow.flow.policy.formatRemoteTopic(flow.flow.source, topic.name),
       state,
       halt,
       holder: item?.state === 'unheld' ? '' : (item?.holder?.agentId ?? ''),
@@ -124,8 +137,24 @@ function* viewTopic<Target extends FlowTargetPort>(
   }
 }
 
-function stateOf<Target extends FlowTargetPort>(
-  flow: FlowRuntime<Target>,
+/** A partition that no agent of this leader has listed: only the target knows of it. */
+function viewMapped<Opened extends OpenedFlowTarget>(
+  flow: FlowRuntime<Opened>,
+  mapped: MappedPartitionView,
+): PartitionView {
+  const { topic, partition, targetTopic, end } = mapped;
+  return {
+    ...{ topic, partition, targetTopic, halt: undefined, holder: '', leaseEpoch: 0n },
+    state: flow.phase === 'promoted' ? 'promoted' : 'unheld',
+    sourceNext: end?.sourceNext ?? 0n,
+    targetNext: end?.targetNext ?? 0n,
+    ...{ sourceEnd: undefined, lagRecords: undefined, lagMs: undefined },
+    ...{ recordsPerSecond: 0, bytesPerSecond: 0, recordsTotal: 0n, bytesTotal: 0n },
+  };
+}
+
+function stateOf<Opened extends OpenedFlowTarget>(
+  flow: FlowRuntime<Opened>,
   topic: TopicEntry,
   item: ItemEntry | undefined,
 ): { state: PartitionStateView; halt: Problem | undefined } {
@@ -138,8 +167,8 @@ function stateOf<Target extends FlowTargetPort>(
   return { state: item.copier ?? 'recovering', halt: item.halt };
 }
 
-function viewAgents<Target extends FlowTargetPort>(
-  coordination: Coordination<Target>,
+function viewAgents<Opened extends OpenedFlowTarget>(
+  coordination: Coordination<Opened>,
 ): AgentView[] {
   const nowMs = coordination.clock.nowMs();
   const views: AgentView[] = [];

@@ -1,17 +1,12 @@
 import assert from 'node:assert/strict';
 import type { Clock } from '../../common/clock.js';
 import type { Backend, Compare, Entry, Operation, TransactionResult } from './backend.js';
-import { RevisionConflictError, StoreRefusedError, StoreUnavailableError } from './errors.js';
-import type { GuardedTransact } from './guarded-leadership.js';
+import { RevisionConflictError, StoreRefusedError } from './errors.js';
 import type { StoreKeys } from './keys.js';
+import type { LeaderGuard } from './leader-guard.js';
 import type { LeaderTerm } from './leader-term.js';
 import type { StoredDocument } from './lease-store.js';
-import {
-  CALL_ATTEMPTS_MAX,
-  DOCUMENT_BYTES_MAX,
-  DOCUMENT_PAGE_ENTRIES_MAX,
-  NAME_BYTES_MAX,
-} from './limits.js';
+import { DOCUMENT_BYTES_MAX, DOCUMENT_PAGE_ENTRIES_MAX, NAME_BYTES_MAX } from './limits.js';
 import { retryUnavailable } from './retry.js';
 
 export interface DocumentShelfOptions {
@@ -19,7 +14,7 @@ export interface DocumentShelfOptions {
   readonly clock: Clock;
   readonly keys: StoreKeys;
   readonly term: LeaderTerm;
-  readonly transact: GuardedTransact;
+  readonly guard: LeaderGuard;
 }
 
 /** The small documents of the leader, with compare-and-set. */
@@ -31,8 +26,8 @@ export class DocumentShelf {
   }
 
   async get(key: string): Promise<StoredDocument | undefined> {
-    const { keys, transact } = this.#options;
-    const { results } = await transact([{ kind: 'get', key: keys.document(key) }], true);
+    const { guard, keys } = this.#options;
+    const { results } = await guard.transact([{ kind: 'get', key: keys.document(key) }]);
     const [found] = results;
     assert.ok(found?.kind === 'get');
     return found.entry && this.#documentOf(found.entry);
@@ -55,7 +50,7 @@ export class DocumentShelf {
       throw new StoreRefusedError(`put of ${key}: ${bytes} bytes, limit ${DOCUMENT_BYTES_MAX}`);
     }
     const put: Operation = { kind: 'put', key: path, value };
-    if (expectedRevision === undefined) return (await this.#options.transact([put], true)).revision;
+    if (expectedRevision === undefined) return (await this.#options.guard.transact([put])).revision;
     // An earlier try that went unheard has left just this value behind.
     const isDone = (found: Entry | undefined): boolean => found?.value === value;
     return this.#writeExpecting({ key, write: put, expectedRevision, isDone });
@@ -64,7 +59,7 @@ export class DocumentShelf {
   async delete(key: string, expectedRevision?: bigint): Promise<void> {
     const write: Operation = { kind: 'delete', key: this.#options.keys.document(key) };
     if (expectedRevision === undefined) {
-      await this.#options.transact([write], true);
+      await this.#options.guard.transact([write]);
       return;
     }
     const isDone = (found: Entry | undefined): boolean => found === undefined;
@@ -112,7 +107,7 @@ export class DocumentShelf {
       failure: [{ kind: 'get', key: path }],
     } as const;
     const operation: Operation = { kind: 'transaction', transaction };
-    const outer = await this.#options.transact([operation], false);
+    const outer = await this.#options.guard.transactOnce([operation]);
     const [nested] = outer.results;
     assert.ok(nested?.kind === 'transaction');
     const [found] = nested.result.results;

@@ -46,6 +46,8 @@ export class ElectedLeaseStore implements LeaseStore {
   }
 
   async campaign(candidate: Candidate, signal: AbortSignal): Promise<Leadership> {
+    signal.throwIfAborted();
+    await this.#assertAllowed();
     const seat = new VacancyWatch();
     const ended = new AbortController();
     const stop = AbortSignal.any([signal, ended.signal, this.#closed.signal]);
@@ -109,6 +111,16 @@ export class ElectedLeaseStore implements LeaseStore {
     for (const term of this.#terms) term.lose('the store was closed');
     this.#closed.abort(new ClosedError('lease store'));
     await this.#options.backend.close();
+  }
+
+  /** A watch waits out a refusal, as rights may be restored; who begins should hear of it. */
+  async #assertAllowed(): Promise<void> {
+    this.#closed.signal.throwIfAborted();
+    try {
+      await this.#options.backend.range(this.#keys.leader, { pageEntriesMax: 1 });
+    } catch (error) {
+      if (!(error instanceof StoreUnavailableError)) throw error;
+    }
   }
 
   /** Undefined when another was faster, or the store is away. */

@@ -24,8 +24,8 @@ export async function watchEtcd(connection: EtcdConnection, options: WatchOption
   let openingLate: NodeJS.Timeout | undefined;
   try {
     await new Promise<void>((resolve, reject) => {
-      stop = resolve;
-      signal.addEventListener('abort', resolve as () => void, { once: true });
+      stop = (): void => resolve();
+      signal.addEventListener('abort', stop, { once: true });
       const late = new StoreUnavailableError(`watch in ${CALL_TIMEOUT_MS} ms`, false);
       openingLate = setTimeout(reject, CALL_TIMEOUT_MS, late);
       const onCreated = (): void => clearTimeout(openingLate);
@@ -33,7 +33,7 @@ export async function watchEtcd(connection: EtcdConnection, options: WatchOption
         try {
           if (!signal.aborted) takeAnswer(answer, options, onCreated);
         } catch (error) {
-          reject(error as Error);
+          reject(error instanceof Error ? error : new TypeError(String(error)));
         }
       });
       stream.on('error', (error) => reject(toStoreError(WATCH, error)));

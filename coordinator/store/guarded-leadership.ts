@@ -6,11 +6,12 @@ import {
   newLeaseId,
   type Backend,
   type Operation,
-  type TransactionResult,
+
 } from './backend.js';
 import { DocumentShelf } from './document-shelf.js';
-import { LeadershipLostError, SessionExpiredError } from './errors.js';
+import { SessionExpiredError } from './errors.js';
 import type { StoreKeys } from './keys.js';
+import { LeaderGuard } from './leader-guard.js';
 import type { LeaderTerm } from './leader-term.js';
 import { LeaseLedger } from './lease-ledger.js';
 import type {
@@ -33,15 +34,8 @@ export interface GuardedLeadershipOptions {
   readonly term: LeaderTerm;
 }
 
-/** Runs operations in one transaction that only the present leader can commit. */
-export type GuardedTransact = (
-  operations: readonly Operation[],
-  repeatable: boolean,
-) => Promise<TransactionResult>;
-
 /**
- * Leadership over a Backend. The guard is a compare on the create revision of the leader key, in the
- * same transaction as the write: not a check before it, which a pause could fall behind of.
+ * Leadership over a Backend. All writes go through a LeaderGuard.
  *
  * Two calls of the store cannot stand in a transaction, and are harmless without: granting a lease
  * (an orphan runs out by itself) and keeping one alive (checked against the deadline before it is
@@ -50,16 +44,16 @@ export type GuardedTransact = (
  */
 export class GuardedLeadership implements Leadership {
   readonly #options: GuardedLeadershipOptions;
+  readonly #guard: LeaderGuard;
   readonly #leases: LeaseLedger;
   readonly #documents: DocumentShelf;
   #resigning: Promise<void> | undefined;
 
   constructor(options: GuardedLeadershipOptions) {
     this.#options = options;
-    const transact: GuardedTransact = (operations, repeatable) =>
-      this.#transact(operations, repeatable);
-    this.#leases = new LeaseLedger({ ...options, transact });
-    this.#documents = new DocumentShelf({ ...options, transact });
+    this.#guard = new LeaderGuard(options);
+    this.#leases = new LeaseLedger({ ...options, guard: this.#guard });
+    this.#documents = new DocumentShelf({ ...options, guard: this.#guard });
   }
 
   get term(): bigint {
@@ -84,7 +78,7 @@ export class GuardedLeadership implements Leadership {
       leaseId: sessionId,
     };
     try {
-      await this.#transact([put], true);
+      await this.#guard.transact([put]);
     } catch (error) {
       // Tidiness only: unrevoked, the lease runs out. The first error is the one that matters.
       await backend.revokeLease(sessionId).catch(() => {});
@@ -109,7 +103,7 @@ export class GuardedLeadership implements Leadership {
 
   async closeSession(sessionId: string): Promise<void> {
     const { backend, keys } = this.#options;
-    await this.#transact([{ kind: 'delete', key: keys.session(sessionId) }], true);
+    await this.#guard.transact([{ kind: 'delete', key: keys.session(sessionId) }]);
     await retryUnavailable(() => backend.revokeLease(sessionId), this.#untilLost);
   }
 
@@ -173,29 +167,5 @@ export class GuardedLeadership implements Leadership {
     const { backend, clock, term } = this.#options;
     term.lose('resigned');
     await retryUnavailable(() => backend.revokeLease(term.leaseId), { clock });
-  }
-
-  /** `repeatable`: whether doing it twice is the same as doing it once. */
-  async #transact(
-    operations: readonly Operation[],
-    repeatable: boolean,
-  ): Promise<TransactionResult> {
-    const { backend, keys, term } = this.#options;
-    const guard = {
-      key: keys.leader,
-      target: 'create',
-      is: 'equal',
-      revision: term.term,
-    } as const;
-    const attempt = async (): Promise<TransactionResult> => {
-      term.assertLeading();
-      return backend.transact({ compares: [guard], success: operations, failure: [] });
-    };
-    const result = await (repeatable ? retryUnavailable(attempt, this.#untilLost) : attempt());
-    if (!result.succeeded) {
-      term.lose('the leader key is gone or of a later term');
-      throw new LeadershipLostError(term.term, 'the store refused a write of this term');
-    }
-    return result;
   }
 }

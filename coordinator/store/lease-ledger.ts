@@ -8,8 +8,8 @@ import {
   type Operation,
   type OperationResult,
 } from './backend.js';
-import type { GuardedTransact } from './guarded-leadership.js';
 import type { StoreKeys } from './keys.js';
+import type { LeaderGuard } from './leader-guard.js';
 import type { LeaderTerm } from './leader-term.js';
 import type { GrantRequest, GrantResult, LeaseEvent, LeaseRecord } from './lease-store.js';
 import { NAME_BYTES_MAX, SMALL_PAGE_ENTRIES_MAX, TRANSACTIONS_IN_FLIGHT_MAX } from './limits.js';
@@ -22,7 +22,7 @@ export interface LeaseLedgerOptions {
   readonly log: Logger;
   readonly keys: StoreKeys;
   readonly term: LeaderTerm;
-  readonly transact: GuardedTransact;
+  readonly guard: LeaderGuard;
 }
 
 /** Who holds which work item: one key each, attached to the session's lease. */
@@ -37,7 +37,7 @@ export class LeaseLedger {
     assertDistinct(requests.map((request) => request.item));
     const batches = await this.#inBatches(requests, async (batch) => {
       const operations = batch.map((request) => this.#grantOperation(request));
-      const { results, revision } = await this.#options.transact(operations, true);
+      const { results, revision } = await this.#options.guard.transact(operations);
       return batch.map((request, index) =>
         this.#grantResult(request, { result: results[index], revision }),
       );
@@ -48,10 +48,7 @@ export class LeaseLedger {
   async release(leases: readonly Pick<LeaseRecord, 'item' | 'leaseEpoch'>[]): Promise<void> {
     assertDistinct(leases.map((lease) => lease.item));
     await this.#inBatches(leases, async (batch) => {
-      await this.#options.transact(
-        batch.map((lease) => this.#releaseOperation(lease)),
-        true,
-      );
+      await this.#options.guard.transact(batch.map((lease) => this.#releaseOperation(lease)));
     });
   }
 

@@ -46,12 +46,7 @@ export class TopicProblem extends MirrorError {
   readonly problem: TopicProblemCode;
   readonly topic: string;
 
-  constructor(
-    problem: TopicProblemCode,
-    topic: string,
-    message: string,
-    options?: ErrorOptions,
-  ) {
+  constructor(problem: TopicProblemCode, topic: string, message: string, options?: ErrorOptions) {
     super(message, options);
     this.problem = problem;
     this.topic = topic;

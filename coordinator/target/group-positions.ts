@@ -53,6 +53,8 @@ export class GroupPositions {
   readonly #byPartition = new Map<string, Set<GroupRow>>();
   /** Rows whose translation is new, or may still change as the map grows. */
   readonly #unsettled = new Set<GroupRow>();
+  /** Flushes take turns, so that an older translation never follows a newer one. */
+  #turn: Promise<unknown> = Promise.resolve();
   /** Checkpoints that could not be read when the topic was loaded. */
   corruptRecords = 0;
 
@@ -92,7 +94,13 @@ export class GroupPositions {
   }
 
   /** Writes the checkpoints that have changed. What cannot be written is tried by the next call. */
-  async flush(signal: AbortSignal): Promise<void> {
+  flush(signal: AbortSignal): Promise<void> {
+    const result = this.#turn.then(() => this.#flushNow(signal));
+    this.#turn = result.catch(() => undefined);
+    return result;
+  }
+
+  async #flushNow(signal: AbortSignal): Promise<void> {
     const changed: { row: GroupRow; written: NonNullable<GroupRow['written']> }[] = [];
     for (const row of this.#unsettled) {
       if (changed.length === CHECKPOINTS_PER_WRITE_MAX) break;
@@ -106,7 +114,9 @@ export class GroupPositions {
     }
     if (changed.length === 0) return;
     try {
-      const records = changed.map(({ row, written }) => encodeCheckpoint(checkpointOf(row, written)));
+      const records = changed.map(({ row, written }) =>
+        encodeCheckpoint(checkpointOf(row, written)),
+      );
       await this.#options.topic.append(records, signal);
     } catch (error) {
       for (const { row } of changed) this.#unsettled.add(row);

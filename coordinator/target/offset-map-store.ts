@@ -72,6 +72,8 @@ export class OffsetMapStore {
   /** Changed, or told again by an agent that waits for its acknowledgement. */
   readonly #dirty = new Set<MappedEntry>();
   #flow: FlowProducer | undefined;
+  /** Flushes take turns: what one has taken is durable only when it has succeeded. */
+  #turn: Promise<unknown> = Promise.resolve();
   /** Records that could not be read when the topic was loaded. */
   corruptRecords = 0;
 
@@ -135,10 +137,16 @@ export class OffsetMapStore {
   }
 
   /**
-   * Writes what has changed and answers with what is durable now. One flush at a time. What it cannot
-   * write stays unwritten in the set of changes, and the error is thrown.
+   * Writes what has changed, in up to FLUSH_PARTITIONS_MAX partitions, and answers with what is
+   * durable now. What it cannot write stays in the set of changes, and the error is thrown.
    */
-  async flush(signal: AbortSignal): Promise<MapAck[]> {
+  flush(signal: AbortSignal): Promise<MapAck[]> {
+    const result = this.#turn.then(() => this.#flushNow(signal));
+    this.#turn = result.catch(() => undefined);
+    return result;
+  }
+
+  async #flushNow(signal: AbortSignal): Promise<MapAck[]> {
     const flushed: FlushedEntry[] = [];
     const records: InternalRecord[] = [];
     for (const entry of this.#dirty) {

@@ -96,6 +96,14 @@ export class PartitionMap {
     return hole ? { kind: 'floor', targetOffset: from } : { kind: 'gap', targetOffset };
   }
 
+  /** How many mirrored records at most lie between a translation and the position it stands for. */
+  rereadMax(sourceOffset: bigint): bigint {
+    const { kind, targetOffset } = this.toTarget(sourceOffset);
+    if (kind !== 'floor') return 0n;
+    const { sourceOffset: from } = this.#runs.toSource(targetOffset);
+    return from === undefined ? 0n : this.#runs.recordsBetween(from, sourceOffset).atMost;
+  }
+
   /** The newest runs, oldest first, all exact. */
   tail(runsMax: number): MapRun[] {
     const from = Math.max(0, this.#runs.runCount - runsMax);
@@ -140,7 +148,10 @@ export class PartitionMap {
     const known = this.toTarget(run.sourceStart);
     if (known.kind === 'floor' || known.targetOffset === run.targetStart) return;
     const claim = { ...run, records: run.length };
-    throw new OffsetMapConflictError(`it starts where target ${known.targetOffset} is known`, claim);
+    throw new OffsetMapConflictError(
+      `it starts where target ${known.targetOffset} is known`,
+      claim,
+    );
   }
 
   #truncateTo(targetOffset: bigint): void {
@@ -169,7 +180,8 @@ export class PartitionMap {
   #dropPassedStart(): void {
     if (this.#start === undefined || this.#runs.runCount === 0) return;
     const { sourceNext, targetNext } = this.#runs.end;
-    const isAhead = this.#start.sourceOffset >= sourceNext && this.#start.targetOffset >= targetNext;
+    const isAhead =
+      this.#start.sourceOffset >= sourceNext && this.#start.targetOffset >= targetNext;
     const isEnd =
       this.#start.sourceOffset === sourceNext && this.#start.targetOffset === targetNext;
     if (!isAhead || isEnd) this.#start = undefined;

@@ -93,20 +93,20 @@ export async function fencePartitions(
   }
   for (let start = 0; start < partitions.length; start += PARTITIONS_PER_FENCE_MAX) {
     const chunk = partitions.slice(start, start + PARTITIONS_PER_FENCE_MAX);
-    await writeMarkers(context, transactionalId, actual, chunk);
+    await writeMarkers(context, { transactionalId, ...actual }, chunk);
   }
   return actual.producerEpoch;
 }
 
 async function writeMarkers(
   context: Context,
-  transactionalId: string,
-  producer: ProducerIdentity,
+  producer: ProducerIdentity & { transactionalId: string },
   partitions: readonly TopicPartition[],
 ): Promise<void> {
   const { cluster, signal } = context;
+  const { transactionalId } = producer;
   const key = { transactionalId };
-  const add = { ...key, ...producer, topics: byTopic(partitions) };
+  const add = { ...producer, topics: byTopic(partitions) };
   await whileBusy(context, async () => {
     const { results } = await cluster.request(key, addPartitionsToTxn, add, { signal });
     const entries = results.flatMap(({ name, partitions: each }) =>
@@ -123,7 +123,7 @@ async function writeMarkers(
     const named = `${transactionalId}, partition ${subject}`;
     throw new KafkaApiError({ api: addPartitionsToTxn.name, subject: named, errorCode });
   });
-  const end = { ...key, ...producer, committed: false };
+  const end = { ...producer, committed: false };
   await whileBusy(context, async () => {
     const { errorCode } = await cluster.request(key, endTxn, end, { signal });
     ensureSuccess({ api: endTxn.name, subject: transactionalId, errorCode });

@@ -4,6 +4,7 @@ import { responseHeaderFlexible, type Api } from '../messages/api.js';
 import { ErrorCode } from '../messages/error-codes.js';
 import { authenticate } from './authenticate.js';
 import { BrokerResponseError, ConnectionError, UnsupportedVersionError } from './errors.js';
+import type { RequestOptions } from './request-options.js';
 import { RequestPipeline, type PipelineRequest } from './request-pipeline.js';
 import type { SecurityOptions } from './security.js';
 import { formatAddress, openSocket, type Address } from './socket.js';
@@ -30,11 +31,6 @@ export interface BrokerConnectionOptions extends Address {
   requestTimeoutMs?: number | undefined;
   frameBytesMax?: number | undefined;
   inflightRequestsMax?: number | undefined;
-}
-
-export interface RequestOptions {
-  timeoutMs?: number | undefined;
-  signal?: AbortSignal | undefined;
 }
 
 export interface RawRequestOptions extends RequestOptions {

@@ -1,5 +1,5 @@
 import type { Clock } from '../../common/clock.js';
-import { ClosedError, describeError } from '../../common/errors.js';
+import { describeError, type ClosedError } from '../../common/errors.js';
 import type { Logger } from '../../common/log.js';
 import { abortable } from './abortable.js';
 import { BACKOFF_MS_MAX, backoffMs } from './backoff.js';
@@ -83,8 +83,8 @@ export class ConnectionPool {
     this.#stop.abort(reason);
     const slots = [...this.#slots.values()];
     this.#slots.clear();
-    await Promise.allSettled(slots.map((slot) => slot.opening));
-    await Promise.all(slots.map((slot) => slot.connection?.close()));
+    await Promise.allSettled(slots.flatMap((slot) => slot.opening ?? []));
+    await Promise.all(slots.flatMap((slot) => slot.connection?.close() ?? []));
   }
 
   #slot(address: Address, lane: string): Slot {

@@ -7,7 +7,6 @@ export {
   REQUEST_TIMEOUT_MS_DEFAULT,
   type BrokerConnectionOptions,
   type RawRequestOptions,
-  type RequestOptions,
 } from './broker-connection.js';
 export { type CoordinatorKey } from './coordinator-finder.js';
 export {
@@ -34,6 +33,7 @@ export {
   type OffsetLookupOptions,
   type TopicPartition,
 } from './offset-lookup.js';
+export { type RequestOptions } from './request-options.js';
 export {
   type SaslMechanism,
   type SaslOptions,

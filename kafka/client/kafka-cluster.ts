@@ -9,7 +9,7 @@ import { findCoordinator } from '../messages/find-coordinator.js';
 import { metadata } from '../messages/metadata.js';
 import { abortable } from './abortable.js';
 import { backoffMs } from './backoff.js';
-import type { BrokerConnection, RequestOptions } from './broker-connection.js';
+import type { BrokerConnection } from './broker-connection.js';
 import { ConnectionPool } from './connection-pool.js';
 import {
   CoordinatorFinder,
@@ -24,6 +24,7 @@ import {
   type OffsetLookupOptions,
   type TopicPartition,
 } from './offset-lookup.js';
+import type { RequestOptions } from './request-options.js';
 import type { SecurityOptions } from './security.js';
 import { formatAddress, parseAddress, type Address } from './socket.js';
 
@@ -151,6 +152,7 @@ export class KafkaCluster implements AsyncDisposable {
    * 'any' the next broker is tried, and with a coordinator a new one looked for, only while nothing
    * was sent or the broker says that it did nothing.
    */
+  // eslint-disable-next-line @typescript-eslint/max-params -- reads as a sentence: to whom, what, how
   async request<Request, Response>(
     to: RequestTarget,
     api: Api<Request, Response>,
@@ -169,7 +171,7 @@ export class KafkaCluster implements AsyncDisposable {
       const connection = await this.connection(to.nodeId, lane, options);
       return connection.request(api, request, options);
     }
-    return this.#askCoordinator(to, api, request, options);
+    return this.#askCoordinator(to, { api, request, options });
   }
 
   /** Where an answer shows that a coordinator has moved: the next request looks for it again. */
@@ -250,10 +252,9 @@ export class KafkaCluster implements AsyncDisposable {
 
   async #askCoordinator<Request, Response>(
     key: CoordinatorKey,
-    api: Api<Request, Response>,
-    request: Request,
-    options: ClusterRequestOptions,
+    question: { api: Api<Request, Response>; request: Request; options: ClusterRequestOptions },
   ): Promise<Response> {
+    const { api, request, options } = question;
     const { clock, log } = this.#options;
     for (let attempt = 1; ; attempt += 1) {
       const last = attempt === COORDINATOR_ATTEMPTS_MAX;

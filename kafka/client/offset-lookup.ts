@@ -1,10 +1,16 @@
 import { MirrorError } from '../../common/errors.js';
 import type { Clock } from '../../common/clock.js';
 import { ErrorCode, describeErrorCode } from '../messages/error-codes.js';
-import { listOffsets, type ListOffsetsTopic } from '../messages/list-offsets.js';
+import {
+  listOffsets,
+  type ListOffsetsRequest,
+  type ListOffsetsResponse,
+  type ListOffsetsTopic,
+} from '../messages/list-offsets.js';
 import { IsolationLevel } from '../messages/isolation-level.js';
 import { backoffMs } from './backoff.js';
-import type { KafkaCluster } from './kafka-cluster.js';
+import type { ClusterMetadata, PartitionLeader } from './metadata-cache.js';
+import type { RequestOptions } from './request-options.js';
 
 /** About three quarters of a second of waiting: an election takes less, an absent topic no more. */
 const LOOKUP_ATTEMPTS_MAX = 5;
@@ -27,6 +33,19 @@ export interface OffsetLookupOptions {
   signal?: AbortSignal | undefined;
 }
 
+/** What is needed of a cluster. */
+export interface OffsetSource {
+  metadata(topics: readonly string[], options: RequestOptions): Promise<ClusterMetadata>;
+  leaderOf(topic: string, partition: number): PartitionLeader | undefined;
+  topicIdOf(topic: string): string | undefined;
+  request(
+    to: { nodeId: number },
+    api: typeof listOffsets,
+    request: ListOffsetsRequest,
+    options: RequestOptions,
+  ): Promise<ListOffsetsResponse>;
+}
+
 /** Partitions of which no answer is final yet. */
 interface Round {
   retry: TopicPartition[];
@@ -36,12 +55,12 @@ interface Round {
 
 /** One question to the leaders of many partitions, asked again where leadership has moved. */
 export class OffsetLookup {
-  readonly #cluster: KafkaCluster;
+  readonly #cluster: OffsetSource;
   readonly #timestamp: bigint;
   readonly #options: OffsetLookupOptions;
   readonly #found = new Map<string, FoundOffset>();
 
-  constructor(cluster: KafkaCluster, timestamp: bigint, options: OffsetLookupOptions) {
+  constructor(cluster: OffsetSource, timestamp: bigint, options: OffsetLookupOptions) {
     this.#cluster = cluster;
     this.#timestamp = timestamp;
     this.#options = options;
@@ -125,7 +144,7 @@ export class OffsetLookup {
     return [...topics.values()];
   }
 
-  #leader({ topic, partition }: TopicPartition): ReturnType<KafkaCluster['leaderOf']> {
+  #leader({ topic, partition }: TopicPartition): ReturnType<OffsetSource['leaderOf']> {
     return this.#cluster.leaderOf(topic, partition);
   }
 

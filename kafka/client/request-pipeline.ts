@@ -48,7 +48,7 @@ interface QueuedRequest {
   /** Reads the rest of the answer and settles the caller's promise, unless it is settled. */
   readonly answer: (reader: Reader) => void;
   /** Settles the caller's promise; without effect if it is settled. */
-  readonly fail: (error: unknown) => void;
+  readonly fail: (error: Error) => void;
 }
 
 /**
@@ -121,7 +121,7 @@ export class RequestPipeline {
         throw new RequestQueueFullError(this.#options.broker, WAITING_REQUESTS_MAX);
       }
       const frame = this.#encode(request);
-      const onAbort = (): void => this.#abandon(queued, signal?.reason);
+      const onAbort = (): void => this.#abandon(queued, signal?.reason as Error);
       let settled = false;
       const release = (): void => {
         settled = true;
@@ -139,7 +139,7 @@ export class RequestPipeline {
           release();
         },
         fail: (error) => {
-          reject(error as Error);
+          reject(error);
           release();
         },
       };
@@ -229,14 +229,14 @@ export class RequestPipeline {
     try {
       queued.answer(reader);
     } catch (error) {
-      queued.fail(error);
+      queued.fail(error as Error);
       throw error;
     }
     if (this.#queue.length > this.#sentCount) this.#scheduleFlush();
     else if (this.#queue.length === 0 && !this.usable) this.#teardown();
   }
 
-  #abandon(queued: QueuedRequest, reason: unknown): void {
+  #abandon(queued: QueuedRequest, reason: Error): void {
     queued.fail(reason);
     const index = this.#queue.indexOf(queued);
     if (index < this.#sentCount) return; // its answer will come, and be dropped
@@ -268,6 +268,7 @@ export class RequestPipeline {
     this.#watchdog = undefined;
     const nowMs = this.#options.clock.nowMs();
     let earliestMs = Infinity;
+    let expired: TimeoutError | undefined;
     for (let index = this.#queue.length - 1; index >= 0; index -= 1) {
       const queued = this.#queue[index] as QueuedRequest;
       if (queued.deadlineMs > nowMs) {
@@ -277,9 +278,10 @@ export class RequestPipeline {
       const what = `${queued.name} at ${this.#options.broker}`;
       const error = new TimeoutError(what, queued.timeoutMs);
       queued.fail(error);
-      if (index < this.#sentCount) return this.#fail('a request timed out', error);
-      this.#removeWaiting(index);
+      if (index < this.#sentCount) expired = error;
+      else this.#removeWaiting(index);
     }
+    if (expired !== undefined) return this.#fail('a request timed out', expired);
     if (earliestMs !== Infinity) this.#watch(earliestMs);
   }
 

@@ -107,7 +107,7 @@ export function readBatch(batch: Buffer, limitBytes: number = PLAIN_BYTES_MAX): 
   const records = decodeRecords(plainPayload(batch, limitBytes), recordCount(batch), firstOffset);
   return records.map((record) => ({
     offset: firstOffset + BigInt(record.offsetDelta),
-    timestamp: stamped ?? base + record.timestampDelta,
+    timestamp: stamped ?? BigInt.asIntN(64, base + record.timestampDelta), // wraps, as in Java
     key: record.key,
     value: record.value,
     headers: record.headers,

@@ -130,7 +130,7 @@ function rewriteOnBytes(batch: Buffer, payload: Buffer, plan: Plan): ReencodedBa
 function rewriteOnRecords(batch: Buffer, payload: Buffer, plan: Plan): ReencodedBatch | undefined {
   const runs: DeltaRuns = { starts: [], counts: [] };
   const kept: KafkaRecord[] = [];
-  let timestampDeltaMax: bigint | undefined;
+  let largest: bigint | undefined;
   let previousDelta = -1;
   for (const record of decodeRecords(payload, recordCount(batch), baseOffset(batch))) {
     const { offsetDelta, timestampDelta } = record;
@@ -142,15 +142,15 @@ function rewriteOnRecords(batch: Buffer, payload: Buffer, plan: Plan): Reencoded
     if (offsetDelta < plan.firstDelta || offsetDelta > plan.lastDelta) continue;
     addToRuns(runs, offsetDelta);
     kept.push({ ...record, offsetDelta: kept.length });
-    if (timestampDeltaMax === undefined || timestampDelta > timestampDeltaMax) {
-      timestampDeltaMax = timestampDelta;
-    }
+    // The sum may leave 64 bits and wraps then, as the producer's subtraction did.
+    const timestamp = BigInt.asIntN(64, baseTimestamp(batch) + timestampDelta);
+    if (largest === undefined || timestamp > largest) largest = timestamp;
   }
-  if (timestampDeltaMax === undefined) return undefined;
+  if (largest === undefined) return undefined;
   const header = headerFor(batch, runs, {
     recordCount: kept.length,
     baseTimestamp: baseTimestamp(batch),
-    maxTimestamp: BigInt.asIntN(64, baseTimestamp(batch) + timestampDeltaMax),
+    maxTimestamp: largest,
   });
   return {
     batch: assembleBatch(encodeRecords(kept), header),

@@ -85,11 +85,10 @@ export class Writer {
     assert(Number.isInteger(value) && value >= 0 && value <= 0xffff_ffff);
     let rest = value;
     while (rest > 0x7f) {
-      this.#buffer[this.#claim(1)] = (rest & 0x7f) | 0x80;
+      this.#putByte((rest & 0x7f) | 0x80);
       rest >>>= 7;
     }
-    this.#buffer[this.#claim(1)] = rest;
-    return this;
+    return this.#putByte(rest);
   }
 
   writeVarint(value: number): this {
@@ -100,11 +99,10 @@ export class Writer {
     assert(value >= 0n && value <= 0xffff_ffff_ffff_ffffn);
     let rest = value;
     while (rest > 0x7fn) {
-      this.#buffer[this.#claim(1)] = Number(rest & 0x7fn) | 0x80;
+      this.#putByte(Number(rest & 0x7fn) | 0x80);
       rest >>= 7n;
     }
-    this.#buffer[this.#claim(1)] = Number(rest);
-    return this;
+    return this.#putByte(Number(rest));
   }
 
   writeVarlong(value: bigint): this {
@@ -192,6 +190,13 @@ export class Writer {
   toBuffer(): Buffer {
     const segments = this.toSegments();
     return segments.length === 1 ? (segments[0] as Buffer) : Buffer.concat(segments);
+  }
+
+  #putByte(byte: number): this {
+    // The place is claimed first: claiming may exchange the buffer.
+    const start = this.#claim(1);
+    this.#buffer[start] = byte;
+    return this;
   }
 
   #writeUtf8(value: string, length: number): this {

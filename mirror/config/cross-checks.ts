@@ -50,7 +50,7 @@ function checkBootstrapServers(
   }
 }
 
-/** Two sources that keep topic names may meet in one topic, where every batch must have its place. */
+/** Two sources that keep names may meet in one topic, where no batch would find its place free. */
 function checkSharedTopics(
   enabled: readonly FlowConfig[],
   options: CrossCheckOptions,
@@ -103,7 +103,7 @@ class CycleChecks {
     }
   }
 
-  /** A cycle is found by the alias that a name begins with: that needs a separator to find it by. */
+  /** A cycle is found by the alias that a name begins with, if a separator tells where it ends. */
   checkNames(): void {
     for (const flow of this.#enabled) {
       if (flow.policy.name !== 'default') continue;
@@ -117,7 +117,7 @@ class CycleChecks {
       } else {
         this.#problems.error(
           this.#place(flow),
-          `${fault}; flows lead back to ${quoted(flow.source)}, so its records would go round for ever`,
+          `${fault}; flows lead back to ${quoted(flow.source)}, so records would go round for ever`,
           'choose another separator or alias',
         );
       }

@@ -55,7 +55,7 @@ export function buildFlow(sides: FlowSides, options: FlowBuilderOptions): FlowCo
     emitOffsetSyncsEnabled: reader.boolean('emit.offset-syncs.enabled'),
     offsetLagMax: reader.integer('offset.lag.max'),
     offsetSyncsTopicLocation: reader.choice('offset-syncs.topic.location'),
-    startOffset: readStartOffset(sourceConsumer, options.problems),
+    startOffset: readStartOffset(sourceConsumer, options),
     adminTimeoutMs: reader.integer('admin.timeout.ms'),
     consumerPollTimeoutMs: reader.integer('consumer.poll.timeout.ms'),
     connectOffsetsTopic: connectOffsetsTopic(sides, options.index),
@@ -98,16 +98,16 @@ function readIntervals(reader: FlowOptionReader) {
 }
 
 function buildPolicy(reader: FlowOptionReader, problems: ProblemCollector): ReplicationPolicy {
-  const separatorProperty = reader.property('replication.policy.separator');
-  const separator = separatorProperty.value;
-  if (!SEPARATOR.test(separator)) {
-    problems.error(
-      separatorProperty,
-      `${quoted(separatorProperty.key)} must have characters of topic names only, and 16 at most`,
-    );
-  }
   const policyOptions = {
-    separator,
+    separator: reader.read('replication.policy.separator', (property) => {
+      if (!SEPARATOR.test(property.value)) {
+        problems.error(
+          property,
+          `${quoted(property.key)} must have characters of topic names only, and 16 at most`,
+        );
+      }
+      return property.value;
+    }),
     internalTopicSeparatorEnabled: reader.boolean(
       'replication.policy.internal.topic.separator.enabled',
     ),
@@ -155,15 +155,17 @@ function roleProperties(
 
 function readStartOffset(
   consumer: ReadonlyMap<string, Property>,
-  problems: ProblemCollector,
+  options: FlowBuilderOptions,
 ): 'earliest' | 'latest' {
-  const property = consumer.get('auto.offset.reset');
-  const value = property?.value.toLowerCase() ?? 'earliest';
-  if (property === undefined || value === 'earliest' || value === 'latest') {
+  const reset = consumer.get('auto.offset.reset');
+  if (reset === undefined) return 'earliest';
+  return options.reader.parse(reset, (property) => {
+    const value = property.value.toLowerCase();
+    if (value !== 'earliest' && value !== 'latest') {
+      options.problems.error(property, `${quoted(property.key)} must be earliest or latest`);
+    }
     return value === 'latest' ? 'latest' : 'earliest';
-  }
-  problems.error(property, `${quoted(property.key)} must be earliest or latest`);
-  return 'earliest';
+  });
 }
 
 function connectOffsetsTopic(sides: FlowSides, index: KeyIndex): string {

@@ -94,7 +94,8 @@ export const FLOW_OPTIONS = {
   'config.properties.exclude': {
     type: 'patterns',
     default:
-      'follower\\.replication\\.throttled\\.replicas, leader\\.replication\\.throttled\\.replicas, ' +
+      'follower\\.replication\\.throttled\\.replicas, ' +
+      'leader\\.replication\\.throttled\\.replicas, ' +
       'message\\.timestamp\\.difference\\.max\\.ms, message\\.timestamp\\.type, ' +
       'unclean\\.leader\\.election\\.enable, min\\.insync\\.replicas',
     aliases: ['config.properties.blacklist'],

@@ -26,7 +26,7 @@ export interface KeyIndex {
   readonly known: Properties;
 }
 
-/** A suggestion costs a comparison with every key; a file of nothing but typing errors gets no more. */
+/** A suggestion costs a comparison with every key; a file of nothing but typos gets no more. */
 const SUGGESTIONS_MAX = 200;
 
 const SERVICE_PREFIX = /^(coordinator|agent)\./;

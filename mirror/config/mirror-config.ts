@@ -4,7 +4,7 @@ import type { FlowId } from '../flow.js';
 import type { NameFilter, PatternList } from '../policy/name-filter.js';
 import type { ReplicationPolicy } from '../policy/replication-policy.js';
 
-/** Options of Kafka's clients, as written: `sasl.mechanism` -> `SCRAM-SHA-512`. May hold secrets. */
+/** Options of Kafka's clients as written, `sasl.mechanism` -> `PLAIN`. May hold secrets. */
 export type ClientProperties = Readonly<Record<string, string>>;
 
 /** A validated configuration. All times are milliseconds. */

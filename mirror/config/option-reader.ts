@@ -99,7 +99,8 @@ export class OptionReader {
     if (Object.hasOwn(classes, simpleName)) return classes[simpleName];
     this.#problems.error(
       property,
-      `${quoted(property.key)} names the Java class ${quoted(property.value)}, which cannot run here`,
+      `${quoted(property.key)} names the Java class ${quoted(property.value)}, ` +
+        'which cannot run here',
       `built in: ${Object.keys(classes).join(', ')}`,
     );
     return undefined;
@@ -131,7 +132,8 @@ export class OptionReader {
       const splitQuantifier = /\{\d*$/.test(pattern) || /^\d*\}/.test(pattern);
       this.#problems.error(
         property,
-        `${quoted(property.key)} has the pattern ${quoted(pattern)}, which cannot be used: ${fault}`,
+        `${quoted(property.key)} has the pattern ${quoted(pattern)}, ` +
+          `which cannot be used: ${fault}`,
         splitQuantifier ? 'a comma separates patterns, so {m,n} cannot be written' : null,
       );
     }
@@ -182,40 +184,41 @@ export class FlowOptionReader {
 
   boolean(key: FlowOptionKeyOf<'boolean'>): boolean {
     return (
-      this.#read(key, (each) => this.#reader.boolean(each)) ?? FLOW_OPTIONS[key].default === 'true'
+      this.read(key, (each) => this.#reader.boolean(each)) ?? FLOW_OPTIONS[key].default === 'true'
     );
   }
 
   integer(key: FlowOptionKeyOf<'integer'>): number {
-    const value = this.#read(key, (each) => this.#reader.integer(key, each));
+    const value = this.read(key, (each) => this.#reader.integer(key, each));
     return value ?? Number(FLOW_OPTIONS[key].default);
   }
 
   seconds(key: FlowOptionKeyOf<'seconds'>): Interval {
-    const value = this.#read(key, (each) => this.#reader.seconds(each));
+    const value = this.read(key, (each) => this.#reader.seconds(each));
     return value ?? { enabled: true, intervalMs: Number(FLOW_OPTIONS[key].default) * 1000 };
   }
 
   choice<K extends FlowOptionKeyOf<'choice'>>(key: K): Choice<K> {
     const { choices, default: preset } = FLOW_OPTIONS[key];
-    return (this.#read(key, (each) => this.#reader.choice(each, choices)) ?? preset) as Choice<K>;
+    return (this.read(key, (each) => this.#reader.choice(each, choices)) ?? preset) as Choice<K>;
   }
 
   classChoice<K extends FlowOptionKeyOf<'class'>>(key: K): ClassChoice<K> {
     const { classes } = FLOW_OPTIONS[key];
-    const value = this.#read(key, (each) => this.#reader.className(each, classes));
+    const value = this.read(key, (each) => this.#reader.className(each, classes));
     return (value ?? 'default') as ClassChoice<K>;
   }
 
   patterns(key: FlowOptionKeyOf<'patterns'>): PatternList {
-    return this.#read(key, (each) => this.#reader.patterns(each));
+    return this.read(key, (each) => this.#reader.patterns(each));
   }
 
   text(key: FlowOptionKeyOf<'text'>): string {
     return this.property(key).value;
   }
 
-  #read<T>(key: FlowOptionKey, parser: (property: Property) => T): T {
+  /** Parses the property that decides an option: once, however many flows it applies to. */
+  read<T>(key: FlowOptionKey, parser: (property: Property) => T): T {
     return this.#reader.parse(this.property(key), parser);
   }
 }

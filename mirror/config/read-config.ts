@@ -36,7 +36,7 @@ export function referenceResolver(
         return env[reference.key];
       default:
         throw new TypeError(
-          'its provider is not one of FileConfigProvider, DirectoryConfigProvider, EnvVarConfigProvider',
+          'its provider is not FileConfigProvider, DirectoryConfigProvider or EnvVarConfigProvider',
         );
     }
   };

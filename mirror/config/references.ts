@@ -40,20 +40,16 @@ export function resolveReferences(
   if (classes.size === 0) return properties;
 
   const resolveOne = (property: Property): Property => {
-    const value = property.value.replace(
-      REFERENCE,
-      (text, provider: string, path = '', key = '') => {
-        const providerClass = classes.get(provider);
-        if (providerClass === undefined) return text;
-        const found = lookUp({ providerClass, path: String(path), key: String(key) }, resolve);
-        if (typeof found === 'string') return found;
-        problems.error(
-          property,
-          `${quoted(property.key)} refers to ${quoted(text)}: ${found.reason}`,
-        );
-        return '';
-      },
-    );
+    const value = property.value.replace(REFERENCE, (text, ...parts: (string | undefined)[]) => {
+      const [provider = '', path = '', key = ''] = parts;
+      const providerClass = classes.get(provider);
+      if (providerClass === undefined) return text;
+      const found = lookUp({ providerClass, path, key }, resolve);
+      if (typeof found === 'string') return found;
+      const reason = `${quoted(property.key)} refers to ${quoted(text)}: ${found.reason}`;
+      problems.error(property, reason);
+      return '';
+    });
     return value === property.value ? property : Object.freeze({ ...property, value });
   };
   return new Map([...properties].map(([key, property]) => [key, resolveOne(property)]));

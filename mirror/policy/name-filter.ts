@@ -93,65 +93,61 @@ export class NameFilter {
   }
 }
 
-// What Java's expressions have and linear-time ones cannot have, or read differently.
-const UNSUPPORTED_GROUPS: readonly (readonly [start: string, name: string])[] = [
-  ['(?=', 'look-ahead'],
-  ['(?!', 'negative look-ahead'],
-  ['(?<=', 'look-behind'],
-  ['(?<!', 'negative look-behind'],
-  ['(?>', 'an atomic group'],
+/** A piece of a pattern, and what is wrong with it; null if nothing. First match decides. */
+type Token = readonly [expression: RegExp, fault: string | null];
+
+const QUOTATION: Token = [/\\Q[^]*?(?:\\E|$)/y, null];
+const ESCAPE: Token = [/\\(?:[pPx]\{[^}]*\}|[^])?/y, null];
+const EXCLUDE = 'is not supported; use the exclude list instead';
+
+// What Java's expressions have and linear-time ones cannot have, or would silently read otherwise.
+const TOKENS: readonly Token[] = [
+  QUOTATION,
+  [/\\(?:[1-9]|k<)/y, 'back-references are not supported'],
+  ESCAPE,
+  [/\(\?=/y, `look-ahead ${EXCLUDE}`],
+  [/\(\?!/y, `negative look-ahead ${EXCLUDE}`],
+  [/\(\?<=/y, `look-behind ${EXCLUDE}`],
+  [/\(\?<!/y, `negative look-behind ${EXCLUDE}`],
+  [/\(\?>/y, 'atomic groups are not supported'],
+  [/(?:[*+?]|\{\d+(?:,\d*)?\})\+/y, 'possessive quantifiers are not supported'],
+  [/[*+?]|\{\d+(?:,\d*)?\}/y, null],
+  [/\{/y, 'it has an open brace that begins no quantifier; write \\{ for a brace'],
 ];
 
-/** Names the first construct that is not supported, so that the message does not leave it a riddle. */
+const CLASS_START = /\[\^?\]?/y; // a bracket right after the opening one is a member
+const CLASS_TOKENS: readonly Token[] = [
+  QUOTATION,
+  ESCAPE,
+  [/&&/y, 'intersections of character classes are not supported'],
+  [/\[/y, 'a character class inside another is not supported'],
+];
+
+/** Names the first construct that is not supported, which the engine's own message would not. */
 function unsupportedConstruct(pattern: string): string | null {
   let inClass = false;
-  for (let index = 0; index < pattern.length; index++) {
-    const next = pattern[index + 1] ?? '';
-    switch (pattern[index]) {
-      case '\\':
-        if (next === 'Q') {
-          const end = pattern.indexOf('\\E', index);
-          if (end === -1) return null;
-          index = end;
-        } else if (
-          !inClass &&
-          (/[1-9]/.test(next) || (next === 'k' && pattern[index + 2] === '<'))
-        ) {
-          return 'back-references are not supported';
-        }
-        index++;
-        break;
-      case '[':
-        // Java reads a bracket inside a class as a union of classes, RE2 as a character.
-        if (inClass) return 'a character class inside another is not supported';
-        inClass = true;
-        if (next === '^') index++;
-        // A bracket right after the opening one is a member, not the end.
-        if (pattern[index + 1] === ']') index++;
-        break;
-      case ']':
-        inClass = false;
-        break;
-      case '&':
-        if (inClass && next === '&')
-          return 'the intersection of character classes is not supported';
-        break;
-      case '(': {
-        const group = inClass
-          ? undefined
-          : UNSUPPORTED_GROUPS.find(([start]) => pattern.startsWith(start, index));
-        if (group !== undefined)
-          return `${group[1]} is not supported; use the exclude list instead`;
-        break;
-      }
-      case '+':
-        if (!inClass && index > 0 && /[*+?}]/.test(pattern[index - 1] ?? '')) {
-          if (pattern[index - 2] !== '\\') return 'possessive quantifiers are not supported';
-        }
-        break;
-      default:
-        break;
+  for (let index = 0; index < pattern.length;) {
+    const start = inClass ? null : matchAt(CLASS_START, pattern, index);
+    if (start !== null) {
+      inClass = true;
+      index += start.length;
+      continue;
     }
+    let length = 1;
+    for (const [expression, fault] of inClass ? CLASS_TOKENS : TOKENS) {
+      const text = matchAt(expression, pattern, index);
+      if (text === null) continue;
+      if (fault !== null) return fault;
+      length = text.length;
+      break;
+    }
+    if (pattern[index] === ']') inClass = false;
+    index += length;
   }
   return null;
+}
+
+function matchAt(expression: RegExp, text: string, index: number): string | null {
+  expression.lastIndex = index;
+  return expression.exec(text)?.[0] ?? null;
 }

@@ -8,7 +8,7 @@ export interface ReplicationPolicy {
   /** The name on the target of a topic that comes from `sourceAlias`. */
   formatRemoteTopic(sourceAlias: string, topic: string): string;
 
-  /** The alias of the cluster a topic was copied from; null if it was not, or if names cannot tell. */
+  /** The cluster that a topic was copied from; null if it was not, or if names cannot tell. */
   topicSource(topic: string): string | null;
 
   /** The name that a copied topic has on its source; null if it was not copied. */
@@ -28,7 +28,7 @@ export interface ReplicationPolicy {
 
   heartbeatsTopic(): string;
 
-  /** On the source cluster `alias` is the target's, on the target cluster the source's (KIP-716). */
+  /** On the source, `alias` is the target's; on the target, the source's (KIP-716). */
   offsetSyncsTopic(alias: string): string;
   checkpointsTopic(sourceAlias: string): string;
 

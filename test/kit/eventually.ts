@@ -15,7 +15,9 @@ export async function eventually(
   const deadlineMs = performance.now() + limitMs;
   while (!(await condition())) {
     if (performance.now() > deadlineMs) {
-      throw new Error(`not so within ${limitMs} ms: ${condition.toString()} ${inspect(describe())}`);
+      throw new Error(
+        `not so within ${limitMs} ms: ${condition.toString()} ${inspect(describe())}`,
+      );
     }
     await delay(LOOK_INTERVAL_MS);
   }

@@ -75,13 +75,9 @@ function readProcessFile(pid: number | string, name: string): string {
 }
 
 function killStrays(folder: string): void {
-  let pids: string[] = [];
-  try {
-    pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
-  } catch {
-    return; // Without /proc there is no telling whose a process is.
-  }
-  for (const pid of pids) {
+  // Without /proc there is no telling whose a process is.
+  const names = existsSync('/proc') ? readdirSync('/proc') : [];
+  for (const pid of names.filter((name) => /^\d+$/.test(name))) {
     if (!readProcessFile(pid, 'environ').split('\0').includes(`${FOLDER_VARIABLE}=${folder}`))
       continue;
     try {

@@ -110,6 +110,12 @@ export function contentDifference(
   return undefined;
 }
 
+interface PartitionHistory {
+  readonly source: readonly HistoryRecord[];
+  readonly target: readonly HistoryRecord[];
+  readonly identity: (record: HistoryRecord) => string;
+}
+
 interface Matching {
   /** Source index and target record of every pair, in the order of the target. */
   readonly pairs: { readonly sourceIndex: number; readonly target: HistoryRecord }[];
@@ -119,11 +125,7 @@ interface Matching {
 }
 
 /** Pairs the records of one partition; the n-th of equal ones goes to the n-th. */
-function match(
-  source: readonly HistoryRecord[],
-  target: readonly HistoryRecord[],
-  identity: (record: HistoryRecord) => string,
-): Matching {
+function match({ source, target, identity }: PartitionHistory): Matching {
   const waiting = new Map<string, number[]>();
   for (const [index, record] of source.entries()) {
     const id = identity(record);
@@ -166,35 +168,34 @@ class Report {
   }
 }
 
-function checkPartition(
-  source: readonly HistoryRecord[],
-  target: readonly HistoryRecord[],
-  identity: (record: HistoryRecord) => string,
-  report: Report,
-): void {
-  const known = new Set(source.map(identity));
-  const { pairs, surplus, unmatched } = match(source, target, identity);
-  for (const { partition, offset, value } of unmatched) {
+/** Points 1 to 3: what is in one of the two only. */
+function checkPresence(history: PartitionHistory, matching: Matching, report: Report): void {
+  for (const { partition, offset, value } of matching.unmatched) {
     const message = `source record ${show(value)} is not in the target`;
     report.add({ kind: 'loss', partition, offset, message });
   }
-  for (const record of surplus) {
+  const known = new Set(history.source.map(history.identity));
+  for (const record of matching.surplus) {
     const { partition, offset, value } = record;
-    const kind = known.has(identity(record)) ? 'duplicate' : 'invention';
+    const kind = known.has(history.identity(record)) ? 'duplicate' : 'invention';
     const what = kind === 'duplicate' ? 'is in the target again' : 'is not in the source';
     report.add({ kind, partition, offset, message: `target record ${show(value)} ${what}` });
   }
+}
+
+/** Points 4 and 5: the records that both have. */
+function checkPairs(history: PartitionHistory, matching: Matching, report: Report): void {
   let highest = -1;
-  for (const { sourceIndex, target: record } of pairs) {
-    const original = source[sourceIndex];
-    if (original === undefined) continue;
-    const { partition, offset } = record;
+  for (const { sourceIndex, target } of matching.pairs) {
+    const source = history.source[sourceIndex];
+    if (source === undefined) continue;
+    const { partition, offset } = target;
     if (sourceIndex < highest) {
-      const message = `source offset ${original.offset} comes after a later one`;
+      const message = `source offset ${source.offset} comes after a later one`;
       report.add({ kind: 'order', partition, offset, message });
     }
     highest = Math.max(highest, sourceIndex);
-    const difference = contentDifference(original, record);
+    const difference = contentDifference(source, target);
     if (difference !== undefined) {
       report.add({ kind: 'content', partition, offset, message: difference });
     }
@@ -213,8 +214,14 @@ export function checkHistory(
   const targets = byPartition(target);
   const partitions = [...new Set([...sources.keys(), ...targets.keys()])].sort((a, b) => a - b);
   for (const partition of partitions) {
-    const [from, to] = [sources.get(partition) ?? [], targets.get(partition) ?? []];
-    checkPartition(from, to, identity, report);
+    const history: PartitionHistory = {
+      source: sources.get(partition) ?? [],
+      target: targets.get(partition) ?? [],
+      identity,
+    };
+    const matching = match(history);
+    checkPresence(history, matching, report);
+    checkPairs(history, matching, report);
   }
   return report.violations;
 }

@@ -84,16 +84,17 @@ describe('EtcdLeaseStore under faults', () => {
 
   it('fails a call to a silent peer in bounded time, and gives leadership up meanwhile', async () => {
     const { world } = await start(1);
-    const { store, silence, heal } = await world.open(LEADER_TTL_MS);
+    const client = await world.open(LEADER_TTL_MS);
+    const { store } = client;
     const leadership = await world.until(store.campaign(candidate('a'), never));
-    silence();
+    client.silence();
     await assert.rejects(world.until(leadership.put('x', 'y')), (error) => {
       assert.ok(error instanceof StoreUnavailableError);
       assert.equal(error.outcomeUnknown, true);
       return true;
     });
     assert.ok(leadership.lost.aborted);
-    heal();
+    client.heal();
     const again = await world.until(store.campaign(candidate('a'), never));
     assert.ok(again.term > leadership.term);
   });

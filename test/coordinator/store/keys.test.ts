@@ -30,6 +30,10 @@ describe('StoreKeys', () => {
     fc.assert(property);
   });
 
+  it('escapes what a shell would not take as it is', () => {
+    assert.equal(keys.lease(`!'()*`), '/mirror/lease/%21%27%28%29%2A');
+  });
+
   it('refuses what is no session id', () => {
     for (const id of ['', '0', '-1', '1/2', '0x1f', '1 ']) {
       assert.throws(() => keys.session(id), { name: 'AssertionError' }, id);

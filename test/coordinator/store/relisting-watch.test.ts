@@ -93,6 +93,18 @@ describe('followPrefix', () => {
     await follower.done;
   });
 
+  it('tells of a break by a snapshot, even when nothing has changed', async () => {
+    const follower = new Follower();
+    follower.change(put('a'));
+    await follower.clock.advance(0);
+    follower.backend.setReachable(false);
+    follower.backend.setReachable(true);
+    await follower.clock.advance(1_000);
+    assert.deepEqual(follower.told, ['snapshot', 'put', 'snapshot']);
+    follower.stop.abort();
+    await follower.done;
+  });
+
   it('says nothing at a list that shows nothing new', async () => {
     const follower = new Follower();
     await follower.clock.advance(0);

@@ -10,7 +10,7 @@ function frameOf(...bytes: number[]): Buffer {
   return Buffer.concat([length, Buffer.from(bytes)]);
 }
 
-const frames = [[1, 2, 3], [], [4], [5, 6, 7, 8, 9]];
+const frames = [[1, 2, 3], [], [4]];
 const stream = Buffer.concat(frames.map((bytes) => frameOf(...bytes)));
 
 /** Cuts the stream after each byte whose bit is set in `cuts`. */
@@ -27,10 +27,9 @@ function chunksOf(cuts: number): Buffer[] {
 
 describe('FrameSplitter', () => {
   it('finds the same frames however the stream is cut', () => {
-    // The first 18 cutting points in every combination, the rest by the last bits of it.
-    for (let cuts = 0; cuts < 1 << 18; cuts += 1) {
+    for (let cuts = 0; cuts < 1 << (stream.length - 1); cuts += 1) {
       const splitter = new FrameSplitter(FRAME_BYTES_MAX);
-      const found = chunksOf(cuts | (cuts << 12)).flatMap((chunk) => splitter.push(chunk));
+      const found = chunksOf(cuts).flatMap((chunk) => splitter.push(chunk));
       assert.equal(found.length, frames.length);
       for (const [index, frame] of found.entries()) {
         assert.equal(frame.compare(Buffer.from(frames[index] as number[])), 0);

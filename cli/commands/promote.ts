@@ -1,0 +1,108 @@
+import pc from 'picocolors';
+
+import { parseFlowId } from '../../mirror/flow.js';
+import {
+  FlowState,
+  type PromoteEvent,
+  type PromotePlan,
+  type PromoteResult,
+  type PromoteStep,
+} from '../../proto/gen/mirror/v1/operator.js';
+import type { CommandContext, CommandRun } from '../command.js';
+import { CallFailedError, RefusedError, UsageError } from '../errors.js';
+import { ExitCode } from '../exit-code.js';
+import { formatDuration } from '../output/format.js';
+import { planDocument, printPlan } from './promote-plan.js';
+
+export interface PromoteOptions {
+  flow: string;
+  plan: boolean;
+  yes: boolean;
+}
+
+export const runPromote: CommandRun<PromoteOptions> = async (context, options) => {
+  const flow = parseFlowId(options.flow);
+  const request = { flow, operator: context.operator };
+  const plan = await context.client.planPromote(request);
+  if (options.plan) return showPlan(context, plan);
+  if (plan.state !== FlowState.PROMOTED) await confirm(context, plan, options.yes);
+  const events = new PromotionEvents(context);
+  await context.client.promote(request, (event) => events.take(event));
+  return events.finish(flow);
+};
+
+function showPlan(context: CommandContext, plan: PromotePlan): ExitCode {
+  if (context.json) context.output.json(planDocument(plan));
+  else printPlan(context.output, plan);
+  return plan.blockers.length > 0 ? ExitCode.refused : ExitCode.ok;
+}
+
+/** Nothing dangerous happens unseen: a person reads the plan, a script says `--yes`. */
+async function confirm(context: CommandContext, plan: PromotePlan, yes: boolean): Promise<void> {
+  if (!context.json) printPlan(context.output, plan);
+  const [blocker] = plan.blockers;
+  if (blocker !== undefined) {
+    const reasons = plan.blockers.map(({ message }) => message).join('; ');
+    throw new RefusedError(`${plan.flow} cannot be promoted: ${reasons}`);
+  }
+  if (yes) return;
+  if (context.ask === undefined) {
+    throw new UsageError('promote asks for confirmation, and this is no terminal', {
+      hint: 'look at the plan with --plan, then call again with --yes',
+    });
+  }
+  const answer = await context.ask(`Promote ${plan.flow}? Copying stops for good. [y/N] `);
+  if (!/^y(es)?$/i.test(answer.trim()))
+    throw new RefusedError('not confirmed; nothing was changed');
+}
+
+/** Shows steps as they come, and what came of them at the end. */
+class PromotionEvents {
+  readonly #context: CommandContext;
+  readonly #steps: PromoteStep[] = [];
+  #result: PromoteResult | undefined;
+
+  constructor(context: CommandContext) {
+    this.#context = context;
+  }
+
+  take({ event }: PromoteEvent): void {
+    if (event?.$case === 'result') this.#result = event.value;
+    if (event?.$case !== 'step') return;
+    const step = event.value;
+    if (step.done) this.#steps.push(step);
+    if (this.#context.json) return;
+    const mark = step.done ? pc.green('done') : pc.dim('....');
+    const elapsed = step.done ? pc.dim(` ${formatDuration(step.elapsedMs)}`) : '';
+    this.#context.output.line(`${mark}  ${step.name.padEnd(9)} ${step.message}${elapsed}`);
+  }
+
+  finish(flow: string): ExitCode {
+    const result = this.#result;
+    if (result === undefined) {
+      throw new CallFailedError('the coordinator ended the call without a result', {
+        hint: `look with 'mirrorctl status ${flow}'; calling promote again is safe`,
+      });
+    }
+    const { output, json } = this.#context;
+    const { alreadyPromoted, elapsedMs, plan } = result;
+    if (json) {
+      output.json({
+        flow,
+        alreadyPromoted,
+        elapsedMs,
+        steps: this.#steps,
+        plan: plan && planDocument(plan),
+      });
+      return ExitCode.ok;
+    }
+    output.line();
+    if (alreadyPromoted) output.line(`${flow} was promoted before; nothing was changed.`);
+    else output.line(pc.green(`${flow} is promoted, in ${formatDuration(elapsedMs)}.`));
+    const target = flow.split('->')[1] ?? '';
+    output.line(`Point producers and consumers at ${target}; its groups continue where they were:`);
+    for (const topic of plan?.topics ?? [])
+      output.line(`  ${topic.topic} is now ${topic.targetTopic}`);
+    return ExitCode.ok;
+  }
+}

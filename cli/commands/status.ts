@@ -1,0 +1,162 @@
+import pc from 'picocolors';
+
+import { parseFlowId } from '../../mirror/flow.js';
+import type {
+  AgentStatus,
+  FlowStatus,
+  GroupStatus,
+  PartitionStatus,
+  Status,
+} from '../../proto/gen/mirror/v1/operator.js';
+import type { CommandContext, CommandRun } from '../command.js';
+import { UnreachableError } from '../errors.js';
+import { ExitCode } from '../exit-code.js';
+import { formatByteRate, formatCount, formatDuration, formatRate, NONE } from '../output/format.js';
+import type { Column, Output } from '../output/output.js';
+import {
+  agentState,
+  partitionStateName,
+  statusDocument,
+  summarise,
+  type FlowSummary,
+} from './status-model.js';
+
+const WATCH_INTERVAL_MS = 1_000;
+
+export interface StatusOptions {
+  flow: string | undefined;
+  watch: boolean;
+}
+
+export const runStatus: CommandRun<StatusOptions> = async (context, options) => {
+  const flow = options.flow === undefined ? '' : parseFlowId(options.flow);
+  if (!options.watch) return show(context, await context.client.status(flow), flow !== '');
+  let exitCode: ExitCode = ExitCode.ok;
+  while (!context.signal.aborted) {
+    exitCode = await look(context, flow);
+    await context.clock.sleep(WATCH_INTERVAL_MS, context.signal).catch(() => undefined);
+  }
+  return exitCode;
+};
+
+/** One round of a watch: a coordinator that is away for a while does not end it. */
+async function look(context: CommandContext, flow: string): Promise<ExitCode> {
+  try {
+    const status = await context.client.status(flow);
+    context.output.clear();
+    return show(context, status, flow !== '');
+  } catch (error) {
+    if (!(error instanceof UnreachableError)) throw error;
+    context.output.line(pc.yellow(`${error.message}; trying on`));
+    return ExitCode.failed;
+  }
+}
+
+function show(context: CommandContext, status: Status, detailed: boolean): ExitCode {
+  const { output } = context;
+  const summaries = status.flows.map(summarise);
+  if (context.json) output.json(statusDocument(status), true);
+  else {
+    printCoordinator(output, status);
+    output.table(flowColumns, summaries);
+    if (status.agents.length > 0) {
+      output.line();
+      output.table(agentColumns, status.agents);
+    }
+    if (detailed) for (const flow of status.flows) printDetails(output, flow);
+    printProblems(output, status, summaries);
+  }
+  // Scripts and probes read the exit code, people read the table: they must agree.
+  return summaries.some(({ degraded }) => degraded) ? ExitCode.degraded : ExitCode.ok;
+}
+
+function printCoordinator(output: Output, { coordinator }: Status): void {
+  if (coordinator === undefined) return;
+  const { id, address, term, store } = coordinator;
+  output.line(pc.dim(`Coordinator ${id} at ${address}, term ${term}, leases in ${store}`));
+  output.line();
+}
+
+function printDetails(output: Output, flow: FlowStatus): void {
+  output.line();
+  output.table(partitionColumns, flow.partitions);
+  if (flow.groups.length === 0) return;
+  output.line();
+  output.table(groupColumns, flow.groups);
+}
+
+function printProblems(output: Output, status: Status, summaries: readonly FlowSummary[]): void {
+  const lines: string[] = [];
+  for (const { flow, problem, unheld, lagging } of summaries) {
+    if (problem !== '') lines.push(`${flow}: ${problem}`);
+    if (unheld > 0) {
+      lines.push(
+        `${flow}: ${formatCount(unheld)} partitions have no agent; is one connected whose ` +
+          'agent.clusters include both clusters?',
+      );
+    }
+    if (lagging > 0) lines.push(`${flow}: ${formatCount(lagging)} partitions lag by over a minute`);
+  }
+  for (const { flow, partitions } of status.flows) {
+    for (const { topic, partition, halt } of partitions) {
+      if (halt !== undefined)
+        lines.push(`${flow} ${topic}-${partition} ${halt.code}: ${halt.message}`);
+    }
+  }
+  if (lines.length === 0) return;
+  output.line();
+  for (const line of lines) output.line(`${pc.red('!')} ${line}`);
+}
+
+const flowColumns: readonly Column<FlowSummary>[] = [
+  { header: 'FLOW', value: (row) => row.flow },
+  { header: 'STATE', value: (row) => colourState(row) },
+  { header: 'TOPICS', value: (row) => formatCount(row.topics), align: 'right' },
+  { header: 'PARTITIONS', value: (row) => formatCount(row.partitions), align: 'right' },
+  { header: 'RUNNING', value: (row) => formatCount(row.running), align: 'right' },
+  { header: 'HALTED', value: (row) => formatCount(row.halted), align: 'right' },
+  { header: 'UNHELD', value: (row) => formatCount(row.unheld), align: 'right' },
+  { header: 'LAG', value: (row) => formatCount(row.lagRecords), align: 'right' },
+  { header: 'LAG-TIME', value: (row) => formatDuration(row.lagMs), align: 'right' },
+  { header: 'RECORDS', value: (row) => formatRate(row.recordsPerSecond, 'rec'), align: 'right' },
+  { header: 'BYTES', value: (row) => formatByteRate(row.bytesPerSecond), align: 'right' },
+];
+
+const agentColumns: readonly Column<AgentStatus>[] = [
+  { header: 'AGENT', value: (row) => row.agentId },
+  { header: 'SITE', value: (row) => (row.site === '' ? NONE : row.site) },
+  { header: 'STATE', value: (row) => agentState(row) },
+  { header: 'ITEMS', value: (row) => formatCount(row.items), align: 'right' },
+  { header: 'LAST-HEARD', value: (row) => `${formatDuration(row.silentMs)} ago`, align: 'right' },
+  { header: 'BYTES', value: (row) => formatByteRate(row.bytesPerSecond), align: 'right' },
+  { header: 'CLUSTERS', value: (row) => row.clusters.join(', ') },
+];
+
+const partitionColumns: readonly Column<PartitionStatus>[] = [
+  { header: 'TOPIC', value: (row) => row.topic },
+  { header: 'PARTITION', value: (row) => String(row.partition), align: 'right' },
+  { header: 'STATE', value: (row) => partitionStateName(row.state) },
+  { header: 'HOLDER', value: (row) => (row.holder === '' ? NONE : row.holder) },
+  { header: 'SOURCE-NEXT', value: (row) => formatCount(known(row.sourceNext)), align: 'right' },
+  { header: 'TARGET-NEXT', value: (row) => formatCount(known(row.targetNext)), align: 'right' },
+  { header: 'LAG', value: (row) => formatCount(row.lagRecords), align: 'right' },
+  { header: 'LAG-TIME', value: (row) => formatDuration(row.lagMs), align: 'right' },
+];
+
+const groupColumns: readonly Column<GroupStatus>[] = [
+  { header: 'GROUP', value: (row) => row.group },
+  { header: 'TOPIC', value: (row) => row.topic },
+  { header: 'PARTITION', value: (row) => String(row.partition), align: 'right' },
+  { header: 'SOURCE-OFFSET', value: (row) => formatCount(row.sourceOffset), align: 'right' },
+  { header: 'TARGET-OFFSET', value: (row) => formatCount(row.targetOffset), align: 'right' },
+];
+
+function colourState({ state, degraded }: FlowSummary): string {
+  if (degraded) return pc.yellow(state);
+  return state === 'running' ? pc.green(state) : state;
+}
+
+/** Offsets are -1 until they are known. */
+function known(offset: bigint): bigint | undefined {
+  return offset < 0n ? undefined : offset;
+}

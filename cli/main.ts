@@ -1,0 +1,80 @@
+#!/usr/bin/env node
+import { userInfo } from 'node:os';
+import { createInterface } from 'node:readline/promises';
+
+import { systemClock } from '../common/clock.js';
+import { describeError, MirrorError } from '../common/errors.js';
+import { FlowSyntaxError } from '../mirror/flow.js';
+import type { CommandContext } from './command.js';
+import { CliError } from './errors.js';
+import { ExitCode } from './exit-code.js';
+import { StreamOutput } from './output/output.js';
+import { buildProgram, DEFAULT_COORDINATOR, usageExitCode, type GlobalOptions } from './program.js';
+import { OperatorClient } from './rpc/operator-client.js';
+
+const stopped = new AbortController();
+process.on('SIGINT', () => stopped.abort());
+
+function contextOf(options: GlobalOptions): CommandContext {
+  const interactive = process.stdin.isTTY && process.stdout.isTTY;
+  return {
+    client: new OperatorClient(options.coordinator.split(',').map((address) => address.trim())),
+    output: new StreamOutput(process.stdout),
+    json: options.json === true,
+    clock: systemClock,
+    operator: userInfo().username,
+    ask: interactive && options.json !== true ? ask : undefined,
+    signal: stopped.signal,
+  };
+}
+
+async function ask(question: string): Promise<string> {
+  const terminal = createInterface({ input: process.stdin, output: process.stdout });
+  try {
+    return await terminal.question(question, { signal: stopped.signal });
+  } finally {
+    terminal.close();
+  }
+}
+
+/** One error, as text or as JSON on standard error; returns the exit code. */
+function report(error: unknown): ExitCode {
+  const usage = usageExitCode(error);
+  if (usage !== undefined && (!json || usage === ExitCode.ok)) return usage; // commander has said it
+  const code =
+    error instanceof MirrorError
+      ? error.code
+      : usage === undefined
+        ? 'MIRROR_FAILED'
+        : 'MIRROR_USAGE';
+  const hint = error instanceof CliError ? error.hint : undefined;
+  const message = describeError(error);
+  if (json) process.stderr.write(`${JSON.stringify({ error: { code, message, hint } })}\n`);
+  else {
+    process.stderr.write(`mirrorctl: ${message}\n`);
+    if (hint !== undefined) process.stderr.write(`  ${hint}\n`);
+  }
+  if (error instanceof CliError) return error.exitCode;
+  if (error instanceof FlowSyntaxError) return ExitCode.usage;
+  return usage ?? ExitCode.failed;
+}
+
+const argv = process.argv.slice(2);
+const json = argv.includes('--json');
+let exitCode: ExitCode = ExitCode.ok;
+const program = buildProgram({
+  coordinator: process.env['MIRRORCTL_COORDINATOR'] ?? DEFAULT_COORDINATOR,
+  context: contextOf,
+  onExitCode: (code) => (exitCode = code),
+  writeOut: (text) => process.stdout.write(text),
+  writeErr: (text) => {
+    if (!json) process.stderr.write(text);
+  },
+});
+try {
+  if (argv.length === 0) program.outputHelp();
+  else await program.parseAsync(argv, { from: 'user' });
+} catch (error) {
+  exitCode = report(error);
+}
+process.exitCode = exitCode;

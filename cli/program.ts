@@ -1,0 +1,115 @@
+import { Command, CommanderError } from 'commander';
+
+import { VERSION } from '../common/version.js';
+import { installCompletion } from './commands/completion.js';
+import { runPromote } from './commands/promote.js';
+import { runStatus } from './commands/status.js';
+import type { CommandContext } from './command.js';
+import { ExitCode } from './exit-code.js';
+
+export const DEFAULT_COORDINATOR = '127.0.0.1:7700';
+
+/** The options that stand in front of every command. */
+export interface GlobalOptions {
+  coordinator: string;
+  json?: boolean;
+}
+
+export interface ProgramOptions {
+  /** Default of `--coordinator`: the environment's, or the built-in one. */
+  coordinator: string;
+  /** Makes what a command runs with, once the options are known. */
+  context: (options: GlobalOptions) => CommandContext;
+  onExitCode: (code: ExitCode) => void;
+  writeOut: (text: string) => void;
+  writeErr: (text: string) => void;
+}
+
+const EXIT_CODES = `
+Exit codes:
+  0 fine   1 failed   2 usage or configuration
+  3 degraded (halted, unheld or lagging partitions)   4 refused, nothing changed
+
+A FLOW is written 'us-east->us-west' (in quotes) or us-east:us-west.`;
+
+/** The command line: parsing and help. What the commands do is in commands/. */
+export function buildProgram(options: ProgramOptions): Command {
+  const program = new Command('mirrorctl')
+    .description(
+      'Shows and steers the replication of Apache Kafka clusters, and fails over between them.',
+    )
+    .version(VERSION, '--version', 'print the version')
+    .option(
+      '--coordinator <host:port>',
+      'coordinators to ask, separated by commas',
+      options.coordinator,
+    )
+    .option('--json', 'print JSON, also for errors')
+    .addHelpText('after', EXIT_CODES)
+    .configureOutput({ writeOut: options.writeOut, writeErr: options.writeErr })
+    .showHelpAfterError("(try 'mirrorctl --help')")
+    .exitOverride();
+  const context = (): CommandContext => options.context(program.opts<GlobalOptions>());
+  addStatus(program, options, context);
+  addPromote(program, options, context);
+  program
+    .command('version')
+    .description('Print the version')
+    .action(() => options.writeOut(`mirrorctl ${VERSION}\n`));
+  installCompletion(program);
+  return program;
+}
+
+function addStatus(program: Command, options: ProgramOptions, context: () => CommandContext): void {
+  program
+    .command('status')
+    .description('Show flows, agents, and how far each partition lags')
+    .argument('[flow]', 'show this flow in detail')
+    .option('--watch', 'look again every second until Ctrl-C')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  mirrorctl status
+  mirrorctl status us-east:us-west
+  mirrorctl --json status | jq '.flows[] | {flow, lagRecords}'
+  mirrorctl status --watch`,
+    )
+    .action(async (flow: string | undefined, { watch }: { watch?: boolean }) => {
+      options.onExitCode(await runStatus(context(), { flow, watch: watch === true }));
+    });
+}
+
+function addPromote(
+  program: Command,
+  options: ProgramOptions,
+  context: () => CommandContext,
+): void {
+  program
+    .command('promote')
+    .description('Fail over: stop copying, and commit every group where it left off, on the target')
+    .argument('<flow>', 'the flow whose target becomes the primary')
+    .option('--plan', 'only show what would happen; changes nothing')
+    .option('--yes', 'do not ask')
+    .addHelpText(
+      'after',
+      `
+Works with the source alive (planned: waits until everything is copied) and dead (unplanned).
+Safe to repeat: a flow that is promoted already is only reported.
+
+Examples:
+  mirrorctl promote us-east:us-west --plan
+  mirrorctl promote us-east:us-west
+  mirrorctl --json promote us-east:us-west --yes`,
+    )
+    .action(async (flow: string, { plan, yes }: { plan?: boolean; yes?: boolean }) => {
+      const wanted = { flow, plan: plan === true, yes: yes === true };
+      options.onExitCode(await runPromote(context(), wanted));
+    });
+}
+
+/** The exit code of an error that commander threw; undefined for any other error. */
+export function usageExitCode(error: unknown): ExitCode | undefined {
+  if (!(error instanceof CommanderError)) return undefined;
+  return error.exitCode === 0 ? ExitCode.ok : ExitCode.usage;
+}

@@ -1,0 +1,116 @@
+import { credentials, Metadata, status as GrpcStatus, type ServiceError } from '@grpc/grpc-js';
+
+import {
+  OperatorServiceClient,
+  type PromoteEvent,
+  type PromotePlan,
+  type PromoteRequest,
+  type Status,
+} from '../../proto/gen/mirror/v1/operator.js';
+import { CallFailedError, RefusedError, UnreachableError, UsageError } from '../errors.js';
+
+const LEADER_KEY = 'mirror-leader';
+const CALL_TIMEOUT_MS = 15_000;
+
+/** A promotion drains for half a minute at most; this is beyond every step's own limit. */
+const PROMOTE_TIMEOUT_MS = 300_000;
+
+/** Standbys pointing at each other in turn, while a leader is elected, are given up after this. */
+const REDIRECTS_MAX = 5;
+
+/** Calls whichever coordinator leads, starting from any of those given. */
+export class OperatorClient {
+  readonly #addresses: readonly string[];
+
+  /** `addresses`: `host:port` of one or more coordinators, in the order in which they are tried. */
+  constructor(addresses: readonly string[]) {
+    this.#addresses = addresses;
+  }
+
+  status(flow: string): Promise<Status> {
+    return this.#call((client) => {
+      return new Promise((resolve, reject) => {
+        client.getStatus({ flow }, new Metadata(), within(CALL_TIMEOUT_MS), (error, answer) =>
+          error === null ? resolve(answer) : reject(error),
+        );
+      });
+    });
+  }
+
+  planPromote(request: PromoteRequest): Promise<PromotePlan> {
+    return this.#call((client) => {
+      return new Promise((resolve, reject) => {
+        client.planPromote(request, new Metadata(), within(CALL_TIMEOUT_MS), (error, answer) =>
+          error === null ? resolve(answer) : reject(error),
+        );
+      });
+    });
+  }
+
+  /** Calls back for each step; resolves when the stream has ended well. */
+  promote(request: PromoteRequest, onEvent: (event: PromoteEvent) => void): Promise<void> {
+    return this.#call((client) => {
+      const stream = client.promote(request, within(PROMOTE_TIMEOUT_MS));
+      stream.on('data', onEvent);
+      return new Promise((resolve, reject) => {
+        stream.on('end', () => resolve());
+        stream.on('error', reject);
+      });
+    });
+  }
+
+  /** Follows redirects to the leader, and tries the next address where nobody answers. */
+  async #call<T>(call: (client: OperatorServiceClient) => Promise<T>): Promise<T> {
+    const waiting = [...this.#addresses];
+    let redirects = 0;
+    let failure: ServiceError | undefined;
+    for (let address = waiting.shift(); address !== undefined; address = waiting.shift()) {
+      const client = new OperatorServiceClient(address, credentials.createInsecure());
+      try {
+        return await call(client);
+      } catch (error) {
+        failure = error as ServiceError;
+        const leader = leaderOf(failure);
+        if (leader !== undefined && redirects++ < REDIRECTS_MAX) waiting.unshift(leader);
+        else if (failure.code !== GrpcStatus.UNAVAILABLE) throw translate(failure);
+      } finally {
+        client.close();
+      }
+    }
+    throw this.#unreachable(failure);
+  }
+
+  #unreachable(cause: ServiceError | undefined): UnreachableError {
+    return new UnreachableError(`no coordinator answers at ${this.#addresses.join(', ')}`, {
+      cause,
+      hint:
+        'start mirror-coordinator or mirror-maker, or name its address with --coordinator ' +
+        'HOST:PORT or MIRRORCTL_COORDINATOR',
+    });
+  }
+}
+
+function within(limitMs: number): { deadline: Date } {
+  return { deadline: new Date(Date.now() + limitMs) };
+}
+
+function leaderOf(error: ServiceError): string | undefined {
+  const leader = error.metadata?.get(LEADER_KEY)[0];
+  return typeof leader === 'string' && leader !== '' ? leader : undefined;
+}
+
+function translate(error: ServiceError): Error {
+  switch (error.code) {
+    case GrpcStatus.NOT_FOUND:
+    case GrpcStatus.INVALID_ARGUMENT:
+      return new UsageError(error.details, { hint: "'mirrorctl status' lists the flows" });
+    case GrpcStatus.FAILED_PRECONDITION:
+      return new RefusedError(error.details);
+    case GrpcStatus.DEADLINE_EXCEEDED:
+      return new CallFailedError('the coordinator did not answer in time; what it did is unknown', {
+        hint: "look with 'mirrorctl status'; calling again is safe",
+      });
+    default:
+      return new CallFailedError(error.details);
+  }
+}

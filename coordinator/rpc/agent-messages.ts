@@ -1,0 +1,167 @@
+import {
+  AgentMessage,
+  type CoordinatorMessage,
+  type GroupOffset,
+  type PartitionProgress,
+} from '../../proto/gen/mirror/v1/agent.js';
+import { PartitionState, type WorkItem } from '../../proto/gen/mirror/v1/common.js';
+import type { CopierState, LeaseRef } from '../core/events.js';
+import { itemKey, parseItemKey } from '../core/work-item.js';
+import { ProtocolViolationError } from '../service/errors.js';
+import type {
+  AgentHello,
+  AgentSays,
+  CoordinatorSays,
+  GrantMessage,
+  GroupOffsetReport,
+  ProgressReport,
+} from '../service/messages.js';
+import { GRANTS_PER_MESSAGE_MAX, HELD_LEASES_MAX, LEASES_PER_MESSAGE_MAX } from './limits.js';
+
+/** Between the wire's types and ours: what does not fit is refused here, and goes no further. */
+
+type HelloMessage = Extract<NonNullable<AgentMessage['message']>, { $case: 'hello' }>['value'];
+
+export function readHello(message: AgentMessage): AgentHello {
+  if (message.message?.$case !== 'hello')
+    throw new ProtocolViolationError('the first message of a session must be hello');
+  const hello: HelloMessage = message.message.value;
+  if (hello.held.length > HELD_LEASES_MAX)
+    throw new ProtocolViolationError(`hello claims more than ${HELD_LEASES_MAX} leases`);
+  const { agentId, site, clusters, version, sessionId } = hello;
+  const held = hello.held.map((lease) => readLease(lease));
+  return { agentId, site, clusters, version, sessionId, held };
+}
+
+export function readAgentMessage({ message }: AgentMessage): AgentSays {
+  switch (message?.$case) {
+    case 'heartbeat':
+      return { kind: 'heartbeat', ...message.value };
+    case 'inventory':
+      return { kind: 'inventory', flow: message.value.flow, topics: message.value.topics };
+    case 'progress':
+      return { kind: 'progress', reports: message.value.partitions.map(readProgress) };
+    case 'groupOffsets':
+      return {
+        kind: 'group-offsets',
+        flow: message.value.flow,
+        offsets: message.value.offsets.map((offset: GroupOffset): GroupOffsetReport => offset),
+      };
+    case 'released':
+      return {
+        kind: 'released',
+        leases: message.value.releases.map((release) => ({
+          ...readLease(release),
+          reason: release.reason,
+        })),
+      };
+    case 'draining':
+      return { kind: 'draining' };
+    case 'hello':
+      throw new ProtocolViolationError('hello comes once, first');
+    default:
+      throw new ProtocolViolationError('an agent message of a kind this coordinator does not know');
+  }
+}
+
+export function readItem(item: WorkItem | undefined): string {
+  if (item?.work?.$case === 'site') return itemKey({ kind: 'site', flow: item.flow });
+  if (item?.work?.$case === 'partition')
+    return itemKey({ kind: 'partition', flow: item.flow, ...item.work.value });
+  throw new ProtocolViolationError('a work item without its kind of work');
+}
+
+export function writeItem(key: string): WorkItem {
+  const work = parseItemKey(key);
+  if (work === undefined) throw new Error(`not a work item: ${key}`);
+  if (work.kind === 'site') return { flow: work.flow, work: { $case: 'site', value: {} } };
+  const { flow, topic, partition } = work;
+  return { flow, work: { $case: 'partition', value: { topic, partition } } };
+}
+
+/** One message of ours as one or more of the wire's, each far below the largest size. */
+export function* writeCoordinatorMessage(says: CoordinatorSays): Iterable<CoordinatorMessage> {
+  switch (says.kind) {
+    case 'welcome': {
+      const { sessionId, term } = says;
+      const leaseTtlMs = BigInt(says.leaseTtlMs);
+      const properties = new Map(says.properties);
+      yield {
+        message: {
+          $case: 'welcome',
+          value: { sessionId, leaseTtlMs, term, properties: Object.fromEntries(properties) },
+        },
+      };
+      return;
+    }
+    case 'heartbeat-ack':
+      yield { message: { $case: 'heartbeatAck', value: { sequence: says.sequence } } };
+      return;
+    case 'grants':
+      for (const part of parts(says.grants, GRANTS_PER_MESSAGE_MAX))
+        yield { message: { $case: 'grants', value: { grants: part.map(writeGrant) } } };
+      return;
+    case 'revokes':
+      for (const part of parts(says.leases, LEASES_PER_MESSAGE_MAX)) {
+        const { reason } = says;
+        const revokes = part.map((lease) => ({ ...writeLease(lease), reason }));
+        yield { message: { $case: 'revokes', value: { revokes } } };
+      }
+      return;
+    case 'map-acks':
+      for (const part of parts(says.acks, LEASES_PER_MESSAGE_MAX)) {
+        const acks = part.map(({ lease, sourceNext, targetNext }) => ({
+          ...writeLease(lease),
+          sourceNext,
+          targetNext,
+        }));
+        yield { message: { $case: 'mapAcks', value: { acks } } };
+      }
+      return;
+    default:
+      says satisfies never;
+  }
+}
+
+function writeGrant({ lease, assignment }: GrantMessage) {
+  const partition =
+    assignment === undefined ? undefined : { ...assignment, mapTail: [...assignment.mapTail] };
+  return { ...writeLease(lease), partition };
+}
+
+function writeLease({ item, leaseEpoch }: LeaseRef): { item: WorkItem; leaseEpoch: bigint } {
+  return { item: writeItem(item), leaseEpoch };
+}
+
+function readLease(lease: { item?: WorkItem | undefined; leaseEpoch: bigint }): LeaseRef {
+  return { item: readItem(lease.item), leaseEpoch: lease.leaseEpoch };
+}
+
+function readProgress(progress: PartitionProgress): ProgressReport {
+  const { runs, truncatedTo, halt } = progress;
+  const { sourceNext, targetNext, sourceEnd, records, bytes } = progress;
+  return {
+    lease: readLease(progress),
+    copier: readCopierState(progress.state),
+    ...{ halt, runs, truncatedTo, sourceNext, targetNext, sourceEnd, records, bytes },
+    sourceEndAgeMs: Number(progress.sourceEndAgeMs),
+    lastTimestampMs: Number(progress.lastTimestampMs),
+  };
+}
+
+function readCopierState(state: PartitionState): CopierState {
+  switch (state) {
+    case PartitionState.RUNNING:
+      return 'running';
+    case PartitionState.HALTED:
+      return 'halted';
+    case PartitionState.PROMOTED:
+      return 'promoted';
+    default:
+      return 'recovering';
+  }
+}
+
+function* parts<T>(all: readonly T[], max: number): Iterable<readonly T[]> {
+  for (let start = 0; start < all.length; start += max) yield all.slice(start, start + max);
+}

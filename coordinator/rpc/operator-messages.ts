@@ -1,0 +1,119 @@
+import { PartitionState } from '../../proto/gen/mirror/v1/common.js';
+import {
+  FlowState,
+  SourceState,
+  type AgentStatus,
+  type FlowStatus,
+  type PartitionStatus,
+  type PromoteEvent,
+  type PromotePlan,
+  type Status,
+} from '../../proto/gen/mirror/v1/operator.js';
+import type { PromotionPlan } from '../promotion/promotion-plan.js';
+import type {
+  CoordinatorIdentity,
+  PromotionOutcome,
+  PromotionStep,
+} from '../service/coordinator-port.js';
+import type {
+  AgentView,
+  FlowStateView,
+  FlowView,
+  PartitionStateView,
+  PartitionView,
+  StatusView,
+} from '../service/status-view.js';
+
+const FLOW_STATES: Readonly<Record<FlowStateView, FlowState>> = {
+  running: FlowState.RUNNING,
+  promoting: FlowState.PROMOTING,
+  promoted: FlowState.PROMOTED,
+  blocked: FlowState.BLOCKED,
+};
+
+const PARTITION_STATES: Readonly<Record<PartitionStateView, PartitionState>> = {
+  unheld: PartitionState.UNHELD,
+  recovering: PartitionState.RECOVERING,
+  running: PartitionState.RUNNING,
+  halted: PartitionState.HALTED,
+  promoted: PartitionState.PROMOTED,
+};
+
+const SOURCE_STATES: Readonly<Record<PromotionPlan['source']['state'], SourceState>> = {
+  reachable: SourceState.REACHABLE,
+  unreachable: SourceState.UNREACHABLE,
+  unknown: SourceState.UNKNOWN,
+};
+
+export function writeStatus(identity: CoordinatorIdentity, view: StatusView): Status {
+  const { id, address, term, version, store } = identity;
+  return {
+    coordinator: { id, address, term, version, store },
+    flows: view.flows.map(writeFlow),
+    agents: view.agents.map(writeAgent),
+  };
+}
+
+function writeFlow(view: FlowView): FlowStatus {
+  const { flow, problem, siteHolder } = view;
+  return {
+    ...{ flow, problem, siteHolder },
+    state: FLOW_STATES[view.state],
+    partitions: view.partitions.map(writePartition),
+    groups: view.groups.map(({ group, topic, partition, sourceOffset, targetOffset }) => ({
+      ...{ group, topic, partition, sourceOffset, targetOffset },
+    })),
+  };
+}
+
+function writePartition(view: PartitionView): PartitionStatus {
+  const { topic, partition, targetTopic, holder, leaseEpoch, sourceNext, targetNext } = view;
+  const { sourceEnd, lagRecords, recordsPerSecond, bytesPerSecond } = view;
+  return {
+    ...{ topic, partition, targetTopic, holder, leaseEpoch, sourceNext, targetNext },
+    ...{ sourceEnd, lagRecords, recordsPerSecond, bytesPerSecond },
+    state: PARTITION_STATES[view.state],
+    halt: view.halt === undefined ? undefined : { ...view.halt },
+    lagMs: view.lagMs === undefined ? undefined : milliseconds(view.lagMs),
+  };
+}
+
+function writeAgent(view: AgentView): AgentStatus {
+  return { ...view, clusters: [...view.clusters], silentMs: milliseconds(view.silentMs) };
+}
+
+export function writePlan(plan: PromotionPlan, state: FlowStateView): PromotePlan {
+  return {
+    flow: plan.flow,
+    state: FLOW_STATES[state],
+    sourceState: SOURCE_STATES[plan.source.state],
+    sourceEvidence: plan.source.evidence,
+    topics: plan.topics.map(({ topic, targetTopic, partitions, rpoRecords, uncertaintyMs }) => ({
+      ...{ topic, targetTopic, partitions, rpoRecords },
+      uncertaintyMs: milliseconds(uncertaintyMs),
+    })),
+    groups: plan.groups.map((each) => {
+      const { group, topic, targetTopic, partition, sourceOffset, targetOffset } = each;
+      const { currentOffset, reread, neverSee, note } = each;
+      return {
+        ...{ group, topic, targetTopic, partition, sourceOffset, targetOffset },
+        ...{ currentOffset, reread, neverSee, note },
+      };
+    }),
+    blockers: plan.blockers.map(({ code, message }) => ({ code, message })),
+  };
+}
+
+export function writeStep({ name, done, message, elapsedMs }: PromotionStep): PromoteEvent {
+  const value = { name, done, message, elapsedMs: milliseconds(elapsedMs) };
+  return { event: { $case: 'step', value } };
+}
+
+export function writeOutcome(outcome: PromotionOutcome, state: FlowStateView): PromoteEvent {
+  const { alreadyPromoted } = outcome;
+  const elapsedMs = milliseconds(outcome.elapsedMs);
+  const value = { plan: writePlan(outcome.plan, state), alreadyPromoted, elapsedMs };
+  return { event: { $case: 'result', value } };
+}
+
+const milliseconds = (ms: number): bigint => BigInt(Math.round(ms));

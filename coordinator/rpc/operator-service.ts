@@ -1,0 +1,60 @@
+import { describeError, MirrorError } from '../../common/errors.js';
+import { parseFlowId } from '../../mirror/flow.js';
+import type { OperatorServiceServer, PromoteRequest } from '../../proto/gen/mirror/v1/operator.js';
+import type { PromotionRequest } from '../service/coordinator-port.js';
+import type { ServiceOptions } from './agent-service.js';
+import { writeOutcome, writePlan, writeStatus, writeStep } from './operator-messages.js';
+import { statusOfError } from './status-of-error.js';
+
+export function operatorService(options: ServiceOptions): OperatorServiceServer {
+  const { coordinator, log } = options;
+  const refuse = (error: unknown, what: string): ReturnType<typeof statusOfError> => {
+    if (!(error instanceof MirrorError))
+      log.error({ what, error: describeError(error) }, 'operator call failed');
+    return statusOfError(error);
+  };
+  return {
+    getStatus: (call, callback) => {
+      try {
+        const { flow } = call.request;
+        const view = coordinator.status(flow === '' ? '' : parseFlowId(flow));
+        callback(null, writeStatus(coordinator.identity(), view));
+      } catch (error) {
+        callback(refuse(error, 'GetStatus'));
+      }
+    },
+    planPromote: (call, callback) => {
+      const cancelled = new AbortController();
+      call.on('cancelled', () => cancelled.abort());
+      void answer(async () => {
+        const request = readPromotion(call.request);
+        const plan = await coordinator.planPromotion(request, cancelled.signal);
+        return writePlan(plan, coordinator.flowState(request.flow));
+      }).then(
+        (plan) => callback(null, plan),
+        (error: unknown) => callback(refuse(error, 'PlanPromote')),
+      );
+    },
+    promote: (call) => {
+      // A promotion goes on when its operator's connection breaks: half a failover helps nobody.
+      const unheard = new AbortController();
+      void answer(async () => {
+        const request = readPromotion(call.request);
+        const onStep = (step: Parameters<typeof writeStep>[0]): boolean =>
+          call.write(writeStep(step));
+        const outcome = await coordinator.promote(request, onStep, unheard.signal);
+        call.write(writeOutcome(outcome, coordinator.flowState(request.flow)));
+        call.end();
+      }).catch((error: unknown) => call.emit('error', refuse(error, 'Promote')));
+    },
+  };
+}
+
+/** Turns a synchronous throw into a rejection. */
+async function answer<T>(work: () => Promise<T>): Promise<T> {
+  return work();
+}
+
+function readPromotion({ flow, operator }: PromoteRequest): PromotionRequest {
+  return { flow: parseFlowId(flow), operator };
+}

@@ -1,0 +1,47 @@
+import type { PromotionPlan } from '../promotion/promotion-plan.js';
+import type { MapRun } from '../target/partition-map.js';
+import type { AgentConnection, AgentHello, AgentLink } from './messages.js';
+import type { FlowStateView, StatusView } from './status-view.js';
+
+export interface CoordinatorIdentity {
+  readonly id: string;
+  readonly address: string;
+  readonly term: bigint;
+  readonly version: string;
+  /** `etcd` or `in-process`. */
+  readonly store: string;
+}
+
+export interface PromotionStep {
+  readonly name: string;
+  readonly done: boolean;
+  readonly message: string;
+  readonly elapsedMs: number;
+}
+
+export interface PromotionOutcome {
+  readonly plan: PromotionPlan;
+  readonly alreadyPromoted: boolean;
+  readonly elapsedMs: number;
+}
+
+export interface PromotionRequest {
+  readonly flow: string;
+  /** Who asked, for the journal. */
+  readonly operator: string;
+}
+
+/** What the gRPC services call. Every call throws NotLeadingError on a standby. */
+export interface CoordinatorPort {
+  identity(): CoordinatorIdentity;
+  connect(hello: AgentHello, link: AgentLink): Promise<AgentConnection>;
+  findMapEntry(item: string, targetOffset: bigint): MapRun[];
+  status(flow: string): StatusView;
+  flowState(flow: string): FlowStateView;
+  planPromotion(request: PromotionRequest, signal: AbortSignal): Promise<PromotionPlan>;
+  promote(
+    request: PromotionRequest,
+    onStep: (step: PromotionStep) => void,
+    signal: AbortSignal,
+  ): Promise<PromotionOutcome>;
+}

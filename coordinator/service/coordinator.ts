@@ -1,0 +1,230 @@
+import type { Clock } from '../../common/clock.js';
+import { ClosedError, describeError } from '../../common/errors.js';
+import type { Logger } from '../../common/log.js';
+import type { ProbeAnswer } from '../../common/service/http-endpoint.js';
+import { nonSecretProperties } from '../../mirror/config/mm2-config.js';
+import type { MirrorConfig } from '../../mirror/config/mirror-config.js';
+import { parseItemKey } from '../core/work-item.js';
+import type { PromotionPlan } from '../promotion/promotion-plan.js';
+import { GrpcServer, type ServerTls } from '../rpc/grpc-server.js';
+import { LeadershipLostError } from '../store/errors.js';
+import type { Leader, Leadership, LeaseStore } from '../store/lease-store.js';
+import type { MapRun } from '../target/partition-map.js';
+import { Coordination } from './coordination.js';
+import type {
+  CoordinatorIdentity,
+  CoordinatorPort,
+  PromotionOutcome,
+  PromotionRequest,
+  PromotionStep,
+} from './coordinator-port.js';
+import { NotLeadingError, ProtocolViolationError } from './errors.js';
+import type { OpenedFlowTarget, OpenFlowTarget } from './flow-target-port.js';
+import type { AgentConnection, AgentHello, AgentLink } from './messages.js';
+import { flowState, viewStatus, type FlowStateView, type StatusView } from './status-view.js';
+
+/** How long a coordinator that stepped down by itself lets others go first. */
+export const STEP_DOWN_PAUSE_MS = 1_000;
+
+/** How a promotion is planned and done; see coordinator/promotion. */
+export interface Promoter<Opened extends OpenedFlowTarget> {
+  plan(context: PromotionContext<Opened>, signal: AbortSignal): Promise<PromotionPlan>;
+  promote(
+    context: PromotionContext<Opened>,
+    onStep: (step: PromotionStep) => void,
+    signal: AbortSignal,
+  ): Promise<PromotionOutcome>;
+}
+
+export interface PromotionContext<Opened extends OpenedFlowTarget> {
+  readonly coordination: Coordination<Opened>;
+  readonly request: PromotionRequest;
+}
+
+export interface CoordinatorOptions<Opened extends OpenedFlowTarget> {
+  readonly config: MirrorConfig;
+  readonly store: LeaseStore;
+  /** For status: `etcd` or `in-process`. */
+  readonly storeName: string;
+  readonly id: string;
+  readonly version: string;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly openTarget: OpenFlowTarget<Opened>;
+  readonly promoter: Promoter<Opened>;
+  readonly tls?: ServerTls | undefined;
+}
+
+/**
+ * A coordinator process: serves gRPC all the time, campaigns all the time, and runs a Coordination
+ * as long as it leads.
+ */
+export class Coordinator<Opened extends OpenedFlowTarget> implements CoordinatorPort {
+  readonly #options: CoordinatorOptions<Opened>;
+  readonly #stop = new AbortController();
+  #server: GrpcServer | undefined;
+  /** host:port that others are told. */
+  #address = '';
+  #coordination: Coordination<Opened> | undefined;
+  /** As the store last said; undefined while nobody leads, or before it said anything. */
+  #leader: Leader | undefined;
+  #campaigning: Promise<void> = Promise.resolve();
+  #closing: Promise<void> | undefined;
+  #fail: (error: Error) => void = () => {};
+  /** Resolves with the fault that ended the campaigns; never if they end by close(). */
+  readonly failed: Promise<Error>;
+
+  constructor(options: CoordinatorOptions<Opened>) {
+    this.#options = options;
+    this.failed = new Promise((resolve) => (this.#fail = resolve));
+  }
+
+  /** host:port as bound. */
+  get address(): string {
+    return this.#server?.address ?? '';
+  }
+
+  /** What runs while this process leads. */
+  get coordination(): Coordination<Opened> | undefined {
+    return this.#coordination?.ready === true ? this.#coordination : undefined;
+  }
+
+  async start(): Promise<void> {
+    const { config, clock, log, tls, store } = this.#options;
+    const { listen, advertisedListen } = config.coordinator;
+    const key = 'coordinator.listen';
+    this.#server = await GrpcServer.open({ coordinator: this, clock, log, key, listen, tls });
+    this.#address = advertisedListen ?? this.#server.address;
+    store.watchLeader((leader) => (this.#leader = leader), this.#stop.signal);
+    this.#campaigning = this.#campaign().catch((error: unknown) => {
+      if (this.#stop.signal.aborted) return;
+      log.fatal({ error: describeError(error) }, 'cannot campaign');
+      this.#fail(error as Error);
+    });
+  }
+
+  /** A standby that knows its leader is ready: it would take over. */
+  ready(): ProbeAnswer {
+    if (this.coordination !== undefined) return { ok: true };
+    if (this.#leader !== undefined && this.#leader.id !== this.#options.id) return { ok: true };
+    return { ok: false, reasons: ['no coordinator leads'] };
+  }
+
+  /** Ends streams, flushes, and gives up leadership so that a successor is elected at once. */
+  close(): Promise<void> {
+    return (this.#closing ??= this.#shut());
+  }
+
+  identity(): CoordinatorIdentity {
+    const { id, version, storeName } = this.#options;
+    const { term } = this.#leading();
+    return { id, address: this.#address, term, version, store: storeName };
+  }
+
+  async connect(hello: AgentHello, link: AgentLink): Promise<AgentConnection> {
+    return this.#leading().connect(hello, link);
+  }
+
+  findMapEntry(item: string, targetOffset: bigint): MapRun[] {
+    const coordination = this.#leading();
+    const work = parseItemKey(item);
+    if (work?.kind !== 'partition')
+      throw new ProtocolViolationError('a map entry is asked of a partition');
+    const { target } = coordination.opened(work.flow);
+    return target.findMapEntry(work.topic, work.partition, targetOffset);
+  }
+
+  status(flow: string): StatusView {
+    return viewStatus(this.#leading(), flow);
+  }
+
+  flowState(flow: string): FlowStateView {
+    return flowState(this.#leading().flow(flow));
+  }
+
+  async planPromotion(request: PromotionRequest, signal: AbortSignal): Promise<PromotionPlan> {
+    const coordination = this.#leading();
+    coordination.opened(request.flow);
+    const either = AbortSignal.any([signal, coordination.over]);
+    return this.#options.promoter.plan({ coordination, request }, either);
+  }
+
+  async promote(
+    request: PromotionRequest,
+    onStep: (step: PromotionStep) => void,
+    signal: AbortSignal,
+  ): Promise<PromotionOutcome> {
+    const coordination = this.#leading();
+    coordination.opened(request.flow);
+    const either = AbortSignal.any([signal, coordination.over]);
+    return this.#options.promoter.promote({ coordination, request }, onStep, either);
+  }
+
+  #leading(): Coordination<Opened> {
+    const { coordination } = this;
+    if (coordination !== undefined) return coordination;
+    // Its own address here would send a client in circles while it takes over.
+    const other = this.#leader?.id === this.#options.id ? undefined : this.#leader?.address;
+    throw new NotLeadingError(other);
+  }
+
+  async #campaign(): Promise<void> {
+    const { store, id, log, clock } = this.#options;
+    const { signal } = this.#stop;
+    while (!signal.aborted) {
+      const leadership = await store.campaign({ id, address: this.#address }, signal);
+      log.info({ id, term: String(leadership.term) }, 'leading');
+      const reason = await this.#lead(leadership);
+      log.warn({ term: String(leadership.term), reason: describeError(reason) }, 'leads no more');
+      await leadership.resign().catch((error: unknown) => {
+        // It runs out by itself.
+        log.warn({ error: describeError(error) }, 'leadership was not given up');
+      });
+      if (!signal.aborted) await clock.sleep(STEP_DOWN_PAUSE_MS, signal).catch(() => {});
+    }
+  }
+
+  /** Resolves with the reason once this term is over and everything of it is closed. */
+  async #lead(leadership: Leadership): Promise<Error> {
+    const { config, clock, log, openTarget } = this.#options;
+    const coordination = new Coordination<Opened>({
+      ...{ leadership, clock, log, openTarget },
+      flows: config.flows.filter((flow) => flow.enabled),
+      leaseTtlMs: config.coordinator.leaseTtlMs,
+      properties: nonSecretProperties(config),
+    });
+    this.#coordination = coordination;
+    const over = AbortSignal.any([coordination.over, this.#stop.signal]);
+    let reason: Error;
+    try {
+      await coordination.start();
+      this.#server?.setLeading(true);
+      reason = await aborted(over);
+    } catch (error) {
+      reason = error as Error;
+    }
+    this.#server?.setLeading(false);
+    this.#coordination = undefined;
+    await coordination.close(this.#endOfTerm(reason));
+    return reason;
+  }
+
+  /** What agents are told: where to go on, if that is known. */
+  #endOfTerm(reason: Error): Error {
+    return reason instanceof LeadershipLostError ? new NotLeadingError(undefined) : reason;
+  }
+
+  async #shut(): Promise<void> {
+    this.#stop.abort(new ClosedError('the coordinator'));
+    await this.#campaigning;
+    await this.#server?.close();
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<Error> {
+  return new Promise((resolve) => {
+    const tell = (): void => resolve(signal.reason as Error);
+    if (signal.aborted) tell();
+    else signal.addEventListener('abort', tell, { once: true });
+  });
+}

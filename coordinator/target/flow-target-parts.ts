@@ -1,0 +1,33 @@
+import type { Clock } from '../../common/clock.js';
+import type { Logger } from '../../common/log.js';
+import type { AdminClient } from '../../kafka/admin/admin-client.js';
+import type { KafkaCluster } from '../../kafka/client/index.js';
+import type { FlowConfig } from '../../mirror/config/mirror-config.js';
+import type { GroupPositions } from './group-positions.js';
+import type { OffsetMapStore } from './offset-map-store.js';
+
+export interface FlowTargetOptions {
+  flow: FlowConfig;
+  cluster: KafkaCluster;
+  admin: AdminClient;
+  /** Of the leader; written down for people who read the topic. */
+  term: bigint;
+  clock: Clock;
+  log: Logger;
+}
+
+/** What `openFlowTarget` has made ready. */
+export interface FlowTargetParts {
+  maps: OffsetMapStore;
+  groups: GroupPositions;
+}
+
+/** Of the flow's data: one producer for all its partitions and agents. */
+export function flowTransactionalId(flow: string): string {
+  return `mirror.${flow}`;
+}
+
+/** Of whoever writes the flow's internal topics: one coordinator at a time. */
+export function mapTransactionalId(flow: string): string {
+  return `mirror-map.${flow}`;
+}

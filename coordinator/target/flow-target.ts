@@ -1,0 +1,413 @@
+import { ClosedError, describeError, type MirrorError } from '../../common/errors.js';
+import { FenceMissedError } from '../../kafka/admin/errors.js';
+import type { TargetTranslation } from '../../mirror/offset-map.js';
+import type { FlowProducer } from '../../mirror/records/offset-map-record.js';
+import { TopicProblem, WriterFencedError } from './errors.js';
+import { GroupPositions, type GroupOffset } from './group-positions.js';
+import {
+  CHECKPOINT_INTERVAL_MS,
+  CLOSE_FLUSH_MS_MAX,
+  FLUSH_PARTITIONS_MAX,
+  MAP_FLUSH_INTERVAL_MS,
+  MAP_TAIL_RUNS_MAX,
+  PRODUCER_REFRESH_INTERVAL_MS,
+} from './limits.js';
+import {
+  OffsetMapStore,
+  refuseCorrupt,
+  type MapAck,
+  type MappedEntry,
+  type ProgressUpdate,
+} from './offset-map-store.js';
+import {
+  flowTransactionalId,
+  mapTransactionalId,
+  type FlowTargetOptions,
+  type FlowTargetParts,
+} from './flow-target-parts.js';
+import { openFlowTarget } from './open-flow-target.js';
+import type { MapEnd, MapRun } from './partition-map.js';
+import { runPeriodically } from './run-periodically.js';
+import { ensureMirrorTopic } from './topics.js';
+
+export interface PartitionGrant {
+  producerId: bigint;
+  producerEpoch: number;
+  sequenceBase: bigint;
+  sourceTopicId: string;
+  mapTail: MapRun[];
+}
+
+export interface MappedPosition {
+  topic: string;
+  targetTopic: string;
+  /** Another one on the target means that the topic was deleted and created again. */
+  targetTopicId: string;
+  partition: number;
+  end: MapEnd | undefined;
+  /** One after a fence, whose marker lies behind everything mapped. */
+  fenceMarkers: bigint;
+  /** Where the target's log ended right after the fence; undefined before it. */
+  fenceEnd: bigint | undefined;
+}
+
+export interface TranslatedGroupOffset {
+  group: string;
+  topic: string;
+  targetTopic: string;
+  partition: number;
+  sourceOffset: bigint;
+  targetOffset: bigint | undefined;
+  kind: TargetTranslation['kind'];
+  /** Mirrored records between the translation and the true position: zero where it is exact. */
+  rereadMax: bigint;
+  metadata: string;
+}
+
+const NOTHING_KNOWN: TargetTranslation = { kind: 'unknown', targetOffset: undefined };
+
+/**
+ * One flow's durable state on its target cluster: the offset maps, the group positions, the flow's
+ * producer, and whether it was promoted. Exactly one coordinator writes it; an older one learns from
+ * the broker that it was fenced, and must step down.
+ */
+export class FlowTarget implements AsyncDisposable {
+  readonly #options: FlowTargetOptions;
+  readonly #maps: OffsetMapStore;
+  readonly #groups: GroupPositions;
+  readonly #durableListeners: ((acks: MapAck[]) => void)[] = [];
+  readonly #fencedListeners: (() => void)[] = [];
+  readonly #stop = new AbortController();
+  readonly #running: Promise<void>;
+  #fenced: WriterFencedError | undefined;
+  #problem: string | undefined;
+  #closing: Promise<void> | undefined;
+
+  /** Fences earlier writers, then reads everything. Throws FlowBlockedError for what only people mend. */
+  static async open(options: FlowTargetOptions, signal: AbortSignal): Promise<FlowTarget> {
+    return new FlowTarget(options, await openFlowTarget(options, signal));
+  }
+
+  private constructor(options: FlowTargetOptions, parts: FlowTargetParts) {
+    this.#options = options;
+    this.#maps = parts.maps;
+    this.#groups = parts.groups;
+    this.#running = this.#run();
+  }
+
+  get flowId(): string {
+    return this.#options.flow.id;
+  }
+
+  get producer(): { producerId: bigint; producerEpoch: number } {
+    const { producerId, producerEpoch } = this.#flow;
+    return { producerId, producerEpoch };
+  }
+
+  /** Set from the fence on, which nobody takes back; `completedAtMs` once the groups have moved. */
+  get promoted(): { atMs: number; completedAtMs: number | undefined } | undefined {
+    const { promotedAtMs, completedAtMs } = this.#flow;
+    if (promotedAtMs < 0n) return undefined;
+    const completed = completedAtMs < 0n ? undefined : Number(completedAtMs);
+    return { atMs: Number(promotedAtMs), completedAtMs: completed };
+  }
+
+  /** Why nothing is written at present; undefined while all is well. */
+  get problem(): string | undefined {
+    return this.#problem;
+  }
+
+  /** Records of the internal topics that could not be read. */
+  get corruptRecords(): number {
+    return this.#maps.corruptRecords + this.#groups.corruptRecords;
+  }
+
+  /** Throws TopicProblem for what an operator must mend; anything retriable may be tried again. */
+  async ensureTopic(
+    topic: { name: string; topicId: string; partitionCount: number },
+    signal: AbortSignal = this.#stop.signal,
+  ): Promise<{ targetTopic: string; targetTopicId: string; partitionCount: number }> {
+    this.#refusePromoted(topic.name);
+    const { flow, admin, cluster, clock } = this.#options;
+    const targetTopic = this.#targetTopic(topic.name);
+    const { partitionCount } = topic;
+    const { replicationFactor } = flow;
+    const ensured = await ensureMirrorTopic(
+      { admin, cluster },
+      { topic: topic.name, targetTopic, partitionCount, replicationFactor },
+      { sleep: (ms) => clock.sleep(ms, signal), signal },
+    );
+    const { targetTopicId } = ensured;
+    for (let partition = 0; partition < partitionCount; partition += 1) {
+      this.#ensureBase({
+        topic: topic.name,
+        partition,
+        sourceTopicId: topic.topicId,
+        targetTopicId,
+      });
+    }
+    return { targetTopic, ...ensured };
+  }
+
+  /** What the holder of the partition's lease must know. Throws TopicProblem. */
+  assignment(topic: string, partition: number): PartitionGrant {
+    this.#refusePromoted(topic);
+    const entry = this.#maps.find(topic, partition);
+    if (entry !== undefined) refuseCorrupt(entry);
+    if (entry?.base === undefined) {
+      const message = `partition ${partition} of topic ${topic} was not made on the target yet`;
+      throw new TopicProblem('topic-unknown', topic, message);
+    }
+    const { sequenceBase, sourceTopicId } = entry.base;
+    const mapTail = entry.map.tail(MAP_TAIL_RUNS_MAX);
+    return { ...this.producer, sequenceBase, sourceTopicId, mapTail };
+  }
+
+  /** Idempotent for repeats. Throws OffsetMapConflictError, or TopicProblem for a corrupt map. */
+  applyProgress(update: ProgressUpdate): void {
+    this.#maps.apply(update);
+    if (update.truncatedTo !== undefined) {
+      this.#groups.mapTruncated(update.topic, update.partition);
+    }
+  }
+
+  /** From the run that holds the offset to the newest; empty if nothing exact is known. */
+  findMapEntry(topic: string, partition: number, targetOffset: bigint): MapRun[] {
+    const entry = this.#maps.find(topic, partition);
+    if (entry === undefined || entry.corrupt !== undefined) return [];
+    return entry.map.runsFrom(targetOffset);
+  }
+
+  onDurable(listener: (acks: MapAck[]) => void): void {
+    this.#durableListeners.push(listener);
+  }
+
+  /** Called at once if it has happened already. */
+  onFenced(listener: () => void): void {
+    if (this.#fenced !== undefined) listener();
+    else this.#fencedListeners.push(listener);
+  }
+
+  recordGroupOffsets(offsets: readonly GroupOffset[]): void {
+    this.#groups.record(offsets);
+  }
+
+  groupPositions(): TranslatedGroupOffset[] {
+    return [...this.#groups.rows].map((row) => {
+      const { group, topic, targetTopic, partition, sourceOffset, metadata } = row;
+      const { kind, targetOffset } = this.#translate(topic, partition, sourceOffset);
+      const rereadMax = this.#maps.find(topic, partition)?.map.rereadMax(sourceOffset) ?? 0n;
+      const position = { group, topic, targetTopic, partition, sourceOffset, metadata };
+      return { ...position, targetOffset, kind, rereadMax };
+    });
+  }
+
+  /** Every partition that was ever made on the target for this flow. */
+  mappedPartitions(): MappedPosition[] {
+    const positions: MappedPosition[] = [];
+    const { producerEpoch } = this.producer;
+    for (const { topic, partition, map, corrupt, base } of this.#maps.entries) {
+      if (base === undefined) continue;
+      const isFenced = this.promoted !== undefined && base.producerEpoch === producerEpoch;
+      positions.push({
+        topic,
+        targetTopic: this.#targetTopic(topic),
+        targetTopicId: base.targetTopicId,
+        partition,
+        end: corrupt === undefined ? map.end : undefined,
+        fenceMarkers: this.promoted === undefined ? 0n : 1n,
+        fenceEnd: isFenced ? base.sequenceBase : undefined,
+      });
+    }
+    return positions;
+  }
+
+  /** Writes now what the next flush would; throws what hinders it. */
+  async flush(signal: AbortSignal = this.#stop.signal): Promise<void> {
+    await this.#unlessFenced(async () => {
+      await this.#flushMaps(signal);
+      await this.#groups.flush(signal);
+    });
+  }
+
+  /**
+   * Makes every partition of the flow refuse what its agents may still send, for good. When it
+   * resolves the flow is promoted, and that is durable. A crash within leaves it unpromoted: to be
+   * repeated, at the price of one more marker. `missed`: the target has forgotten the flow's producer,
+   * so that the broker refuses nobody, and only the leases keep agents from appending.
+   */
+  async fence(signal: AbortSignal): Promise<'fenced' | 'missed'> {
+    if (this.promoted !== undefined) return 'fenced';
+    const { admin, clock, flow, log } = this.#options;
+    const partitions = this.mappedPartitions().map(({ targetTopic, partition }) => ({
+      topic: targetTopic,
+      partition,
+    }));
+    const transactionalId = flowTransactionalId(flow.id);
+    const fence = { ...this.producer, transactionalId, partitions };
+    let { producerEpoch } = this.producer;
+    let outcome: 'fenced' | 'missed' = 'fenced';
+    try {
+      producerEpoch = await admin.fencePartitions(fence, { signal });
+    } catch (error) {
+      if (!(error instanceof FenceMissedError)) throw error;
+      log.error({ flow: flow.id, problem: error.message }, 'fence missed');
+      outcome = 'missed';
+    }
+    const promotedAtMs = BigInt(Math.trunc(clock.wallMs()));
+    const promoted = { ...this.#flow, producerEpoch, promotedAtMs };
+    await this.#unlessFenced(() => this.#maps.saveFlow(promoted, signal));
+    return outcome;
+  }
+
+  /** Writes down where each partition's log ended right after its fence, by `topic:partition`. */
+  async recordFenceEnds(ends: ReadonlyMap<string, bigint>, signal: AbortSignal): Promise<void> {
+    const { producerEpoch } = this.producer;
+    for (const { topic, partition, base } of this.#maps.entries) {
+      const sequenceBase = ends.get(`${this.#targetTopic(topic)}:${partition}`);
+      if (base === undefined || sequenceBase === undefined) continue;
+      if (base.producerEpoch === producerEpoch) continue; // kept from before a crash
+      this.#maps.setBase(topic, partition, { ...base, producerEpoch, sequenceBase });
+    }
+    await this.flush(signal);
+  }
+
+  /** The promotion is done: from now on it is only reported. */
+  async completePromotion(signal: AbortSignal): Promise<void> {
+    const completedAtMs = BigInt(Math.trunc(this.#options.clock.wallMs()));
+    const completed = { ...this.#flow, completedAtMs };
+    await this.#unlessFenced(() => this.#maps.saveFlow(completed, signal));
+  }
+
+  /** Flushes, within a limit; idempotent and joinable. Never rejects. */
+  close(): Promise<void> {
+    return (this.#closing ??= this.#close());
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  get #flow(): FlowProducer {
+    return this.#maps.flow!; // opening made sure of it
+  }
+
+  #refusePromoted(topic: string): void {
+    if (this.promoted === undefined) return;
+    const message = `flow ${this.flowId} was promoted: topic ${topic} is not copied any more`;
+    throw new TopicProblem('flow-promoted', topic, message);
+  }
+
+  #targetTopic(topic: string): string {
+    const { policy, source } = this.#options.flow;
+    return policy.formatRemoteTopic(source, topic);
+  }
+
+  #translate(topic: string, partition: number, sourceOffset: bigint): TargetTranslation {
+    const entry = this.#maps.find(topic, partition);
+    if (entry === undefined || entry.corrupt !== undefined) return NOTHING_KNOWN;
+    return entry.map.toTarget(sourceOffset);
+  }
+
+  /** The ids that were mapped stay: an agent that meets other ones must halt, not go on. */
+  #ensureBase(ids: {
+    topic: string;
+    partition: number;
+    sourceTopicId: string;
+    targetTopicId: string;
+  }): MappedEntry | undefined {
+    const { topic, partition, sourceTopicId, targetTopicId } = ids;
+    const entry = this.#maps.find(topic, partition);
+    if (entry?.base !== undefined) {
+      if (entry.base.targetTopicId === targetTopicId) return entry;
+      const message =
+        `topic ${this.#targetTopic(topic)} was deleted and created again on the target: ` +
+        'what was copied to it is gone, and the offset map describes what is no longer there';
+      throw new TopicProblem('target-recreated', topic, message);
+    }
+    if (entry?.corrupt !== undefined) return entry;
+    const { producerEpoch } = this.producer;
+    const base = { producerEpoch, sequenceBase: 0n, sourceTopicId, targetTopicId };
+    return this.#maps.setBase(topic, partition, base);
+  }
+
+  #run(): Promise<void> {
+    const { clock } = this.#options;
+    return runPeriodically({
+      tasks: [
+        { intervalMs: MAP_FLUSH_INTERVAL_MS, run: (signal) => this.#flushMaps(signal) },
+        { intervalMs: CHECKPOINT_INTERVAL_MS, run: (signal) => this.#groups.flush(signal) },
+        { intervalMs: PRODUCER_REFRESH_INTERVAL_MS, run: (signal) => this.#refresh(signal) },
+      ],
+      clock,
+      signal: this.#stop.signal,
+      onSuccess: () => (this.#problem = undefined),
+      onFailure: (error) => this.#taskFailed(error),
+    });
+  }
+
+  #taskFailed(error: MirrorError): 'go on' | 'stop' {
+    if (error instanceof WriterFencedError) this.#stepDown(error);
+    if (this.#fenced !== undefined) return 'stop';
+    this.#problem = describeError(error);
+    const { log } = this.#options;
+    log.error({ flow: this.flowId, problem: this.#problem }, 'offset map not written');
+    return 'go on';
+  }
+
+  /** Everything that was reported before the call; what comes in between may wait. */
+  async #flushMaps(signal: AbortSignal): Promise<void> {
+    for (let left = this.#maps.dirtyPartitions; left > 0; left -= FLUSH_PARTITIONS_MAX) {
+      const acks = await this.#maps.flush(signal);
+      if (acks.length === 0) continue;
+      for (const listener of this.#durableListeners) listener(acks);
+    }
+  }
+
+  async #unlessFenced(write: () => Promise<void>): Promise<void> {
+    try {
+      await write();
+    } catch (error) {
+      if (error instanceof WriterFencedError) this.#stepDown(error);
+      throw error;
+    }
+  }
+
+  /**
+   * A transactional id without use is forgotten after a week, and then a fence would get another
+   * producer id and fence nobody. Obtaining the producer is use; the epochs that agents and we write
+   * with stay good, because no partition is told of the newer one.
+   */
+  async #refresh(signal: AbortSignal): Promise<void> {
+    const { admin, flow } = this.#options;
+    await admin.obtainProducer(flowTransactionalId(flow.id), { signal });
+    await admin.obtainProducer(mapTransactionalId(flow.id), { signal });
+  }
+
+  #stepDown(error: WriterFencedError): void {
+    if (this.#fenced !== undefined) return;
+    this.#fenced = error;
+    this.#problem = error.message;
+    this.#options.log.warn({ flow: this.flowId, problem: this.#problem }, 'offset map taken over');
+    for (const listener of this.#fencedListeners.splice(0)) listener();
+  }
+
+  async #close(): Promise<void> {
+    const { clock, log } = this.#options;
+    this.#stop.abort(new ClosedError(`flow ${this.flowId}`));
+    await this.#running;
+    if (this.#fenced !== undefined) return;
+    const deadline = new AbortController();
+    const flushed = this.flush(deadline.signal).catch((error: unknown) => {
+      // Not lost: agents tell again what was not acknowledged.
+      log.warn(
+        { flow: this.flowId, problem: describeError(error) },
+        'closed with unwritten changes',
+      );
+    });
+    const limit = clock.sleep(CLOSE_FLUSH_MS_MAX, deadline.signal).catch(() => undefined);
+    await Promise.race([flushed, limit]);
+    deadline.abort(new ClosedError(`flow ${this.flowId}`));
+    await flushed;
+  }
+}

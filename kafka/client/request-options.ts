@@ -1,0 +1,5 @@
+export interface RequestOptions {
+  /** The default is the connection's. */
+  timeoutMs?: number | undefined;
+  signal?: AbortSignal | undefined;
+}
