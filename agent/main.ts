@@ -2,6 +2,7 @@
 import { hostname } from 'node:os';
 
 import { formatProblems } from '../common/config/problems.js';
+import { formatProperties } from '../common/config/properties.js';
 import { systemClock } from '../common/clock.js';
 import { createLogger } from '../common/log.js';
 import { runMain } from '../common/service/run-main.js';
@@ -9,6 +10,7 @@ import { runService } from '../common/service/run-service.js';
 import { Metrics } from '../common/telemetry/metrics.js';
 import { VERSION } from '../common/version.js';
 import { loadAgentConfig } from '../mirror/config/agent-config.js';
+import { loadMirrorConfig } from '../mirror/config/mm2-config.js';
 import { readConfigText, referenceResolver } from '../mirror/config/read-config.js';
 import { startAgent } from './start-agent.js';
 
@@ -52,7 +54,20 @@ await runMain({
       log,
       metrics,
       http: { key: 'agent.http.listen', listen: config.httpListen },
-      start: () => Promise.resolve(startAgent({ config, clock: systemClock, log, metrics })),
+      start: () =>
+        startAgent({
+          config,
+          loadFlows: (shipped) =>
+            loadMirrorConfig({
+              path: 'the configuration sent by the coordinator',
+              text: formatProperties(Object.entries(shipped)),
+              overrides: config.overrides,
+              requireSourceBootstrap: false,
+            }),
+          clock: systemClock,
+          log,
+          metrics,
+        }),
     });
   },
 });

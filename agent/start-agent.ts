@@ -3,21 +3,24 @@ import type { Logger } from '../common/log.js';
 import type { Service } from '../common/service/run-service.js';
 import type { Metrics } from '../common/telemetry/metrics.js';
 import { VERSION } from '../common/version.js';
+import { initCodecs } from '../kafka/records/compression.js';
 import type { AgentConfig } from '../mirror/config/agent-config.js';
 import { registerAgentMetrics } from './agent-metrics.js';
-import { AgentSession } from './session/agent-session.js';
+import { AgentSession, type AgentSessionOptions } from './session/agent-session.js';
 
 export interface StartAgentOptions {
   config: AgentConfig;
+  loadFlows: AgentSessionOptions['loadFlows'];
   clock: Clock;
   log: Logger;
   metrics: Metrics;
 }
 
 /** Starts an agent; it is ready once a coordinator has welcomed it. */
-export function startAgent(options: StartAgentOptions): Service {
-  const { config, clock, log, metrics } = options;
-  const session = new AgentSession({ config, version: VERSION, clock, log });
+export async function startAgent(options: StartAgentOptions): Promise<Service> {
+  const { config, loadFlows, clock, log, metrics } = options;
+  await initCodecs();
+  const session = new AgentSession({ config, loadFlows, version: VERSION, clock, log });
   registerAgentMetrics(metrics, session);
   session.start();
   return {

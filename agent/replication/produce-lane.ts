@@ -104,8 +104,9 @@ export class ProduceLane {
   }
 
   #usableConnection(): BrokerConnection | undefined {
-    if (this.#connection === undefined) void this.#connect();
-    return this.#connection;
+    if (this.#connection?.usable === true) return this.#connection;
+    void this.#connect();
+    return undefined;
   }
 
   async #connect(): Promise<void> {

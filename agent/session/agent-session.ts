@@ -1,9 +1,8 @@
 import type { AgentConfig } from '../../mirror/config/agent-config.js';
-import { formatProperties } from '../../common/config/properties.js';
 import type { Clock } from '../../common/clock.js';
 import { describeError } from '../../common/errors.js';
 import type { Logger } from '../../common/log.js';
-import { loadMirrorConfig } from '../../mirror/config/mm2-config.js';
+import type { MirrorConfig } from '../../mirror/config/mirror-config.js';
 import type {
   CoordinatorMessage,
   Grant,
@@ -30,6 +29,8 @@ const HEARTBEAT_CHECK_MS = 50;
 
 export interface AgentSessionOptions {
   config: AgentConfig;
+  /** The flows' configuration, from the property lines that a coordinator ships. */
+  loadFlows: (shipped: Readonly<Record<string, string>>) => MirrorConfig;
   version: string;
   clock: Clock;
   log: Logger;
@@ -169,14 +170,8 @@ export class AgentSession {
   }
 
   #welcome(welcome: Welcome): void {
-    const { config, clock, log } = this.#options;
-    const mirrorConfig = loadMirrorConfig({
-      path: 'configuration of the coordinator',
-      text: formatProperties(Object.entries(welcome.properties)),
-      overrides: config.overrides,
-      requireSourceBootstrap: false,
-    });
-    this.#flows.configure(mirrorConfig);
+    const { loadFlows, clock, log } = this.#options;
+    this.#flows.configure(loadFlows(welcome.properties));
     this.#sessionId = welcome.sessionId;
     this.#lease.open(Number(welcome.leaseTtlMs), this.#helloAtMs);
     this.#heartbeatDueMs = clock.nowMs();

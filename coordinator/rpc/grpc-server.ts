@@ -1,4 +1,4 @@
-import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { logVerbosity, Server, ServerCredentials, setLogVerbosity } from '@grpc/grpc-js';
 import { HealthImplementation } from 'grpc-health-check';
 import type { Clock } from '../../common/clock.js';
 import {
@@ -57,6 +57,8 @@ export class GrpcServer {
 
   static async open(options: GrpcServerOptions): Promise<GrpcServer> {
     const { key, listen, tls, clock } = options;
+    // It writes lines of its own to standard error, about what is thrown or logged here anyway.
+    setLogVerbosity(logVerbosity.NONE);
     const { host, port } = parseListenAddress(key, listen);
     const server = new Server({
       'grpc.max_receive_message_length': MESSAGE_BYTES_MAX,

@@ -36,13 +36,11 @@ export function operatorService(options: ServiceOptions): OperatorServiceServer 
       );
     },
     promote: (call) => {
-      // A promotion goes on when its operator's connection breaks: half a failover helps nobody.
-      const unheard = new AbortController();
       void answer(async () => {
         const request = readPromotion(call.request);
         const onStep = (step: Parameters<typeof writeStep>[0]): boolean =>
           call.write(writeStep(step));
-        const outcome = await coordinator.promote(request, onStep, unheard.signal);
+        const outcome = await coordinator.promote(request, onStep);
         call.write(writeOutcome(outcome, coordinator.flowState(request.flow)));
         call.end();
       }).catch((error: unknown) => call.emit('error', refuse(error, 'Promote')));

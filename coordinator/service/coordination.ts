@@ -6,6 +6,7 @@ import type { FlowConfig } from '../../mirror/config/mirror-config.js';
 import { CoordinationCore } from '../core/coordination-core.js';
 import type { CoreAction, CoreEvent, LeaseRef } from '../core/events.js';
 import { parseItemKey, partitionKey } from '../core/work-item.js';
+import { isPastReturn, readPromotion } from '../promotion/promotion-journal.js';
 import { LeadershipLostError } from '../store/errors.js';
 import type { Leadership, LeaseEvent } from '../store/lease-store.js';
 import { AgentDirectory, type AgentSession } from './agent-directory.js';
@@ -20,6 +21,7 @@ import type {
   GrantMessage,
   MapAckMessage,
 } from './messages.js';
+import { PromotionRunner, type Promoter } from './promotion-runner.js';
 import { takeProgress } from './progress-intake.js';
 import { StoreExecutor } from './store-executor.js';
 
@@ -36,6 +38,7 @@ export interface CoordinationOptions<Opened extends OpenedFlowTarget> {
   /** What every agent is told of the configuration: no secrets. */
   readonly properties: ReadonlyMap<string, string>;
   readonly openTarget: OpenFlowTarget<Opened>;
+  readonly promoter: Promoter<Opened>;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -45,6 +48,7 @@ export class Coordination<Opened extends OpenedFlowTarget> {
   readonly core: CoordinationCore;
   readonly flows: ReadonlyMap<string, FlowRuntime<Opened>>;
   readonly agents: AgentDirectory;
+  readonly promotions: PromotionRunner<Opened>;
   readonly term: bigint;
   readonly leadership: Leadership;
   readonly clock: Clock;
@@ -73,6 +77,11 @@ export class Coordination<Opened extends OpenedFlowTarget> {
     this.agents = new AgentDirectory({
       ...{ leadership, core, leaseTtlMs, properties, clock, log, emit },
     });
+    this.promotions = new PromotionRunner<Opened>(this, options.promoter);
+    const promotionCutOff = async (flow: string): Promise<boolean> =>
+      isPastReturn(await readPromotion(leadership, flow));
+    const resumePromotion = (flow: string): void => this.promotions.resume(flow);
+    const promotion = { promotionCutOff, resumePromotion };
     const onFenced = (flow: string): void =>
       this.stepDown(new LeadershipLostError(this.term, `the map of ${flow} has a newer writer`));
     const onDurable = (flow: string, acks: readonly DurableAck[]): void =>
@@ -80,7 +89,18 @@ export class Coordination<Opened extends OpenedFlowTarget> {
     const open = options.openTarget;
     const flows = options.flows.map((flow) => {
       const { term } = this;
-      const runtime = { flow, term, clock, log, open, emit, onDurable, onFenced, signal };
+      const runtime = {
+        flow,
+        term,
+        clock,
+        log,
+        open,
+        emit,
+        onDurable,
+        onFenced,
+        signal,
+        ...promotion,
+      };
       return [flow.id, new FlowRuntime<Opened>(runtime)] as const;
     });
     this.flows = new Map<string, FlowRuntime<Opened>>(flows);

@@ -39,9 +39,9 @@ export interface CoordinatorPort {
   status(flow: string): StatusView;
   flowState(flow: string): FlowStateView;
   planPromotion(request: PromotionRequest, signal: AbortSignal): Promise<PromotionPlan>;
+  /** Goes on when whoever asked no longer listens: half a failover helps nobody. */
   promote(
     request: PromotionRequest,
     onStep: (step: PromotionStep) => void,
-    signal: AbortSignal,
   ): Promise<PromotionOutcome>;
 }

@@ -16,30 +16,15 @@ import type {
   CoordinatorPort,
   PromotionOutcome,
   PromotionRequest,
-  PromotionStep,
 } from './coordinator-port.js';
 import { NotLeadingError, ProtocolViolationError } from './errors.js';
 import type { OpenedFlowTarget, OpenFlowTarget } from './flow-target-port.js';
 import type { AgentConnection, AgentHello, AgentLink } from './messages.js';
+import type { Promoter, StepListener } from './promotion-runner.js';
 import { flowState, viewStatus, type FlowStateView, type StatusView } from './status-view.js';
 
 /** How long a coordinator that stepped down by itself lets others go first. */
 export const STEP_DOWN_PAUSE_MS = 1_000;
-
-/** How a promotion is planned and done; see coordinator/promotion. */
-export interface Promoter<Opened extends OpenedFlowTarget> {
-  plan(context: PromotionContext<Opened>, signal: AbortSignal): Promise<PromotionPlan>;
-  promote(
-    context: PromotionContext<Opened>,
-    onStep: (step: PromotionStep) => void,
-    signal: AbortSignal,
-  ): Promise<PromotionOutcome>;
-}
-
-export interface PromotionContext<Opened extends OpenedFlowTarget> {
-  readonly coordination: Coordination<Opened>;
-  readonly request: PromotionRequest;
-}
 
 export interface CoordinatorOptions<Opened extends OpenedFlowTarget> {
   readonly config: MirrorConfig;
@@ -143,21 +128,11 @@ export class Coordinator<Opened extends OpenedFlowTarget> implements Coordinator
   }
 
   async planPromotion(request: PromotionRequest, signal: AbortSignal): Promise<PromotionPlan> {
-    const coordination = this.#leading();
-    coordination.opened(request.flow);
-    const either = AbortSignal.any([signal, coordination.over]);
-    return this.#options.promoter.plan({ coordination, request }, either);
+    return this.#leading().promotions.plan(request, signal);
   }
 
-  async promote(
-    request: PromotionRequest,
-    onStep: (step: PromotionStep) => void,
-    signal: AbortSignal,
-  ): Promise<PromotionOutcome> {
-    const coordination = this.#leading();
-    coordination.opened(request.flow);
-    const either = AbortSignal.any([signal, coordination.over]);
-    return this.#options.promoter.promote({ coordination, request }, onStep, either);
+  async promote(request: PromotionRequest, onStep: StepListener): Promise<PromotionOutcome> {
+    return this.#leading().promotions.promote(request, onStep);
   }
 
   #leading(): Coordination<Opened> {
@@ -186,9 +161,9 @@ export class Coordinator<Opened extends OpenedFlowTarget> implements Coordinator
 
   /** Resolves with the reason once this term is over and everything of it is closed. */
   async #lead(leadership: Leadership): Promise<Error> {
-    const { config, clock, log, openTarget } = this.#options;
+    const { config, clock, log, openTarget, promoter } = this.#options;
     const coordination = new Coordination<Opened>({
-      ...{ leadership, clock, log, openTarget },
+      ...{ leadership, clock, log, openTarget, promoter },
       flows: config.flows.filter((flow) => flow.enabled),
       leaseTtlMs: config.coordinator.leaseTtlMs,
       properties: nonSecretProperties(config),

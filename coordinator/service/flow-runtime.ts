@@ -31,6 +31,10 @@ export interface FlowRuntimeOptions<Opened extends OpenedFlowTarget> {
   readonly onDurable: (flow: string, acks: readonly DurableAck[]) => void;
   /** Another coordinator writes the target's map: this one no longer leads, whatever it thinks. */
   readonly onFenced: (flow: string) => void;
+  /** Whether an earlier leader may have begun to fence this flow, and did not come to an end. */
+  readonly promotionCutOff: (flow: string) => Promise<boolean>;
+  /** Such a promotion can go on now. */
+  readonly resumePromotion: (flow: string) => void;
   readonly signal: AbortSignal;
 }
 
@@ -120,10 +124,11 @@ export class FlowRuntime<Opened extends OpenedFlowTarget> {
   }
 
   async #openUntilDone(): Promise<void> {
-    const { clock, log, signal, open, flow, term } = this.#options;
+    const { clock, log, signal, open, flow, term, promotionCutOff } = this.#options;
     for (let waitMs = OPEN_RETRY_MIN_MS; !signal.aborted;) {
       try {
-        this.#ready(await open({ flow, term }, signal));
+        const cutOff = await promotionCutOff(this.id);
+        this.#ready(await open({ flow, term }, signal), cutOff);
         return;
       } catch (error) {
         if (signal.aborted) return;
@@ -135,19 +140,21 @@ export class FlowRuntime<Opened extends OpenedFlowTarget> {
     }
   }
 
-  #ready(opened: Opened): void {
-    const { log, onDurable, onFenced } = this.#options;
+  #ready(opened: Opened, cutOff: boolean): void {
+    const { log, onDurable, onFenced, resumePromotion } = this.#options;
     const { target } = opened;
     this.opened = opened;
     this.#openProblem = '';
     target.onDurable((acks) => onDurable(this.id, acks));
     target.onFenced(() => onFenced(this.id));
-    log.info({ flow: this.id, promoted: target.promoted !== undefined }, 'flow target is open');
     const { promoted } = target;
-    // Fenced, and not yet done: whoever repeats the promotion completes it. Nothing is copied.
-    this.#stopped = promoted !== undefined;
-    if (promoted === undefined) this.#emitMode();
-    else this.setPhase(promoted.completedAtMs === undefined ? 'promoting' : 'promoted');
+    log.info({ flow: this.id, promoted: promoted !== undefined }, 'flow target is open');
+    // Fenced, or perhaps so: nothing is copied any more, and there is no way back.
+    this.#stopped = promoted !== undefined || cutOff;
+    if (promoted?.completedAtMs !== undefined) this.setPhase('promoted');
+    else if (this.#stopped) this.setPhase('promoting');
+    else this.#emitMode();
+    if (this.phase === 'promoting') resumePromotion(this.id);
   }
 
   /** The queue is bounded by the core, which asks for a topic once until it was answered. */

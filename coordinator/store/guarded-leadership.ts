@@ -1,13 +1,7 @@
 import assert from 'node:assert/strict';
 import type { Clock } from '../../common/clock.js';
 import type { Logger } from '../../common/log.js';
-import {
-  LeaseGoneError,
-  newLeaseId,
-  type Backend,
-  type Operation,
-
-} from './backend.js';
+import { LeaseGoneError, newLeaseId, type Backend, type Operation } from './backend.js';
 import { DocumentShelf } from './document-shelf.js';
 import { SessionExpiredError } from './errors.js';
 import type { StoreKeys } from './keys.js';

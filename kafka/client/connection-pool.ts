@@ -23,6 +23,13 @@ interface Slot {
   opening: Promise<BrokerConnection> | undefined;
 }
 
+/** Failures in a row of one address. */
+interface Fault {
+  failures: number;
+  failedMs: number;
+  notBeforeMs: number;
+}
+
 /**
  * One socket per (address, lane), shared by all who ask for it and opened again when it is broken.
  * Failures are counted per address, and every attempt waits for that address's backoff, so that no
@@ -35,7 +42,7 @@ export class ConnectionPool {
   readonly #slots = new Map<string, Slot>();
 
   /** By address; gone with the first connection that lasts. */
-  readonly #faults = new Map<string, { failures: number; notBeforeMs: number }>();
+  readonly #faults = new Map<string, Fault>();
 
   /** Ends attempts and waits when the pool is closed. */
   readonly #stop = new AbortController();
@@ -106,7 +113,8 @@ export class ConnectionPool {
     slot.connection = undefined;
 
     const waitMs = this.backoffLeftMs(slot.address);
-    if (waitMs > 0) await clock.sleep(waitMs, signal);
+    if (waitMs > 0) await clock.sleep(Math.ceil(waitMs), signal);
+    const startedMs = clock.nowMs();
     try {
       const options = { ...this.#options.connection, ...slot.address };
       const connection = await BrokerConnection.open(options, signal);
@@ -115,7 +123,7 @@ export class ConnectionPool {
       return connection;
     } catch (error) {
       signal.throwIfAborted();
-      this.#recordFailure(broker);
+      this.#recordFailure(broker, startedMs);
       log.debug({ broker, problem: describeError(error) }, 'broker connection failed');
       throw error;
     }
@@ -127,19 +135,19 @@ export class ConnectionPool {
     const openedMs = clock.nowMs();
     void connection.closed.then(() => {
       if (clock.nowMs() - openedMs >= STABLE_AFTER_MS) this.#faults.delete(broker);
-      else if (!this.#stop.signal.aborted) this.#recordFailure(broker);
+      else if (!this.#stop.signal.aborted) this.#recordFailure(broker, openedMs);
     });
   }
 
-  /** Several lanes that fail together are one failure of the address. */
-  #recordFailure(broker: string): void {
+  /** Lanes that fail together are one failure: what began before the last one adds nothing to it. */
+  #recordFailure(broker: string, startedMs: number): void {
     const { clock, random } = this.#options;
-    const nowMs = clock.nowMs();
-    const fault = this.#faults.get(broker) ?? { failures: 0, notBeforeMs: nowMs };
-    if (fault.notBeforeMs > nowMs) return;
-    fault.failures += 1;
-    fault.notBeforeMs = nowMs + backoffMs(fault.failures, random());
-    this.#faults.set(broker, fault);
+    const fault = this.#faults.get(broker);
+    if (fault !== undefined && fault.failedMs >= startedMs) return;
+    const failedMs = clock.nowMs();
+    const failures = (fault?.failures ?? 0) + 1;
+    const notBeforeMs = failedMs + backoffMs(failures, random());
+    this.#faults.set(broker, { failures, failedMs, notBeforeMs });
   }
 }
 

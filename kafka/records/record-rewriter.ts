@@ -45,6 +45,9 @@ const GROWTH_BYTES_MAX = 5 + 10 + 5;
 /** Timestamps within this bound differ by less than 2^52, which varlong arithmetic is exact for. */
 const TIMESTAMP_EXACT_MAX = 2n ** 51n; // the year 73,000 or so
 
+/** What readVarlong and writeVarlong are exact for. */
+const DELTA_EXACT_MAX = 2 ** 52 - 1;
+
 /** A count that the payload cannot hold must be refused before room is made for that many. */
 export function ensureCountFits(payload: Buffer, recordCount: number, baseOffset: bigint): void {
   if (recordCount * RECORD_BYTES_MIN <= payload.length) return;
@@ -89,7 +92,7 @@ export function appendRecords(
     const attributes = payload[cursor.position++]!;
     const timestampDelta = readVarlong(cursor);
     const offsetDelta = readVarint(cursor);
-    if (cursor.position > end || (Number.isNaN(timestampDelta) && !flattenTimestamps)) {
+    if (cursor.position > end) {
       throw corrupt(cursor, `the record at offset delta ${offsetDelta} is malformed`);
     }
     if (offsetDelta <= previousDelta || offsetDelta > offsetDeltaMax) {
@@ -103,6 +106,10 @@ export function appendRecords(
       }
       runNext = offsetDelta + 1;
       const newDelta = flattenTimestamps ? 0 : timestampDelta + timestampShift;
+      // Also false for the NaN of a delta that is out of range by itself.
+      if (!(Math.abs(newDelta) <= DELTA_EXACT_MAX)) {
+        throw corrupt(cursor, `the timestamp at offset delta ${offsetDelta} is out of range`);
+      }
       writeRecord(sink, attributes, newDelta, payload, cursor.position, end);
     }
     cursor.position = end;

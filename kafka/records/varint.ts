@@ -101,9 +101,10 @@ export function writeVarlong(bytes: Buffer, position: number, value: number): nu
   return at;
 }
 
-/** Writes any signed 64-bit varlong and returns the position after it. */
+/** Writes any varlong, wrapped to 64 bits as in Java, and returns the position after it. */
 export function writeVarlongExact(bytes: Buffer, position: number, value: bigint): number {
-  let raw = BigInt.asUintN(64, (value << 1n) ^ (value >> 63n));
+  const wrapped = BigInt.asIntN(64, value);
+  let raw = BigInt.asUintN(64, (wrapped << 1n) ^ (wrapped >> 63n));
   let at = position;
   while (raw >= 0x80n) {
     bytes[at++] = Number(raw & 0x7fn) | 0x80;

@@ -75,10 +75,10 @@ describe('EtcdLeaseStore under faults', () => {
     const lost = new Promise<void>((resolve) =>
       leadership.lost.addEventListener('abort', () => resolve(), { once: true }),
     );
-    const sinceMs = world.nowMs();
+    // How soon is a matter for leader-term.test.ts: an etcd leader without a quorum goes on answering
+    // renewals until it steps down. A new one gives every lease its full time again, so that is safe.
     await Promise.all(servers.members.slice(1).map((member) => member.kill()));
     await world.until(lost);
-    assert.ok(world.nowMs() - sinceMs < LEADER_TTL_MS);
     await assert.rejects(leadership.put('x', 'y'), LeadershipLostError);
   });
 

@@ -1,13 +1,18 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { RECORD_COUNT_OFFSET, CRC_OFFSET } from '../../../kafka/records/batch-header.js';
+import {
+  CRC_OFFSET,
+  RECORD_COUNT_OFFSET,
+  maxTimestamp,
+} from '../../../kafka/records/batch-header.js';
 import { buildBatch, readBatch } from '../../../kafka/records/build-batch.js';
 import { initCodecs } from '../../../kafka/records/compression.js';
 import { controlType } from '../../../kafka/records/control-record.js';
 import { computeBatchCrc } from '../../../kafka/records/crc32c.js';
 import { CorruptBatchError } from '../../../kafka/records/errors.js';
 import { decodeRecords, encodeRecords } from '../../../kafka/records/record-codec.js';
+import { reencodeBatch } from '../../../kafka/records/reencode.js';
 import {
   readVarlong,
   readVarlongExact,
@@ -58,6 +63,19 @@ describe('records', () => {
       }),
       200,
     );
+  });
+
+  it('keep timestamps whose distance takes more than 64 bits', () => {
+    const list = [-1n, 2n ** 63n - 1n, 0n].map((timestamp) => ({
+      key: null,
+      value: null,
+      timestamp,
+    }));
+    const batch = buildBatch({ records: list });
+    assert.deepEqual(contents(readBatch(batch)), contents(list));
+    const rebuilt = reencodeBatch(batch)!.batch;
+    assert.deepEqual(contents(readBatch(rebuilt)), contents(list));
+    assert.equal(maxTimestamp(rebuilt), 2n ** 63n - 1n);
   });
 
   it('are encoded as Kafka does', () => {

@@ -1,0 +1,95 @@
+import { describeError } from '../../common/errors.js';
+import type { PromotionPlan } from '../promotion/promotion-plan.js';
+import type { Coordination } from './coordination.js';
+import type { PromotionOutcome, PromotionRequest, PromotionStep } from './coordinator-port.js';
+import type { OpenedFlowTarget } from './flow-target-port.js';
+import { CoordinationPromotionHost } from './promotion-host.js';
+
+export type StepListener = (step: PromotionStep) => void;
+
+export interface PromotionContext<Opened extends OpenedFlowTarget> {
+  readonly opened: Opened;
+  readonly host: CoordinationPromotionHost<Opened>;
+  readonly coordination: Coordination<Opened>;
+  readonly request: PromotionRequest;
+  readonly onStep: StepListener;
+}
+
+/** How a promotion is planned and done; see coordinator/promotion. */
+export interface Promoter<Opened extends OpenedFlowTarget> {
+  plan(context: PromotionContext<Opened>, signal: AbortSignal): Promise<PromotionPlan>;
+  promote(context: PromotionContext<Opened>, signal: AbortSignal): Promise<PromotionOutcome>;
+}
+
+interface RunningPromotion {
+  readonly outcome: Promise<PromotionOutcome>;
+  readonly listeners: Set<StepListener>;
+}
+
+/**
+ * The promotions of one term: at most one at a time for each flow. Whoever asks for one that runs
+ * already joins it. It ends with the term, and the next leader takes it up again.
+ */
+export class PromotionRunner<Opened extends OpenedFlowTarget> {
+  readonly #coordination: Coordination<Opened>;
+  readonly #promoter: Promoter<Opened>;
+  readonly #running = new Map<string, RunningPromotion>();
+
+  constructor(coordination: Coordination<Opened>, promoter: Promoter<Opened>) {
+    this.#coordination = coordination;
+    this.#promoter = promoter;
+  }
+
+  async plan(request: PromotionRequest, signal: AbortSignal): Promise<PromotionPlan> {
+    const either = AbortSignal.any([signal, this.#coordination.over]);
+    return this.#promoter.plan(
+      this.#context(request, () => {}),
+      either,
+    );
+  }
+
+  async promote(request: PromotionRequest, onStep: StepListener): Promise<PromotionOutcome> {
+    const promotion = this.#running.get(request.flow) ?? this.#start(request);
+    promotion.listeners.add(onStep);
+    try {
+      return await promotion.outcome;
+    } finally {
+      promotion.listeners.delete(onStep);
+    }
+  }
+
+  /** Takes up what an earlier leader left half done; an operator may have to repeat it. */
+  resume(flow: string): void {
+    const { log } = this.#coordination;
+    log.warn({ flow }, 'taking up a promotion that was cut off');
+    this.promote({ flow, operator: 'resumed by a new leader' }, () => {}).catch((error: unknown) =>
+      log.error({ flow, error: describeError(error) }, 'promotion is unfinished: promote again'),
+    );
+  }
+
+  #start(request: PromotionRequest): RunningPromotion {
+    const listeners = new Set<StepListener>();
+    const tell = (step: PromotionStep): void => {
+      for (const listener of listeners) listener(step);
+    };
+    const context = this.#context(request, tell);
+    const outcome = this.#promoter
+      .promote(context, this.#coordination.over)
+      .finally(() => this.#running.delete(request.flow));
+    const promotion = { outcome, listeners };
+    this.#running.set(request.flow, promotion);
+    return promotion;
+  }
+
+  #context(request: PromotionRequest, onStep: StepListener): PromotionContext<Opened> {
+    const coordination = this.#coordination;
+    const opened = coordination.opened(request.flow);
+    return {
+      opened,
+      host: new CoordinationPromotionHost(coordination),
+      coordination,
+      request,
+      onStep,
+    };
+  }
+}

@@ -1,0 +1,108 @@
+#!/usr/bin/env node
+import { hostname } from 'node:os';
+
+import { startAgent } from '../agent/start-agent.js';
+import { systemClock } from '../common/clock.js';
+import { ConfigError, formatProblems } from '../common/config/problems.js';
+import { createLogger, type Logger } from '../common/log.js';
+import { ListenError } from '../common/service/listen-address.js';
+import { runMain } from '../common/service/run-main.js';
+import { runService, type Service } from '../common/service/run-service.js';
+import { Metrics } from '../common/telemetry/metrics.js';
+import { VERSION } from '../common/version.js';
+import { startCoordinator } from '../coordinator/service/start-coordinator.js';
+import { InProcessLeaseStore } from '../coordinator/store/in-process-lease-store.js';
+import { loadAgentConfig, type AgentConfig } from '../mirror/config/agent-config.js';
+import type { MirrorConfig } from '../mirror/config/mirror-config.js';
+import { loadMirrorConfig } from '../mirror/config/mm2-config.js';
+import { readConfigText, referenceResolver } from '../mirror/config/read-config.js';
+import { onlyTargets } from './only-targets.js';
+
+const HELP = `mirror-maker mm2.properties [--clusters B,C]
+
+Mirrors clusters as connect-mirror-maker.sh does, from the same configuration file, in one process:
+coordinator and agent together, without etcd.
+
+  --clusters B,C   run only the flows whose target is one of these
+
+Additional keys of mm2.properties:
+  coordinator.listen        where mirrorctl finds it (127.0.0.1:7700)
+  coordinator.http.listen   /healthz, /readyz and /metrics (127.0.0.1:7780)
+
+Example:
+  mirror-maker /etc/kafka/mm2.properties
+  mirrorctl status
+
+Environment: LOG_LEVEL (trace, debug, info, warn, error; info if absent).
+Exit codes: 0 drained after SIGTERM, 1 failed, 2 usage or configuration.
+`;
+
+interface Standalone {
+  config: MirrorConfig;
+  agent: AgentConfig;
+  log: Logger;
+  metrics: Metrics;
+}
+
+await runMain({
+  name: 'mirror-maker',
+  help: HELP,
+  argv: process.argv.slice(2),
+  valueOptions: ['clusters'],
+  exit: (code) => process.exit(code),
+  run: async (path, { clusters }) => {
+    const log = createLogger('mirror-maker', process.env['LOG_LEVEL'] ?? 'info');
+    const source = {
+      path,
+      text: await readConfigText(path),
+      resolveReference: referenceResolver(process.env),
+    };
+    const loaded = loadMirrorConfig({ ...source, requireSourceBootstrap: true });
+    if (loaded.warnings.length > 0) process.stderr.write(`${formatProblems(loaded.warnings)}\n`);
+    const config = clusters === undefined ? loaded : onlyTargets(loaded, clusters);
+    const agent = loadAgentConfig({ ...source, hostname: hostname(), standalone: true });
+    const metrics = new Metrics();
+    return runService({
+      version: VERSION,
+      log,
+      metrics,
+      http: { key: 'coordinator.http.listen', listen: config.coordinator.httpListen },
+      start: () => start({ config, agent, log, metrics }),
+    });
+  },
+});
+
+async function start({ config, agent, log, metrics }: Standalone): Promise<Service> {
+  const store = new InProcessLeaseStore({
+    leaderTtlMs: config.coordinator.leaseTtlMs,
+    clock: systemClock,
+    log,
+  });
+  const coordinator = await startCoordinator({
+    config,
+    store,
+    storeName: 'in-process',
+    id: agent.id,
+    clock: systemClock,
+    log: log.child({ part: 'coordinator' }),
+    metrics,
+  });
+  const worker = await startAgent({
+    config: { ...agent, coordinators: [coordinator.address] },
+    loadFlows: () => config,
+    clock: systemClock,
+    log: log.child({ part: 'agent' }),
+    metrics,
+  });
+  return {
+    addresses: coordinator.addresses,
+    healthy: coordinator.healthy,
+    ready: () => (coordinator.ready().ok ? worker.ready() : coordinator.ready()),
+    failed: Promise.race([coordinator.failed, worker.failed]),
+    close: async () => {
+      await worker.close();
+      await coordinator.close();
+      await store.close();
+    },
+  };
+}

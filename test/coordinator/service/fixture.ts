@@ -1,0 +1,230 @@
+import { once } from 'node:events';
+import { credentials, type ClientDuplexStream, type ServiceError } from '@grpc/grpc-js';
+import { systemClock } from '../../../common/clock.js';
+import { silentLogger } from '../../../common/log.js';
+import { Coordinator } from '../../../coordinator/service/coordinator.js';
+import type {
+  DurableAck,
+  FlowTargetPort,
+  OpenedFlowTarget,
+} from '../../../coordinator/service/flow-target-port.js';
+import type { Promoter } from '../../../coordinator/service/promotion-runner.js';
+import { InProcessLeaseStore } from '../../../coordinator/store/in-process-lease-store.js';
+import type { MemoryKeyValue } from '../../../coordinator/store/memory-key-value.js';
+import { loadMirrorConfig } from '../../../mirror/config/mm2-config.js';
+import {
+  AgentServiceClient,
+  type AgentMessage,
+  type CoordinatorMessage,
+  type Grant,
+  type Hello,
+  type Welcome,
+} from '../../../proto/gen/mirror/v1/agent.js';
+import type { WorkItem } from '../../../proto/gen/mirror/v1/common.js';
+import { OperatorServiceClient } from '../../../proto/gen/mirror/v1/operator.js';
+
+/** Long enough that nothing expires while a slow machine runs a test that is not about expiry. */
+export const LEASE_TTL_MS = 2_000;
+
+/** A target in memory: what the coordinator does with a target, without a cluster behind it. */
+export class MemoryTarget implements FlowTargetPort {
+  promoted: { atMs: number; completedAtMs: number | undefined } | undefined;
+  problem: string | undefined;
+  readonly progress: Parameters<FlowTargetPort['applyProgress']>[0][] = [];
+  readonly #durable: ((acks: readonly DurableAck[]) => void)[] = [];
+  fence: () => void = () => {};
+
+  ensureTopic(topic: { name: string; partitionCount: number }) {
+    const { name, partitionCount } = topic;
+    return Promise.resolve({
+      targetTopic: `a.${name}`,
+      targetTopicId: 'target-id',
+      partitionCount,
+    });
+  }
+
+  assignment() {
+    const producer = { producerId: 7n, producerEpoch: 3, sequenceBase: 0n };
+    return { ...producer, sourceTopicId: 'source-id', mapTail: [] };
+  }
+
+  applyProgress(update: Parameters<FlowTargetPort['applyProgress']>[0]): void {
+    this.progress.push(update);
+    const last = update.runs.at(-1);
+    if (last === undefined) return;
+    const { topic, partition } = update;
+    const sourceNext = last.sourceStart + last.length;
+    const targetNext = last.targetStart + last.length;
+    for (const listener of this.#durable) listener([{ topic, partition, sourceNext, targetNext }]);
+  }
+
+  findMapEntry(_topic: string, _partition: number, targetOffset: bigint) {
+    return [{ sourceStart: targetOffset, targetStart: targetOffset, length: 1n }];
+  }
+
+  onDurable(listener: (acks: readonly DurableAck[]) => void): void {
+    this.#durable.push(listener);
+  }
+
+  onFenced(listener: () => void): void {
+    this.fence = listener;
+  }
+
+  recordGroupOffsets(): void {}
+  groupPositions() {
+    return [];
+  }
+  mappedPartitions() {
+    return [];
+  }
+}
+
+const neverPromotes: Promoter<OpenedFlowTarget> = {
+  plan: ({ request }) =>
+    Promise.resolve({
+      ...{ flow: request.flow, phase: 'running', topics: [], groups: [], blockers: [] },
+      source: { state: 'unknown', evidence: 'a test' },
+    }),
+  promote: async ({ host, onStep, request }, signal) => {
+    onStep({ name: 'fence', done: false, message: '', elapsedMs: 0 });
+    host.setFlowState(request.flow, 'promoting');
+    await host.stopFlow(request.flow, signal);
+    onStep({ name: 'fence', done: true, message: 'stopped', elapsedMs: 1 });
+    host.setFlowState(request.flow, 'promoted');
+    const plan = { flow: request.flow, phase: 'promoted', topics: [], groups: [], blockers: [] };
+    const source = { state: 'unknown', evidence: 'a test' } as const;
+    return {
+      plan: { ...plan, phase: 'promoted' as const, source },
+      alreadyPromoted: false,
+      elapsedMs: 1,
+    };
+  },
+};
+
+export interface Fixture {
+  readonly coordinator: Coordinator<OpenedFlowTarget>;
+  readonly store: InProcessLeaseStore;
+  readonly target: MemoryTarget;
+  readonly agents: AgentServiceClient;
+  readonly operators: OperatorServiceClient;
+  close(): Promise<void>;
+}
+
+export interface FixtureOptions {
+  readonly id?: string;
+  readonly shared?: MemoryKeyValue;
+  readonly listen?: string;
+  readonly open?: (target: MemoryTarget) => Promise<OpenedFlowTarget>;
+}
+
+export async function startFixture(options: FixtureOptions = {}): Promise<Fixture> {
+  const { id = 'one', shared, listen = '127.0.0.1:0' } = options;
+  const text = [
+    'clusters = a, b',
+    'a.bootstrap.servers = 127.0.0.1:1',
+    'b.bootstrap.servers = 127.0.0.1:2',
+    'a->b.enabled = true',
+    `coordinator.listen = ${listen}`,
+    `coordinator.lease.ttl.ms = ${LEASE_TTL_MS}`,
+  ].join('\n');
+  const config = loadMirrorConfig({ path: 'test', text, requireSourceBootstrap: false });
+  const clock = systemClock;
+  const store = new InProcessLeaseStore({
+    ...{ clock, leaderTtlMs: LEASE_TTL_MS },
+    ...(shared === undefined ? {} : { shared }),
+  });
+  const target = new MemoryTarget();
+  const opened: OpenedFlowTarget = { target, close: () => Promise.resolve() };
+  const coordinator = new Coordinator<OpenedFlowTarget>({
+    ...{ config, store, storeName: 'in-process', id, version: '0.0.0', clock },
+    log: silentLogger,
+    openTarget: () => options.open?.(target) ?? Promise.resolve(opened),
+    promoter: neverPromotes,
+  });
+  try {
+    await coordinator.start();
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+  const insecure = credentials.createInsecure();
+  const agents = new AgentServiceClient(coordinator.address, insecure);
+  const operators = new OperatorServiceClient(coordinator.address, insecure);
+  const close = async (): Promise<void> => {
+    agents.close();
+    operators.close();
+    await coordinator.close();
+    await store.close();
+  };
+  return { coordinator, store, target, agents, operators, close };
+}
+
+/** Looks again and again; fails loudly instead of hanging. */
+export async function until<T>(look: () => T | undefined, what: string): Promise<T> {
+  for (let tries = 0; tries < 1_000; tries += 1) {
+    const found = look();
+    if (found !== undefined) return found;
+    await systemClock.sleep(10);
+  }
+  throw new Error(`never happened: ${what}`);
+}
+
+type Case<K> = Extract<NonNullable<CoordinatorMessage['message']>, { $case: K }>;
+
+/** An agent without a copier: speaks the protocol and remembers what it was told. */
+export class TestAgent {
+  readonly messages: NonNullable<CoordinatorMessage['message']>[] = [];
+  error: ServiceError | undefined;
+  readonly #call: ClientDuplexStream<AgentMessage, CoordinatorMessage>;
+
+  constructor(client: AgentServiceClient, hello: Partial<Hello> & { agentId: string }) {
+    this.#call = client.session();
+    this.#call.on('data', ({ message }: CoordinatorMessage) => {
+      if (message !== undefined) this.messages.push(message);
+    });
+    this.#call.on('error', (error) => (this.error = error as ServiceError));
+    const rest = { site: '', clusters: ['a', 'b'], version: 'test', sessionId: '', held: [] };
+    this.say({ $case: 'hello', value: { ...rest, ...hello } });
+  }
+
+  say(message: NonNullable<AgentMessage['message']>): void {
+    this.#call.write({ message });
+  }
+
+  welcome(): Promise<Welcome> {
+    return until(() => this.all('welcome')[0], 'a welcome');
+  }
+
+  all<K extends NonNullable<CoordinatorMessage['message']>['$case']>(kind: K): Case<K>['value'][] {
+    return this.messages
+      .filter((message): message is Case<K> => message.$case === kind)
+      .map((message) => message.value as Case<K>['value']);
+  }
+
+  grants(): Grant[] {
+    return this.all('grants').flatMap(({ grants }) => grants);
+  }
+
+  grant(match: (item: WorkItem) => boolean): Promise<Grant> {
+    return until(
+      () => this.grants().findLast(({ item }) => item !== undefined && match(item)),
+      'a grant',
+    );
+  }
+
+  failure(): Promise<ServiceError> {
+    return until(() => this.error, 'the end of the stream');
+  }
+
+  async leave(): Promise<void> {
+    const ended = once(this.#call, 'close');
+    this.#call.cancel();
+    await ended.catch(() => {});
+  }
+}
+
+export const isSite = ({ work }: WorkItem): boolean => work?.$case === 'site';
+export const isPartition =
+  (partition: number) =>
+  ({ work }: WorkItem): boolean =>
+    work?.$case === 'partition' && work.value.partition === partition;
