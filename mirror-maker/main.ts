@@ -3,9 +3,8 @@ import { hostname } from 'node:os';
 
 import { startAgent } from '../agent/start-agent.js';
 import { systemClock } from '../common/clock.js';
-import { ConfigError, formatProblems } from '../common/config/problems.js';
+import { formatProblems } from '../common/config/problems.js';
 import { createLogger, type Logger } from '../common/log.js';
-import { ListenError } from '../common/service/listen-address.js';
 import { runMain } from '../common/service/run-main.js';
 import { runService, type Service } from '../common/service/run-service.js';
 import { Metrics } from '../common/telemetry/metrics.js';
@@ -16,6 +15,7 @@ import { loadAgentConfig, type AgentConfig } from '../mirror/config/agent-config
 import type { MirrorConfig } from '../mirror/config/mirror-config.js';
 import { loadMirrorConfig } from '../mirror/config/mm2-config.js';
 import { readConfigText, referenceResolver } from '../mirror/config/read-config.js';
+import { freeDefault } from './free-default.js';
 import { onlyTargets } from './only-targets.js';
 
 const HELP = `mirror-maker mm2.properties [--clusters B,C]
@@ -59,7 +59,8 @@ await runMain({
     };
     const loaded = loadMirrorConfig({ ...source, requireSourceBootstrap: true });
     if (loaded.warnings.length > 0) process.stderr.write(`${formatProblems(loaded.warnings)}\n`);
-    const config = clusters === undefined ? loaded : onlyTargets(loaded, clusters);
+    const selected = clusters === undefined ? loaded : onlyTargets(loaded, clusters);
+    const config = await withFreeAddresses(selected, log);
     const agent = loadAgentConfig({ ...source, hostname: hostname(), standalone: true });
     const metrics = new Metrics();
     return runService({
@@ -71,6 +72,16 @@ await runMain({
     });
   },
 });
+
+/** Only where the file does not say where to listen. */
+async function withFreeAddresses(config: MirrorConfig, log: Logger): Promise<MirrorConfig> {
+  const { coordinator, properties } = config;
+  const free = (key: string, listen: string): Promise<string> =>
+    freeDefault({ key, listen, explicit: properties.has(key) }, log);
+  const listen = await free('coordinator.listen', coordinator.listen);
+  const httpListen = await free('coordinator.http.listen', coordinator.httpListen);
+  return { ...config, coordinator: { ...coordinator, listen, httpListen } };
+}
 
 async function start({ config, agent, log, metrics }: Standalone): Promise<Service> {
   const store = new InProcessLeaseStore({

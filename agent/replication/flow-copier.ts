@@ -1,7 +1,6 @@
 import type { Clock } from '../../common/clock.js';
 import { describeError } from '../../common/errors.js';
 import type { Logger } from '../../common/log.js';
-import type { KafkaCluster } from '../../kafka/client/index.js';
 import { FetchLoop } from './fetch-loop.js';
 import type { FetchOutcome } from './fetch-outcome.js';
 import type { MemoryBudget } from './memory-budget.js';

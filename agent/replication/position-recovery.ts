@@ -67,15 +67,14 @@ export class PositionRecovery {
     }
     const from = tail.floor(targetEnd);
     if (from === undefined) throw this.#unknownTarget(copier, targetEnd);
-    const position = await this.#countFrom(copier, from, targetEnd, signal);
+    const position = await this.#countFrom(copier, { from, targetEnd }, signal);
     copier.resumeAt(position);
   }
 
   /** From the last exactly known position to the target's end. */
   async #countFrom(
     copier: PartitionCopier,
-    from: Position,
-    targetEnd: bigint,
+    { from, targetEnd }: { from: Position; targetEnd: bigint },
     signal: AbortSignal,
   ): Promise<Position> {
     const { source, target } = this.#options;

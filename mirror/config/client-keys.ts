@@ -57,11 +57,12 @@ const PRODUCER_KEYS = words(`
   transaction.two.phase.commit.enable value.serializer`);
 
 const CONSUMER_KEYS = words(`
-  allow.auto.create.topics auto.commit.interval.ms auto.include.jmx.reporter auto.offset.reset
+  allow.auto.create.topics auto.commit.interval.ms auto.offset.reset
   check.crcs enable.auto.commit exclude.internal.topics fetch.max.bytes fetch.max.wait.ms
   fetch.min.bytes group.id group.instance.id group.protocol group.remote.assignor
   heartbeat.interval.ms isolation.level key.deserializer max.partition.fetch.bytes
   max.poll.interval.ms max.poll.records partition.assignment.strategy session.timeout.ms
+  share.acknowledgement.mode share.acquire.mode
   value.deserializer`);
 
 export type ClientRole = 'producer' | 'consumer' | 'admin';
@@ -82,22 +83,25 @@ export const CLIENT_KEYS: ReadonlySet<string> = new Set([
 export interface RolePrefix {
   readonly prefix: string;
   readonly role: ClientRole;
+  readonly scopes: readonly RoleScope[];
 }
 
 const ROLES: readonly ClientRole[] = ['producer', 'consumer', 'admin'];
 
 /**
- * `consumer.`, `source.consumer.`, `consumer.override.` (Connect's way to say it), and
- * `offset-syncs-source-consumer.`; no prefix is the beginning of another one but those of Connect,
- * so the longer come first.
+ * Where MM2 heeds a prefix, by trial of its 4.3: `<alias>.consumer.x`, `A->B.consumer.x` and
+ * `A->B.source.consumer.x` do something, and none of the others does.
  */
-export const ROLE_PREFIXES: readonly RolePrefix[] = ROLES.flatMap((role) => [
-  { prefix: `${role}.override.`, role },
-  { prefix: `${role}.`, role },
-  { prefix: `source.${role}.`, role },
-  { prefix: `target.${role}.`, role },
-  { prefix: `offset-syncs-source-${role}.`, role },
-  { prefix: `offset-syncs-target-${role}.`, role },
+export type RoleScope = 'cluster' | 'flow' | 'nowhere';
+
+const ROLE_PREFIXES: readonly RolePrefix[] = ROLES.flatMap((role) => [
+  // Before `consumer.`, of which it is a special case: Connect's way to configure a client.
+  { prefix: `${role}.override.`, role, scopes: ['nowhere'] as const },
+  { prefix: `${role}.`, role, scopes: ['cluster', 'flow'] as const },
+  { prefix: `source.${role}.`, role, scopes: ['flow'] as const },
+  { prefix: `target.${role}.`, role, scopes: ['flow'] as const },
+  { prefix: `offset-syncs-source-${role}.`, role, scopes: ['nowhere'] as const },
+  { prefix: `offset-syncs-target-${role}.`, role, scopes: ['nowhere'] as const },
 ]);
 
 export interface RoleKey extends RolePrefix {

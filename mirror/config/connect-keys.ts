@@ -86,6 +86,7 @@ export const CONNECT_GROUPS: readonly ConnectGroup[] = [
     keys: [
       'plugin.path',
       'plugin.discovery',
+      'connector.plugin.version',
       'connector.client.config.override.policy',
       'config.action.reload',
       'topic.creation.enable',

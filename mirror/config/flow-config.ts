@@ -7,7 +7,7 @@ import {
   IdentityReplicationPolicy,
   type ReplicationPolicy,
 } from '../policy/replication-policy.js';
-import type { ClientRole } from './client-keys.js';
+import { SECURITY_KEYS, type ClientRole } from './client-keys.js';
 import type { KeyIndex, ScopedProperties } from './key-index.js';
 import type { ClientProperties, FlowConfig } from './mirror-config.js';
 import type { FlowOptionReader, OptionReader } from './option-reader.js';
@@ -123,8 +123,9 @@ interface RoleOptions {
 }
 
 /**
- * The options of one client of a flow, the more specific over the less: `A->B.source.consumer.x`,
- * `A->B.consumer.x`, `A.consumer.x`, `source.consumer.x`, `consumer.x`.
+ * The options of one client of a flow, the more specific over the less. The order is that of MM2
+ * (tried with its 4.3), odd as it is that a cluster's option wins over the flow's without a side:
+ * `A->B.source.consumer.x`, `A.consumer.x`, then of security `A.x` and `x`, then `A->B.consumer.x`.
  */
 function roleProperties(
   sides: FlowSides,
@@ -134,22 +135,20 @@ function roleProperties(
   const { role, index } = options;
   const flow = index.byFlow.get(formatFlowId(sides.source, sides.target)) ?? EMPTY;
   const cluster = index.byCluster.get(sides[side]) ?? EMPTY;
-  const layers: readonly (readonly [ScopedProperties, string])[] = [
-    [index.global, `${role}.`],
-    [index.global, `${side}.${role}.`],
-    [cluster, `${role}.`],
-    [flow, `${role}.`],
-    [flow, `${role}.override.`],
-    [flow, `${side}.${role}.`],
-  ];
   const result = new Map<string, Property>();
-  for (const [scope, prefix] of layers) {
+  const layPrefixed = (scope: ScopedProperties, prefix: string): void => {
     for (const [name, property] of scope) {
-      if (!name.startsWith(prefix)) continue;
-      if (name.startsWith(`${role}.override.`) && !prefix.endsWith('.override.')) continue;
-      result.set(name.slice(prefix.length), property);
+      if (name.startsWith(prefix)) result.set(name.slice(prefix.length), property);
+    }
+  };
+  layPrefixed(flow, `${role}.`);
+  for (const scope of [index.global, cluster]) {
+    for (const [name, property] of scope) {
+      if (SECURITY_KEYS.has(name)) result.set(name, property);
     }
   }
+  layPrefixed(cluster, `${role}.`);
+  layPrefixed(flow, `${side}.${role}.`);
   return result;
 }
 

@@ -96,7 +96,9 @@ export const FLOW_OPTIONS = {
     default:
       'follower\\.replication\\.throttled\\.replicas, ' +
       'leader\\.replication\\.throttled\\.replicas, ' +
-      'message\\.timestamp\\.difference\\.max\\.ms, message\\.timestamp\\.type, ' +
+      'message\\.timestamp\\.difference\\.max\\.ms, ' +
+      'log\\.message\\.timestamp\\.before\\.max\\.ms, ' +
+      'log\\.message\\.timestamp\\.after\\.max\\.ms, message\\.timestamp\\.type, ' +
       'unclean\\.leader\\.election\\.enable, min\\.insync\\.replicas',
     aliases: ['config.properties.blacklist'],
   },

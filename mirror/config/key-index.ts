@@ -158,8 +158,20 @@ class KeyIndexer implements KeyIndex {
   #takeRoleKey(place: ScopedKey, own: Map<string, Property>): boolean {
     const roleKey = parseRoleKey(place.name);
     if (roleKey === null) return false;
-    if (roleKey.known) this.#accept(place, own);
-    else this.#reportUnknown(place.property, roleKey.name, clientKeysOf(roleKey.role));
+    const { property } = place;
+    const scope =
+      own === this.global ? 'nowhere' : property.key.includes('->') ? 'flow' : 'cluster';
+    if (!roleKey.known) {
+      this.#reportUnknown(property, roleKey.name, clientKeysOf(roleKey.role));
+    } else if (scope !== 'nowhere' && roleKey.scopes.includes(scope)) this.#accept(place, own);
+    else {
+      // To heed it would change what a file does that runs today: a start at `latest` loses records.
+      this.#problems.warn(
+        property,
+        `${quoted(property.key)} is ignored, as it is by MirrorMaker 2`,
+        `write A->B.${roleKey.role}.${roleKey.name} or <alias>.${roleKey.role}.${roleKey.name}`,
+      );
+    }
     return true;
   }
 

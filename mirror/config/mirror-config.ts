@@ -83,6 +83,7 @@ export interface FlowConfig {
   /** Where a MirrorMaker 2 on this pair kept its progress; read once, to take over from it. */
   readonly connectOffsetsTopic: string;
 
+  /** What each client takes over its cluster's `client`; security is complete in itself. */
   readonly sourceConsumer: ClientProperties;
   readonly sourceAdmin: ClientProperties;
   readonly targetProducer: ClientProperties;

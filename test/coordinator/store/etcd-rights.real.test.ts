@@ -4,6 +4,7 @@ import { systemClock } from '../../../common/clock.js';
 import { StoreRefusedError } from '../../../coordinator/store/errors.js';
 import { EtcdLeaseStore } from '../../../coordinator/store/etcd-lease-store.js';
 import { startEtcd, type EtcdServers } from '../../kit/start-etcd.js';
+import { EventLog } from './event-log.js';
 import { candidate, LONG_TTL_MS, never } from './contract/contract-context.js';
 
 const base64 = (text: string): string => Buffer.from(text).toString('base64');
@@ -58,13 +59,11 @@ describe('EtcdLeaseStore with a user limited to a prefix', () => {
     const [grant] = await leadership.grant([{ item: 'x', sessionId, agentId: 'agent' }]);
     assert.equal(grant?.outcome, 'granted');
     await leadership.keepSessionAlive(sessionId);
-    const heard = new Promise<void>((resolve) => {
-      leadership.watchLeases((event) => {
-        if (event.kind === 'resync') void leadership.closeSession(sessionId);
-        else resolve();
-      }, never);
-    });
-    await heard;
+    const events = new EventLog<string>();
+    leadership.watchLeases(({ kind }) => events.add(kind), never);
+    await events.next((kind) => kind === 'resync');
+    await leadership.closeSession(sessionId);
+    await events.next((kind) => kind === 'gone');
     await leadership.put('x', 'y');
     await leadership.resign();
     await store.close();

@@ -132,7 +132,6 @@ describe('flow options', () => {
         'a_checkpoints_internal',
       ],
       ['refresh.topics.interval.seconds = -1', (flow) => flow.refreshTopicsEnabled, false],
-      ['consumer.auto.offset.reset = latest', (flow) => flow.startOffset, 'latest'],
     ];
   for (const [line, read, expected] of values) {
     it(`read \`${line}\`, of the flow and of the whole file`, () => {
@@ -200,7 +199,7 @@ describe('flow options', () => {
   });
 
   it('of the whole file are complained about once, for all their flows', () => {
-    const text = [ONE_FLOW, 'west->east.enabled = false', 'consumer.auto.offset.reset = none'];
+    const text = [ONE_FLOW, 'west->east.enabled = false', 'replication.factor = x'];
     assert.equal(problemsOf(...text, 'replication.policy.separator = /').length, 2);
   });
 
@@ -218,6 +217,12 @@ describe('flow options', () => {
       const line = `${key} = ${FLOW_OPTIONS[key].default.replaceAll('\\', '\\\\')}`;
       assert.deepEqual(problemsOf(ONE_FLOW, line), [], line);
     }
+  });
+
+  it('begin where `auto.offset.reset` of the source consumer says', () => {
+    assert.equal(flowOf('east->west.consumer.auto.offset.reset = LATEST').startOffset, 'latest');
+    assert.equal(flowOf('east.consumer.auto.offset.reset = latest').startOffset, 'latest');
+    assert.equal(flowOf('west.consumer.auto.offset.reset = latest').startOffset, 'earliest');
   });
 
   it('leave a pair disabled unless it is enabled', () => {

@@ -144,14 +144,12 @@ describe('loadMirrorConfig', () => {
     });
   });
 
-  it('lets the more specific client option win', () => {
+  // The order and the omissions are those of MirrorMaker 2 4.3, found by running its classes.
+  it('lets the client option win that wins in MM2', () => {
     const layers = [
-      'consumer.fetch.max.bytes = 1',
-      'source.consumer.fetch.max.bytes = 2',
-      'east.consumer.fetch.max.bytes = 3',
-      'east->west.consumer.fetch.max.bytes = 4',
-      'east->west.consumer.override.fetch.max.bytes = 5',
-      'east->west.source.consumer.fetch.max.bytes = 6',
+      'east->west.consumer.fetch.max.bytes = 1',
+      'east.consumer.fetch.max.bytes = 2',
+      'east->west.source.consumer.fetch.max.bytes = 3',
     ];
     for (let count = 1; count <= layers.length; count++) {
       const { sourceConsumer } = flowOf(...layers.slice(0, count).reverse());
@@ -159,11 +157,44 @@ describe('loadMirrorConfig', () => {
     }
   });
 
+  it('lets the security option win that wins in MM2', () => {
+    const layers = [
+      'east->west.consumer.ssl.provider = 1',
+      'ssl.provider = 2',
+      'east.ssl.provider = 3',
+      'east.consumer.ssl.provider = 4',
+      'east->west.source.consumer.ssl.provider = 5',
+    ];
+    for (let count = 1; count <= layers.length; count++) {
+      const { sourceConsumer } = flowOf(...layers.slice(0, count).reverse());
+      assert.deepEqual(sourceConsumer, { 'ssl.provider': String(count) });
+    }
+  });
+
+  for (const key of [
+    'consumer.auto.offset.reset',
+    'source.consumer.auto.offset.reset',
+    'east->west.consumer.override.auto.offset.reset',
+    'east.source.consumer.auto.offset.reset',
+  ]) {
+    it(`ignores \`${key}\` as MM2 does, but not silently`, () => {
+      assert.equal(flowOf(`${key} = latest`).startOffset, 'earliest');
+      assert.deepEqual(brief(problemsOf(ONE_FLOW, `${key} = latest`)), [
+        `warning 5 \`${key}\` is ignored, as it is by MirrorMaker 2`,
+      ]);
+    });
+  }
+
   it('keeps the options of the target apart from those of the source', () => {
-    const flow = flowOf('west.producer.acks = all', 'east.producer.acks = 1', 'admin.retries = 3');
+    const flow = flowOf(
+      'west.producer.acks = all',
+      'east.producer.acks = 1',
+      'east->west.admin.retries = 3',
+      'east->west.target.admin.retries = 4',
+    );
     assert.deepEqual(flow.targetProducer, { acks: 'all' });
     assert.deepEqual(flow.sourceConsumer, {});
-    assert.deepEqual([flow.sourceAdmin, flow.targetAdmin], [{ retries: '3' }, { retries: '3' }]);
+    assert.deepEqual([flow.sourceAdmin, flow.targetAdmin], [{ retries: '3' }, { retries: '4' }]);
   });
 
   it('accepts keys of Connect, and says once for each reason that they have no meaning', () => {

@@ -41,7 +41,11 @@ describe('references', () => {
   };
 
   it('are looked up in files, directories and the environment', () => {
-    const written = `\${file:${directory}/secrets.properties:jaas} \${dir:${directory}:user} x\${env:HOME}x\${env:EMPTY}`;
+    const written = [
+      `\${file:${directory}/secrets.properties:jaas}`,
+      `\${dir:${directory}:user}`,
+      'x${env:HOME}x${env:EMPTY}',
+    ].join(' ');
     const { value, kept } = clientOf(written);
     assert.equal(value, 'a # ${env:HOME} me x/hx'); // and what was read is not searched again
     assert.equal(kept, written);

@@ -123,8 +123,12 @@ describe('nonSecretProperties', () => {
     });
     const [flow] = rebuilt.flows;
     const [expected] = original.flows;
-    assert.deepEqual({ ...flow, sourceConsumer: {} }, { ...expected, sourceConsumer: {} });
+    const security = { 'sasl.jaas.config': 'mine; # kept' };
+    assert.deepEqual(
+      { ...flow, sourceConsumer: {} },
+      { ...expected, sourceConsumer: {}, sourceAdmin: security },
+    );
     assert.deepEqual(flow?.topicFilter.exclude.patterns, expected?.topicFilter.exclude.patterns);
-    assert.deepEqual(flow?.sourceConsumer, { 'fetch.max.bytes': '7' });
+    assert.deepEqual(flow?.sourceConsumer, { ...security, 'fetch.max.bytes': '7' });
   });
 });

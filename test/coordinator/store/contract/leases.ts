@@ -136,13 +136,16 @@ export function describeLeases(context: ContractContext): void {
       const items = Array.from({ length: 500 }, (_, index) => `item-${index}`);
       await leadership.grant(items.map((item) => ({ item, sessionId, agentId: 'agent' })));
       const gone: string[] = [];
+      const synced = new EventLog<string>();
       const all = new Promise<void>((resolve) => {
         leadership.watchLeases((event) => {
-          if (event.kind === 'resync') void leadership.closeSession(sessionId);
+          if (event.kind === 'resync') synced.add(event.kind);
           else gone.push(event.item);
           if (gone.length === items.length) resolve();
         }, never);
       });
+      await world.until(synced.next(() => true));
+      await leadership.closeSession(sessionId);
       await world.until(all);
       assert.deepEqual(gone.sort(), [...items].sort());
     });
