@@ -6,17 +6,11 @@ import {
   fetch,
   type FetchPartitionResponse,
   type FetchRequest,
-  type FetchResponse,
 } from '../../kafka/messages/fetch.js';
 import { fetchOutcomeOf, type FetchOutcome } from './fetch-outcome.js';
+import { FetchSession } from './fetch-session.js';
 import { HaltError } from './halt.js';
-import {
-  backoffMs,
-  FETCH_BYTES_MAX,
-  FETCH_WAIT_BUSY_MS,
-  FETCH_WAIT_MS,
-  PARTITION_FETCH_BYTES_MAX,
-} from './limits.js';
+import { backoffMs, FETCH_BYTES_MAX, FETCH_WAIT_BUSY_MS, FETCH_WAIT_MS } from './limits.js';
 import type { MemoryBudget } from './memory-budget.js';
 import type { PartitionCopier } from './partition-copier.js';
 import { prepareFetched } from './prepared-batch.js';
@@ -26,6 +20,9 @@ import { Wakeup } from './wakeup.js';
 const REQUEST_TIMEOUT_MS = 30_000;
 
 const READ_COMMITTED = 1;
+
+/** With ten thousand idle partitions this is the only work that is done for each of them. */
+const ENDS_NOTED_EVERY_MS = 100;
 
 export interface FetchLoopOptions {
   cluster: KafkaCluster;
@@ -50,8 +47,12 @@ export interface FetchLoopOptions {
 export class FetchLoop {
   readonly #options: FetchLoopOptions;
   readonly #copiers = new Set<PartitionCopier>();
+  readonly #session = new FetchSession();
+  /** Copiers to look at before the next request: new ones, moved ones, those with room again. */
+  readonly #changed = new Set<PartitionCopier>();
   readonly #wakeup = new Wakeup();
   #failures = 0;
+  #endsNotedAtMs = -Infinity;
 
   constructor(options: FetchLoopOptions) {
     this.#options = options;
@@ -59,64 +60,91 @@ export class FetchLoop {
 
   add(copier: PartitionCopier): void {
     this.#copiers.add(copier);
-    this.#wakeup.wake();
+    this.changed(copier);
   }
 
   remove(copier: PartitionCopier): void {
     this.#copiers.delete(copier);
+    this.#changed.delete(copier);
+    this.#session.drop(copier);
   }
 
-  /** Tells that a copier has room again. */
+  /** Tells that a copier may have room again. */
+  changed(copier: PartitionCopier): void {
+    if (!this.#copiers.has(copier)) return;
+    this.#changed.add(copier);
+    this.#wakeup.wake();
+  }
+
+  /** Tells that memory is free again. */
   wake(): void {
     this.#wakeup.wake();
   }
 
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      const wanted = this.#wanted();
-      if (wanted.length === 0) {
+      this.#stageChanges();
+      if (this.#session.size === 0 || this.#options.memory.exhausted) {
         await this.#wakeup.wait(signal);
         continue;
       }
       try {
-        await this.#fetch(wanted, signal);
+        await this.#fetch(signal);
         this.#failures = 0;
       } catch (error) {
+        this.#session.reset();
         if (signal.aborted) return;
         await this.#backOff(error, signal);
       }
     }
   }
 
-  /** Rotates, so that the broker's byte limit does not always favour the same partitions. */
-  #wanted(): PartitionCopier[] {
-    if (this.#options.memory.exhausted) return [];
-    const wanted: PartitionCopier[] = [];
-    for (const copier of this.#copiers) if (copier.wantsFetch) wanted.push(copier);
-    const first = wanted[0];
-    if (first !== undefined) {
-      this.#copiers.delete(first);
-      this.#copiers.add(first);
+  #stageChanges(): void {
+    for (const copier of this.#changed) {
+      if (copier.wantsFetch) this.#session.want(copier);
+      else this.#session.drop(copier);
     }
-    return wanted;
+    this.#changed.clear();
   }
 
-  async #fetch(wanted: readonly PartitionCopier[], signal: AbortSignal): Promise<void> {
-    const { cluster, nodeId } = this.#options;
-    const connection = await cluster.connection(nodeId, this.#options.lane);
-    const askedAt = new Map(wanted.map((copier) => [copier, copier.fetchOffset]));
-    const busy = wanted.length < this.#copiers.size;
-    const response = await connection.request(fetch, fetchRequest(wanted, busy), {
-      timeoutMs: REQUEST_TIMEOUT_MS,
-      signal,
-    });
-    const answers = answersByPartition(response);
-    for (const [copier, fetchOffset] of askedAt) {
-      // It may have been stopped, or moved by a recovery, while the broker was waiting.
-      if (copier.state !== 'running' || copier.fetchOffset !== fetchOffset) continue;
-      const { sourceTopicId, partition } = copier.assignment;
-      const answer = answers.get(`${sourceTopicId}:${partition}`);
-      if (answer !== undefined) this.#take(copier, answer);
+  async #fetch(signal: AbortSignal): Promise<void> {
+    const { cluster, nodeId, lane, clock } = this.#options;
+    const connection = await cluster.connection(nodeId, lane);
+    const busy = this.#session.size < this.#copiers.size;
+    const request: FetchRequest = {
+      maxWaitMs: busy ? FETCH_WAIT_BUSY_MS : FETCH_WAIT_MS,
+      minBytes: 1,
+      maxBytes: FETCH_BYTES_MAX,
+      isolationLevel: READ_COMMITTED,
+      ...this.#session.request(),
+      rackId: '',
+    };
+    const limits = { timeoutMs: REQUEST_TIMEOUT_MS, signal };
+    const response = await connection.request(fetch, request, limits);
+    if (!this.#session.answered(response)) {
+      this.#options.log.info({ nodeId, errorCode: response.errorCode }, 'fetch session ended');
+      return;
+    }
+    for (const topic of response.responses) {
+      for (const answer of topic.partitions) this.#answered(topic.topicId, answer);
+    }
+    this.#noteEnds(clock.nowMs());
+  }
+
+  #answered(topicId: string, answer: FetchPartitionResponse): void {
+    const entry = this.#session.find(topicId, answer.partitionIndex);
+    // It may have been stopped, or moved by a recovery, while the broker was waiting.
+    if (entry?.copier.state !== 'running') return;
+    if (entry.copier.fetchOffset !== entry.fetchOffset) return;
+    this.#take(entry.copier, answer);
+  }
+
+  /** A partition that an answer leaves out has no news: its end is known as of now. */
+  #noteEnds(nowMs: number): void {
+    if (nowMs - this.#endsNotedAtMs < ENDS_NOTED_EVERY_MS) return;
+    this.#endsNotedAtMs = nowMs;
+    for (const { copier } of this.#session.entries()) {
+      if (copier.sourceEnd >= 0n) copier.sourceEndAtMs = nowMs;
     }
   }
 
@@ -137,6 +165,7 @@ export class FetchLoop {
           fetchOffset: copier.fetchOffset,
         }),
       );
+      this.#changed.add(copier);
       this.#options.onFetched(copier);
     } catch (error) {
       this.remove(copier);
@@ -151,43 +180,6 @@ export class FetchLoop {
     this.#options.onFailure(error);
     await clock.sleep(backoffMs(this.#failures), signal).catch(() => undefined);
   }
-}
-
-function fetchRequest(wanted: readonly PartitionCopier[], busy: boolean): FetchRequest {
-  const topics = new Map<string, FetchRequest['topics'][number]>();
-  for (const copier of wanted) {
-    const { sourceTopicId: topicId, partition } = copier.assignment;
-    let topic = topics.get(topicId);
-    if (topic === undefined) topics.set(topicId, (topic = { topicId, partitions: [] }));
-    topic.partitions.push({
-      partition,
-      currentLeaderEpoch: -1,
-      fetchOffset: copier.fetchOffset,
-      lastFetchedEpoch: copier.lastFetchedEpoch,
-      partitionMaxBytes: PARTITION_FETCH_BYTES_MAX,
-    });
-  }
-  return {
-    maxWaitMs: busy ? FETCH_WAIT_BUSY_MS : FETCH_WAIT_MS,
-    minBytes: 1,
-    maxBytes: FETCH_BYTES_MAX,
-    isolationLevel: READ_COMMITTED,
-    sessionId: 0,
-    sessionEpoch: -1,
-    topics: [...topics.values()],
-    forgottenTopics: [],
-    rackId: '',
-  };
-}
-
-function answersByPartition(response: FetchResponse): Map<string, FetchPartitionResponse> {
-  const answers = new Map<string, FetchPartitionResponse>();
-  for (const topic of response.responses) {
-    for (const partition of topic.partitions) {
-      answers.set(`${topic.topicId}:${partition.partitionIndex}`, partition);
-    }
-  }
-  return answers;
 }
 
 /** Bytes that cannot be a batch stop the partition that they belong to, and no other. */

@@ -61,7 +61,7 @@ export class FlowCopier {
   add(assignment: CopierAssignment): PartitionCopier {
     const copier = new PartitionCopier(assignment, {
       needsRecovery: (needy) => this.#recovery.add(needy),
-      bytesHeld: (change) => this.#bytesHeld(change),
+      bytesHeld: (holder, change) => this.#bytesHeld(holder, change),
       stateChanged: (changed, from) => this.#stateChanged(changed, from),
     });
     this.#copiers.add(copier);
@@ -83,9 +83,9 @@ export class FlowCopier {
     await Promise.all(this.#running);
   }
 
-  #bytesHeld(change: number): void {
+  #bytesHeld(copier: PartitionCopier, change: number): void {
     this.#options.memory.change(change);
-    if (change < 0) this.#wakeLoops();
+    if (change < 0) this.#loopOf.get(copier)?.changed(copier);
   }
 
   #stateChanged(copier: PartitionCopier, from: CopierState): void {

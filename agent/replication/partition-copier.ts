@@ -54,7 +54,7 @@ export interface CopierEvents {
   /** The position must be derived anew; `failures` in a row, for the backoff. */
   needsRecovery: (copier: PartitionCopier) => void;
   /** Bytes of batches held, as a change: for the memory budget. */
-  bytesHeld: (change: number) => void;
+  bytesHeld: (copier: PartitionCopier, change: number) => void;
   stateChanged: (copier: PartitionCopier, from: CopierState) => void;
 }
 
@@ -164,7 +164,7 @@ export class PartitionCopier {
       held += batch.batch.length;
     }
     this.#queuedBytes += held;
-    this.#events.bytesHeld(held);
+    this.#events.bytesHeld(this, held);
     this.#noteDropped(prepared.sourceNext);
   }
 
@@ -174,7 +174,7 @@ export class PartitionCopier {
     const { prepared, taken, bytes } = coalescePrefix(this.#queue);
     this.#queue.splice(0, taken);
     this.#queuedBytes -= bytes;
-    this.#events.bytesHeld(prepared.batch.length - bytes);
+    this.#events.bytesHeld(this, prepared.batch.length - bytes);
     const { producerId, producerEpoch, sequenceBase } = this.assignment;
     const targetBase = this.#nextTarget;
     const baseSequence = Number(BigInt.asUintN(31, targetBase - sequenceBase) % SEQUENCE_MODULUS);
@@ -259,7 +259,7 @@ export class PartitionCopier {
     const index = this.#inflight.indexOf(append);
     assert.ok(index >= 0, 'an append is settled once');
     this.#inflight.splice(index, 1);
-    this.#events.bytesHeld(-append.batch.length);
+    this.#events.bytesHeld(this, -append.batch.length);
   }
 
   #halt(error: HaltError): void {
@@ -269,7 +269,7 @@ export class PartitionCopier {
 
   #abandon(next: CopierState): void {
     this.#queue = [];
-    this.#events.bytesHeld(-this.#queuedBytes);
+    this.#events.bytesHeld(this, -this.#queuedBytes);
     this.#queuedBytes = 0;
     this.#enter(next);
   }

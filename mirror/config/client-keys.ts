@@ -89,8 +89,9 @@ export interface RolePrefix {
 const ROLES: readonly ClientRole[] = ['producer', 'consumer', 'admin'];
 
 /**
- * Where MM2 heeds a prefix, by trial of its 4.3: `<alias>.consumer.x`, `A->B.consumer.x` and
- * `A->B.source.consumer.x` do something, and none of the others does.
+ * Where MM2 heeds a prefix. Tried with the source consumer of its 4.3: `<alias>.consumer.x`,
+ * `A->B.consumer.x` and `A->B.source.consumer.x` do something, the `consumer.x` and
+ * `source.consumer.x` of the whole file and `consumer.override.x` do not. Others are by analogy.
  */
 export type RoleScope = 'cluster' | 'flow' | 'nowhere';
 

@@ -149,6 +149,9 @@ export class GroupReader {
   failure: Error | undefined;
   readonly #options: GroupReaderOptions;
   readonly #consumer: Consumer;
+  #stopping = false;
+  /** Settled while no batch is in hand. */
+  #inHand: Promise<void> = Promise.resolve();
 
   constructor(options: GroupReaderOptions) {
     this.#options = options;
@@ -157,7 +160,10 @@ export class GroupReader {
       maxBytesPerPartition: FETCH_BYTES_PER_PARTITION_MAX,
       maxWaitTimeInMs: 200,
     });
-    this.#consumer.on('consumer.crash', ({ payload }) => (this.failure = payload.error));
+    this.#consumer.on('consumer.crash', ({ payload }) => {
+      // A new broker is still loading its groups when the first one comes: kafkajs tries again.
+      if (!payload.restart) this.failure = payload.error;
+    });
   }
 
   async start(): Promise<void> {
@@ -167,12 +173,15 @@ export class GroupReader {
     await this.#consumer.run({
       autoCommit: false,
       eachBatchAutoResolve: false,
-      eachBatch: (payload) => this.#handle(payload),
+      eachBatch: (payload) => (this.#inHand = this.#handle(payload)),
     });
   }
 
   /** Finishes what it has in hand, commits it, and leaves the group. */
   async stop(): Promise<void> {
+    this.#stopping = true;
+    // kafkajs drops commits without a word once it is told to stop.
+    await this.#inHand;
     await this.#consumer.stop();
     await this.#consumer.disconnect();
   }
@@ -181,7 +190,7 @@ export class GroupReader {
     const { batch, resolveOffset, heartbeat, isRunning, isStale } = payload;
     const { topic, partition, messages } = batch;
     for (let start = 0; start < messages.length; start += COMMIT_RECORDS_MAX) {
-      if (!isRunning() || isStale()) return;
+      if (this.#stopping || !isRunning() || isStale()) return;
       const some = messages.slice(start, start + COMMIT_RECORDS_MAX);
       const ids = some.map(({ headers }) => idOf(headers) ?? 'a record without id');
       this.lastAtMs = performance.now();

@@ -77,9 +77,10 @@ export class Mirrorctl {
     this.#narrator.block(`${out}${err}`);
     this.#narrator.line();
     if (code === EXIT_OK || (code === EXIT_DEGRADED && args[0] === 'status')) return;
-    throw new DemoFailure(`expected mirrorctl ${args.join(' ')} to end with 0, it ended with ${code}`, [
-      'coordinator',
-    ]);
+    throw new DemoFailure(
+      `expected mirrorctl ${args.join(' ')} to end with 0, it ended with ${code}`,
+      ['coordinator'],
+    );
   }
 
   /** Undefined while the coordinator cannot answer, which passes when it has just started. */

@@ -117,7 +117,13 @@ class TopicJudge {
     const zero = { written: 0, mirroredOnce: 0, mirroredAgain: 0, invented: 0, outOfOrder: 0 };
     const none = { changed: 0, unacknowledged: 0, lost: 0, holes: 0 };
     const reads = { readOnSource: 0, readOnTarget: 0, readOnce: 0, skipped: 0, repeated: 0 };
-    this.counts = { topic, ...zero, ...none, ...reads, reported: evidence.reported.get(topic) ?? 0 };
+    this.counts = {
+      topic,
+      ...zero,
+      ...none,
+      ...reads,
+      reported: evidence.reported.get(topic) ?? 0,
+    };
   }
 
   judgeCopy(): void {

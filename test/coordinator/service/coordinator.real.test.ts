@@ -52,7 +52,7 @@ describe('mirror-coordinator', { timeout: 240_000 }, () => {
   });
 
   after(async () => {
-    for (const running of processes) await running.stop();
+    for (const running of processes) { if (process.env['DBG']) console.error(running.lines.map((l) => JSON.stringify(l)).join('\n')); await running.stop(); }
     await Promise.all([etcd?.stop(), target?.stop()]);
   });
 
@@ -122,7 +122,11 @@ describe('mirror-coordinator', { timeout: 240_000 }, () => {
       ...{ sourceEndAgeMs: 0n, records: 0n, bytes: 0n, lastTimestampMs: -1n },
     };
     agent.say({ $case: 'progress', value: { partitions: [progress] } });
-    await eventually(() => agent.all('mapAcks').length > 0);
+    await eventually(
+      () => agent.all('mapAcks').length > 0,
+      () => ({ lines: first.lines.slice(-20), messages: agent.messages, error: agent.error }),
+      10_000,
+    );
     const held = agent.grants().map(({ item, leaseEpoch }) => ({ item, leaseEpoch }));
 
     stopBeating();
