@@ -28,6 +28,7 @@ export function fetchOutcomeOf(
         `${topic}-${partition}: the source's log parted from what was copied at offset ` +
           `${endOffset} (leader epoch ${epoch}); offsets ${endOffset} to ` +
           `${copier.fetchOffset - 1n} on the target are no longer in the source`,
+        { wayOut: { kind: 'cut', sourceNext: endOffset } },
       ),
     };
   }
@@ -70,6 +71,7 @@ export function outOfRangeHalt(
       'source-data-lost',
       `${topic}-${partition}: offsets ${next} to ${log.start - 1n} were removed from the source ` +
         'before they were copied (retention or DeleteRecords)',
+      { wayOut: { kind: 'go-on', sourceNext: log.start } },
     );
   }
   if (next > log.end) {
@@ -77,6 +79,7 @@ export function outOfRangeHalt(
       'source-truncated',
       `${topic}-${partition}: the source ends at offset ${log.end}, but ${next} were copied; ` +
         'the source lost its tail or was recreated',
+      { wayOut: { kind: 'cut', sourceNext: log.end } },
     );
   }
   return undefined;

@@ -18,14 +18,30 @@ export type HaltCode =
   | 'refused-by-target' //    the target refuses a batch for another reason, which it names
   | 'not-authorized'; //      a right is missing; the message names it
 
+/** How the copy can go on once an operator accepted what a halt costs. */
+export type WayOut =
+  /** From this source offset on; what lies between is not copied. */
+  | { kind: 'go-on'; sourceNext: bigint }
+  /** Source offsets from here on are other records now: forget where they were copied to. */
+  | { kind: 'cut'; sourceNext: bigint }
+  /** The topic is another one: begin again, behind what is on the target. */
+  | { kind: 'restart' };
+
+export interface HaltErrorOptions extends ErrorOptions {
+  /** Absent where there is nothing to accept: the cause must be mended. */
+  wayOut?: WayOut;
+}
+
 /** Stops one partition until an operator decides; never retried by itself. */
 export class HaltError extends MirrorError {
   readonly code = 'MIRROR_HALT';
   readonly retriable = false;
   readonly haltCode: HaltCode;
+  readonly wayOut: WayOut | undefined;
 
-  constructor(haltCode: HaltCode, message: string, options?: ErrorOptions) {
+  constructor(haltCode: HaltCode, message: string, options: HaltErrorOptions = {}) {
     super(message, options);
     this.haltCode = haltCode;
+    this.wayOut = options.wayOut;
   }
 }

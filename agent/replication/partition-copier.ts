@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 
 import { patchBatch } from '../../kafka/records/rewrite-header.js';
 import { coalescePrefix } from './coalesce-prefix.js';
-import { HaltError } from './halt.js';
+import { HaltError, type WayOut } from './halt.js';
 import { APPENDS_INFLIGHT_MAX, QUEUED_BYTES_MAX } from './limits.js';
 import type { Prepared, PreparedBatch, SourceRun } from './prepared-batch.js';
 import { RunTail, type Position, type Run } from './run-tail.js';
@@ -28,6 +28,8 @@ export interface CopierAssignment {
   producerEpoch: number;
   sequenceBase: bigint;
   mapTail: readonly Run[];
+  /** The halt that an operator accepted, once; empty if none. */
+  accept: string;
 }
 
 /** One batch on its way to the target. */
@@ -87,6 +89,12 @@ export class PartitionCopier {
   sourceEndAtMs = -1;
   /** The target lost its tail: the map ends here. Reported with the next progress. */
   truncatedTo: bigint | undefined;
+  /** The map before what is known here is void. Reported with the next progress. */
+  mapRestarted = false;
+  /** Sequence = (target offset - base) mod 2^31; differs from the assigned one after a way out. */
+  sequenceBase: bigint;
+  /** An accepted halt that the next recovery goes past. */
+  wayOut: WayOut | undefined;
 
   records = 0;
   bytes = 0;
@@ -100,12 +108,14 @@ export class PartitionCopier {
   #inflight: Append[] = [];
   #nextTarget = -1n;
   readonly #events: CopierEvents;
+  #acceptUsed = false;
   #onStopped: (() => void) | undefined;
   #stopped: Promise<void> | undefined;
 
   constructor(assignment: CopierAssignment, events: CopierEvents) {
     this.assignment = assignment;
     this.tail = new RunTail(assignment.mapTail);
+    this.sequenceBase = assignment.sequenceBase;
     this.#events = events;
   }
 
@@ -120,11 +130,14 @@ export class PartitionCopier {
   }
 
   /** The coordinator persisted the map up to here. */
-  acknowledgeMap(targetNext: bigint): void {
+  acknowledgeMap(durable: Position): void {
     // Said before the target lost its tail: it would vouch for what is to be reported anew.
-    if (targetNext > this.acked.targetNext) return;
-    this.truncatedTo = undefined;
-    this.tail.acknowledge(targetNext);
+    if (durable.targetNext > this.acked.targetNext) return;
+    this.tail.acknowledge(durable);
+    if (this.tail.startIsDurable) {
+      this.truncatedTo = undefined;
+      this.mapRestarted = false;
+    }
     if (this.state === 'starting' && this.tail.startIsDurable) this.#enter('running');
   }
 
@@ -175,7 +188,8 @@ export class PartitionCopier {
     this.#queue.splice(0, taken);
     this.#queuedBytes -= bytes;
     this.#events.bytesHeld(this, prepared.batch.length - bytes);
-    const { producerId, producerEpoch, sequenceBase } = this.assignment;
+    const { sequenceBase } = this;
+    const { producerId, producerEpoch } = this.assignment;
     const targetBase = this.#nextTarget;
     const baseSequence = Number(BigInt.asUintN(31, targetBase - sequenceBase) % SEQUENCE_MODULUS);
     patchBatch(prepared.batch, { producerId, producerEpoch, baseSequence });
@@ -214,6 +228,16 @@ export class PartitionCopier {
     if (this.state === 'stopped' || this.state === 'stopping') return;
     this.#halt(error);
     this.#settleIfIdle();
+  }
+
+  /** The position can only be found with an operator's help: unless that was given, stands still. */
+  #goPast(error: HaltError): boolean {
+    const accepted = this.assignment.accept === error.haltCode && !this.#acceptUsed;
+    if (!accepted || error.wayOut === undefined) return false;
+    this.#acceptUsed = true;
+    this.wayOut = error.wayOut;
+    this.#abandon('settling');
+    return true;
   }
 
   /** Derives the position anew, as after a failed append: the source's leader or log changed. */
@@ -263,6 +287,7 @@ export class PartitionCopier {
   }
 
   #halt(error: HaltError): void {
+    if (this.#goPast(error)) return;
     this.halt = error;
     this.#abandon('halted');
   }

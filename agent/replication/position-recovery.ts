@@ -4,9 +4,10 @@ import { TIMESTAMP_EARLIEST, TIMESTAMP_LATEST } from '../../kafka/messages/list-
 import { HaltError } from './halt.js';
 import type { PartitionCopier } from './partition-copier.js';
 import { FetchRetryError } from './read-partition.js';
-import type { Position, Run } from './run-tail.js';
+import type { KnownPosition, Position, Run } from './run-tail.js';
 import { scanSource } from './source-scan.js';
 import { scanTarget, type TargetSegment } from './target-scan.js';
+import { takeWayOut } from './way-out.js';
 
 export interface PositionRecoveryOptions {
   source: KafkaCluster;
@@ -55,10 +56,16 @@ export class PositionRecovery {
   /** Derives the position and gives it to the copier; throws HaltError, or what can be retried. */
   async recover(copier: PartitionCopier, targetEnd: bigint, signal: AbortSignal): Promise<void> {
     const { tail } = copier;
+    const { wayOut } = copier;
+    if (wayOut !== undefined) {
+      const firstSourceOffset = (): Promise<bigint> => this.#firstSourceOffset(copier, signal);
+      const { target } = this.#options;
+      await takeWayOut({ copier, wayOut, target, targetEnd, firstSourceOffset }, signal);
+    }
     this.#checkTargetTopic(copier);
     if (tail.end === undefined) {
       const position = await this.#firstPosition(copier, targetEnd, signal);
-      tail.start(position.sourceNext, position.targetNext);
+      tail.start(position);
       copier.resumeAt(position);
       return;
     }
@@ -74,16 +81,16 @@ export class PositionRecovery {
   /** From the last exactly known position to the target's end. */
   async #countFrom(
     copier: PartitionCopier,
-    { from, targetEnd }: { from: Position; targetEnd: bigint },
+    { from, targetEnd }: { from: KnownPosition; targetEnd: bigint },
     signal: AbortSignal,
   ): Promise<Position> {
     const { source, target } = this.#options;
     const { assignment } = copier;
-    // One offset further back than needed: the batch there, too, must be one of this flow.
-    const checkFrom = from.targetNext > 0n ? from.targetNext - 1n : 0n;
+    // Inside a run one offset further back: the batch there, too, must be one of this flow.
+    const checkFrom = from.inRun ? from.targetNext - 1n : from.targetNext;
     if (checkFrom === targetEnd) return from;
     const scanned = await scanTarget(
-      { cluster: target, assignment, from: checkFrom, to: targetEnd },
+      { cluster: target, assignment, from: checkFrom, to: targetEnd, sourceNext: from.sourceNext },
       signal,
     );
     const segments = segmentsFrom(scanned, from.targetNext);
@@ -102,9 +109,14 @@ export class PositionRecovery {
     targetEnd: bigint,
     signal: AbortSignal,
   ): Promise<Position> {
-    const { topic, partition, sequenceBase } = copier.assignment;
+    const { sequenceBase } = copier.assignment;
     if (targetEnd !== 0n && targetEnd !== sequenceBase)
       throw this.#unknownTarget(copier, targetEnd);
+    return { sourceNext: await this.#firstSourceOffset(copier, signal), targetNext: targetEnd };
+  }
+
+  async #firstSourceOffset(copier: PartitionCopier, signal: AbortSignal): Promise<bigint> {
+    const { topic, partition } = copier.assignment;
     const timestamp = this.#options.start === 'earliest' ? TIMESTAMP_EARLIEST : TIMESTAMP_LATEST;
     const offsets = await this.#options.source.listOffsets([{ topic, partition }], timestamp, {
       isolationLevel: 1,
@@ -112,7 +124,7 @@ export class PositionRecovery {
     });
     const answer = offsets.get(`${topic}:${partition}`);
     if (answer?.errorCode !== ErrorCode.NONE) throw new FetchRetryError(topic, partition);
-    return { sourceNext: answer.offset, targetNext: targetEnd };
+    return answer.offset;
   }
 
   /** The target lost its tail; older runs come from the coordinator if the agent has none. */
@@ -133,6 +145,7 @@ export class PositionRecovery {
     throw new HaltError(
       'target-recreated',
       `${targetTopic} on the target has topic id ${found}; the copy was made to ${targetTopicId}`,
+      { wayOut: { kind: 'restart' } },
     );
   }
 
@@ -142,6 +155,7 @@ export class PositionRecovery {
       'target-not-empty',
       `${targetTopic}-${partition} ends at offset ${targetEnd}, and the offset map does not know ` +
         'its records; nothing is appended to a topic that this flow did not write',
+      { wayOut: { kind: 'restart' } },
     );
   }
 }

@@ -13,6 +13,11 @@ export interface Position {
   targetNext: bigint;
 }
 
+export interface KnownPosition extends Position {
+  /** Whether the record before it was copied by this flow, for all that is known here. */
+  inRun: boolean;
+}
+
 /** Runs kept beyond the durable end: enough to repair any plausible loss of the target's tail. */
 const DURABLE_RUNS_KEPT = 64;
 
@@ -26,6 +31,8 @@ const DURABLE_RUNS_KEPT = 64;
 export class RunTail {
   #runs: Run[];
   #durableTarget: bigint;
+  /** A chosen position that is not durable yet: nothing may be appended behind it until it is. */
+  #pendingStart: Position | undefined;
 
   constructor(durable: readonly Run[]) {
     this.#runs = durable.map((run) => ({ ...run }));
@@ -38,10 +45,19 @@ export class RunTail {
     return last && { sourceNext: last.sourceStart + last.length, targetNext: endOf(last) };
   }
 
-  /** Chooses where a never-copied partition starts; must become durable before the first append. */
-  start(sourceNext: bigint, targetNext: bigint): void {
-    assert.equal(this.#runs.length, 0);
+  /** Chooses a position that does not follow from what was copied: the first one, or a jump ahead. */
+  start(position: Position): void {
+    const { sourceNext, targetNext } = position;
+    assert.ok(this.end === undefined || targetNext >= this.end.targetNext, 'a jump goes ahead');
     this.#runs.push({ sourceStart: sourceNext, targetStart: targetNext, length: 0n });
+    this.#pendingStart = position;
+  }
+
+  /** Everything known is void. */
+  reset(): void {
+    this.#runs = [];
+    this.#durableTarget = -1n;
+    this.#pendingStart = undefined;
   }
 
   extend(run: Run): void {
@@ -72,31 +88,53 @@ export class RunTail {
       this.#runs.pop();
     }
     if (this.#durableTarget > targetOffset) this.#durableTarget = targetOffset;
+    this.#pendingStart = undefined;
+  }
+
+  /** Where a copied source offset lies on the target; undefined if that is not known here. */
+  targetOf(sourceOffset: bigint): bigint | undefined {
+    const run = this.#runs.find(({ sourceStart, length }) => {
+      return sourceOffset >= sourceStart && sourceOffset <= sourceStart + length;
+    });
+    return run && run.targetStart + (sourceOffset - run.sourceStart);
   }
 
   /** The nearest exactly known position at or before a target offset. */
-  floor(targetOffset: bigint): Position | undefined {
+  floor(targetOffset: bigint): KnownPosition | undefined {
     for (let index = this.#runs.length - 1; index >= 0; index -= 1) {
       const run = this.#runs[index]!;
       if (run.targetStart > targetOffset) continue;
       const into = targetOffset < endOf(run) ? targetOffset - run.targetStart : run.length;
-      return { sourceNext: run.sourceStart + into, targetNext: run.targetStart + into };
+      return {
+        sourceNext: run.sourceStart + into,
+        targetNext: run.targetStart + into,
+        inRun: into > 0n,
+      };
     }
     return undefined;
   }
 
   /** What the coordinator has not yet acknowledged as durable; oldest first. */
   unacknowledged(): Run[] {
-    return this.#runs.filter((run) => endOf(run) > this.#durableTarget).map((run) => ({ ...run }));
+    const start = this.#pendingStart;
+    const open = this.#runs.filter((run) => {
+      return endOf(run) > this.#durableTarget || (start !== undefined && isStart(run, start));
+    });
+    return open.map((run) => ({ ...run }));
   }
 
+  /** False while a chosen position waits to become durable. */
   get startIsDurable(): boolean {
-    const first = this.#runs[0];
-    return first !== undefined && this.#durableTarget >= first.targetStart;
+    return this.#pendingStart === undefined && this.#runs.length > 0;
   }
 
-  acknowledge(targetNext: bigint): void {
-    if (targetNext > this.#durableTarget) this.#durableTarget = targetNext;
+  /** The coordinator's map is durable up to here. */
+  acknowledge(durable: Position): void {
+    const start = this.#pendingStart;
+    if (start?.sourceNext === durable.sourceNext && start.targetNext === durable.targetNext) {
+      this.#pendingStart = undefined;
+    }
+    if (durable.targetNext > this.#durableTarget) this.#durableTarget = durable.targetNext;
     const firstOpen = this.#runs.findIndex((run) => endOf(run) > this.#durableTarget);
     const durableCount = firstOpen < 0 ? this.#runs.length : firstOpen;
     if (durableCount > DURABLE_RUNS_KEPT) this.#runs.splice(0, durableCount - DURABLE_RUNS_KEPT);
@@ -111,4 +149,8 @@ export class RunTail {
 
 function endOf(run: Run): bigint {
   return run.targetStart + run.length;
+}
+
+function isStart(run: Run, start: Position): boolean {
+  return run.targetStart === start.targetNext && run.sourceStart === start.sourceNext;
 }

@@ -53,5 +53,6 @@ export async function explainTopicChange(
     'topic-recreated',
     `${topic}-${partition}: the topic was recreated on the source (topic id ${found.topicId}, ` +
       `was ${sourceTopicId}); its records are not appended to the old copy`,
+    { wayOut: { kind: 'restart' } },
   );
 }

@@ -19,6 +19,8 @@ export interface TargetScanOptions {
   from: bigint;
   /** Exclusive. */
   to: bigint;
+  /** The source offset after the last record that is certainly copied: where an operator may go on. */
+  sourceNext: bigint;
 }
 
 /**
@@ -84,5 +86,6 @@ function checkProducer(batch: Buffer, options: TargetScanOptions): void {
     'target-diverged',
     `${targetTopic}-${partition}: the batch at offset ${baseOffset(batch)} was written by ` +
       `producer ${theirs}, not by this flow (${ours}); something else writes to this topic`,
+    { wayOut: { kind: 'go-on', sourceNext: options.sourceNext } },
   );
 }

@@ -233,7 +233,7 @@ export class AgentSession {
 
   #mapAcknowledged(ack: MapAck): void {
     if (ack.item === undefined) return;
-    this.#held.get(workKey(ack.item))?.copier?.acknowledgeMap(ack.targetNext);
+    this.#held.get(workKey(ack.item))?.copier?.acknowledgeMap(ack);
   }
 
   /** Stops the work of an item; its last progress goes out before the release does. */

@@ -86,6 +86,8 @@ export class ProgressReport {
       records: BigInt(copier.records),
       bytes: BigInt(copier.bytes),
       lastTimestampMs: copier.lastTimestamp,
+      mapRestarted: copier.mapRestarted,
+      sequenceBase: copier.sequenceBase,
     };
   }
 

@@ -2,10 +2,11 @@ import {
   AgentMessage,
   type CoordinatorMessage,
   type GroupOffset,
+  type InventoryTopic,
   type PartitionProgress,
 } from '../../proto/gen/mirror/v1/agent.js';
-import { PartitionState, type WorkItem } from '../../proto/gen/mirror/v1/common.js';
-import type { CopierState, LeaseRef } from '../core/events.js';
+import { PartitionState, type MapRun, type WorkItem } from '../../proto/gen/mirror/v1/common.js';
+import type { CopierState, LeaseRef, SourceTopic } from '../core/events.js';
 import { itemKey, parseItemKey } from '../core/work-item.js';
 import { ProtocolViolationError } from '../service/errors.js';
 import type {
@@ -16,7 +17,12 @@ import type {
   GroupOffsetReport,
   ProgressReport,
 } from '../service/messages.js';
-import { GRANTS_PER_MESSAGE_MAX, HELD_LEASES_MAX, LEASES_PER_MESSAGE_MAX } from './limits.js';
+import {
+  GRANTS_PER_MESSAGE_MAX,
+  HELD_LEASES_MAX,
+  LEASES_PER_MESSAGE_MAX,
+  PARTITIONS_PER_TOPIC_MAX,
+} from './limits.js';
 
 /** Between the wire's types and ours: what does not fit is refused here, and goes no further. */
 
@@ -38,7 +44,11 @@ export function readAgentMessage({ message }: AgentMessage): AgentSays {
     case 'heartbeat':
       return { kind: 'heartbeat', ...message.value };
     case 'inventory':
-      return { kind: 'inventory', flow: message.value.flow, topics: message.value.topics };
+      return {
+        kind: 'inventory',
+        flow: message.value.flow,
+        topics: message.value.topics.map(readTopic),
+      };
     case 'progress':
       return { kind: 'progress', reports: message.value.partitions.map(readProgress) };
     case 'groupOffsets':
@@ -125,7 +135,9 @@ export function* writeCoordinatorMessage(says: CoordinatorSays): Iterable<Coordi
 
 function writeGrant({ lease, assignment }: GrantMessage) {
   const partition =
-    assignment === undefined ? undefined : { ...assignment, mapTail: [...assignment.mapTail] };
+    assignment === undefined
+      ? undefined
+      : { ...assignment, accept: '', mapTail: [...assignment.mapTail] };
   return { ...writeLease(lease), partition };
 }
 
@@ -133,12 +145,32 @@ function writeLease({ item, leaseEpoch }: LeaseRef): { item: WorkItem; leaseEpoc
   return { item: writeItem(item), leaseEpoch };
 }
 
+const TOPIC_NAME = /^[a-zA-Z0-9._-]{1,249}$/;
+const TOPIC_ID = /^[0-9a-f]{8}(-?[0-9a-f]{4}){3}-?[0-9a-f]{12}$/;
+
+/** These become topics on the target and keys of the store: an agent's fault ends here. */
+function readTopic({ name, topicId, partitionCount }: InventoryTopic): SourceTopic {
+  if (!TOPIC_NAME.test(name)) throw new ProtocolViolationError('not the name of a topic');
+  if (!TOPIC_ID.test(topicId))
+    throw new ProtocolViolationError(`topic ${name}: its id is not a lower-case UUID`);
+  if (partitionCount < 1 || partitionCount > PARTITIONS_PER_TOPIC_MAX)
+    throw new ProtocolViolationError(`topic ${name} cannot have ${partitionCount} partitions`);
+  return { name, topicId, partitionCount };
+}
+
+function readRun(run: MapRun): MapRun {
+  if (run.sourceStart < 0n || run.targetStart < 0n || run.length < 0n)
+    throw new ProtocolViolationError('a run of the offset map with a negative number');
+  return run;
+}
+
 function readLease(lease: { item?: WorkItem | undefined; leaseEpoch: bigint }): LeaseRef {
   return { item: readItem(lease.item), leaseEpoch: lease.leaseEpoch };
 }
 
 function readProgress(progress: PartitionProgress): ProgressReport {
-  const { runs, truncatedTo, halt } = progress;
+  const { truncatedTo, halt } = progress;
+  const runs = progress.runs.map(readRun);
   const { sourceNext, targetNext, sourceEnd, records, bytes } = progress;
   return {
     lease: readLease(progress),

@@ -25,3 +25,6 @@ export const CLIENT_PING_INTERVAL_MIN_MS = 5_000;
 
 /** How long closing waits for calls under way. */
 export const SHUTDOWN_WAIT_MAX_MS = 2_000;
+
+/** Far beyond what a cluster carries: a typing error or an attack, not a topic. */
+export const PARTITIONS_PER_TOPIC_MAX = 200_000;

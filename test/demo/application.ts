@@ -73,6 +73,7 @@ export class OrderWriter {
   #running: Promise<void> | undefined;
   #orders = 0;
   #stopped = false;
+  #onAcknowledged: (() => void) | undefined;
 
   constructor(bootstrapServers: string) {
     this.#producer = connect(bootstrapServers).producer({
@@ -85,6 +86,11 @@ export class OrderWriter {
   async start(): Promise<void> {
     await this.#producer.connect();
     this.#running = this.#run();
+  }
+
+  /** Calls back once, in the very turn in which the next acknowledgement arrives. */
+  onNextAcknowledgement(callback: () => void): void {
+    this.#onAcknowledged = callback;
   }
 
   /** Resolves when nothing is sent any more, which for a dead cluster takes its retries. */
@@ -126,6 +132,8 @@ export class OrderWriter {
     const nowMs = performance.now();
     for (const record of records) record.acknowledgedAtMs = nowMs;
     this.acknowledged += records.length;
+    this.#onAcknowledged?.();
+    this.#onAcknowledged = undefined;
   }
 }
 
@@ -187,10 +195,10 @@ export class GroupReader {
   }
 
   async #handle(payload: EachBatchPayload): Promise<void> {
-    const { batch, resolveOffset, heartbeat, isRunning, isStale } = payload;
+    const { batch } = payload;
     const { topic, partition, messages } = batch;
     for (let start = 0; start < messages.length; start += COMMIT_RECORDS_MAX) {
-      if (this.#stopping || !isRunning() || isStale()) return;
+      if (this.#stopping || !payload.isRunning() || payload.isStale()) return;
       const some = messages.slice(start, start + COMMIT_RECORDS_MAX);
       const ids = some.map(({ headers }) => idOf(headers) ?? 'a record without id');
       this.lastAtMs = performance.now();
@@ -201,10 +209,10 @@ export class GroupReader {
       const last = some.at(-1)?.offset ?? batch.lastOffset();
       const next = BigInt(last) + 1n;
       await this.#consumer.commitOffsets([{ topic, partition, offset: String(next) }]);
-      resolveOffset(last);
+      payload.resolveOffset(last);
       this.committed.push(...ids);
       this.positions.set(`${topic}:${partition}`, next);
-      await heartbeat();
+      await payload.heartbeat();
     }
   }
 }

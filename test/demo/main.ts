@@ -1,4 +1,4 @@
-/** `npm run demo`, once everything is installed, built and fetched: see --help. */
+/** `npm run demo`, once everything is installed, built and fetched; scripts/demo.mjs has the help. */
 import { parseArgs } from 'node:util';
 import pc from 'picocolors';
 import { DemoFailure, Narrator } from './narrator.js';
@@ -6,24 +6,13 @@ import { FLOW, Stage } from './stage.js';
 import { Story } from './story.js';
 
 const EXIT_FAILED = 1;
-const EXIT_USAGE = 2;
 const SIGNAL_EXITS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
-
-const HELP = `npm run demo [-- --keep] [-- --embedded]
-
-Two real Kafka clusters, an application that uses one of them, and its end: mirrors it, kills an
-agent, kills the cluster, fails over, and compares every record by its unique id.
-
-  --keep       leave everything running afterwards, and print addresses and commands to try
-  --embedded   without etcd: mirror-maker, in one process, instead of a coordinator and two agents
-  --help       this text
-
-Exit codes: 0 PASS, 1 FAIL or something did not work, 2 usage or a prerequisite is missing.
-`;
 
 interface Options {
   readonly keep: boolean;
   readonly embedded: boolean;
+  /** Nothing could bring etcd to this machine. */
+  readonly withoutEtcd: boolean;
 }
 
 class Demo {
@@ -58,9 +47,10 @@ class Demo {
 
   async #play(): Promise<boolean> {
     const narrator = this.#narrator;
-    const { embedded } = this.#options;
-    narrator.step(`Two Kafka clusters${embedded ? '' : ', etcd'}, and what mirrors between them`);
-    const stage = await Stage.open({ embedded });
+    const { embedded, withoutEtcd } = this.#options;
+    const standalone = embedded || withoutEtcd;
+    narrator.step(`Two Kafka clusters${standalone ? '' : ', etcd'}, and what mirrors between them`);
+    const stage = await Stage.open({ embedded: standalone });
     this.#stage = stage;
     if (stage.embedded && !embedded) {
       narrator.line('etcd cannot be had here: mirror-maker runs on its embedded lease store');
@@ -126,23 +116,10 @@ class Demo {
   }
 }
 
-function readOptions(): Options | string {
+function readOptions(): Options {
   const flag = { type: 'boolean', default: false } as const;
-  try {
-    const options = { keep: flag, embedded: flag, help: flag };
-    const { values } = parseArgs({ options });
-    return values.help ? '' : values;
-  } catch (error) {
-    return (error as Error).message.split('. ')[0] ?? 'unknown option';
-  }
+  const { values } = parseArgs({ options: { keep: flag, embedded: flag, 'without-etcd': flag } });
+  return { ...values, withoutEtcd: values['without-etcd'] };
 }
 
-const options = readOptions();
-if (typeof options !== 'string') {
-  process.exit(await new Demo(options).run());
-} else if (options === '') {
-  process.stdout.write(HELP);
-} else {
-  process.stderr.write(`demo: ${options}; try npm run demo -- --help\n`);
-  process.exitCode = EXIT_USAGE;
-}
+process.exit(await new Demo(readOptions()).run());

@@ -111,13 +111,17 @@ export class Stage {
   /** Where everything listens, for people. */
   addresses(): (readonly [string, string])[] {
     const http = ([name, program]: [string, RunningProcess]): [string, string] => {
+      if (!program.running) return [name, 'killed'];
       const place = name === this.leader ? `gRPC ${this.coordinatorAddress}, ` : '';
       return [name, `${place}http://${String(program.readyLine['http'])}, pid ${program.pid}`];
     };
     const broker = (cluster: KafkaServers): [string, string] => {
       const [first] = cluster.brokers;
-      const state = first?.running === true ? `pid ${first.pid}` : 'killed';
-      return [cluster.name, `${cluster.bootstrapServers}, Kafka ${cluster.version}, ${state}`];
+      if (first?.running !== true) return [cluster.name, 'killed'];
+      return [
+        cluster.name,
+        `${cluster.bootstrapServers}, Kafka ${cluster.version}, pid ${first.pid}`,
+      ];
     };
     const etcd = (this.#etcd?.members ?? []).map(
       ({ endpoint, pid }) => ['etcd', `${endpoint}, pid ${pid}`] as const,

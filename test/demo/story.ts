@@ -17,6 +17,7 @@ const LAG_MS_MAX = 60_000;
 const OFFSETS_KNOWN_MS_MAX = 20_000;
 const UNREACHABLE_MS_MAX = 45_000;
 const READ_MS_MAX = 60_000;
+const ACKNOWLEDGED_MS_MAX = 10_000;
 
 /** Without a new record for this long, the group has read to the end. */
 const QUIET_MS = 1_500;
@@ -170,9 +171,8 @@ export class Story {
     const [narrator, writer] = [this.#narrator, this.#writer];
     this.#assertApplication();
     narrator.step('us-east is killed with SIGKILL, while the application writes to it');
-    const [killedAtMs, killedAtWallMs] = [performance.now(), Date.now()];
     narrator.line(`kill -KILL ${this.#stage.east.brokers.map(({ pid }) => pid).join(' ')}`);
-    await this.#stage.killSource();
+    const { killedAtMs, killedAtWallMs } = await this.#killSource();
     let seen: PlanView | undefined;
     let askedAtMs = 0;
     const plan = await this.#stage.wait({
@@ -192,6 +192,22 @@ export class Story {
     narrator.line(`${inThousands(writer.acknowledged)} records were acknowledged until then`);
     const reported = reportedLoss(plan, writer.sent, askedAtMs);
     return { killedAtMs, killedAtWallMs, detectionMs, plan, reported };
+  }
+
+  /** At the worst moment: the application was just told that its records are safe. */
+  async #killSource(): Promise<Pick<Disaster, 'killedAtMs' | 'killedAtWallMs'>> {
+    let killed: Promise<Pick<Disaster, 'killedAtMs' | 'killedAtWallMs'>> | undefined;
+    this.#writer.onNextAcknowledgement(() => {
+      const times = { killedAtMs: performance.now(), killedAtWallMs: Date.now() };
+      killed = this.#stage.killSource().then(() => times);
+    });
+    const found = await this.#stage.wait({
+      expected: 'us-east to acknowledge one more write',
+      limitMs: ACKNOWLEDGED_MS_MAX,
+      concerned: ['us-east'],
+      look: () => (killed === undefined ? this.#assertApplication() : { killed }),
+    });
+    return await found.killed;
   }
 
   async #promote(): Promise<number> {

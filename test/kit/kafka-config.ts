@@ -13,6 +13,8 @@ export interface ClusterPlan {
   readonly brokers: readonly BrokerPlace[];
   /** Listener name to security protocol, besides PLAINTEXT. */
   readonly listeners: Readonly<Record<string, string>>;
+  /** By listener, one port per broker; where it is missing clients are told the broker's own. */
+  readonly advertisedPorts: Readonly<Record<string, readonly number[]>>;
   readonly config: Readonly<Record<string, string>>;
 }
 
@@ -62,6 +64,10 @@ export function serverProperties(plan: ClusterPlan, place: BrokerPlace): string 
   const isController = voters.includes(place);
   const names = Object.keys(place.ports);
   const addresses = names.map((name) => `${name}://127.0.0.1:${place.ports[name]}`);
+  const advertised = names.map((name) => {
+    const port = plan.advertisedPorts[name]?.[place.nodeId - 1] ?? place.ports[name];
+    return `${name}://127.0.0.1:${port}`;
+  });
   const controller = `CONTROLLER://127.0.0.1:${place.controllerPort}`;
   const protocols = { PLAINTEXT: 'PLAINTEXT', CONTROLLER: 'PLAINTEXT', ...plan.listeners };
   const properties: Record<string, string> = {
@@ -71,7 +77,7 @@ export function serverProperties(plan: ClusterPlan, place: BrokerPlace): string 
       .map((voter) => `${voter.nodeId}@127.0.0.1:${voter.controllerPort}`)
       .join(','),
     listeners: (isController ? [...addresses, controller] : addresses).join(','),
-    'advertised.listeners': addresses.join(','),
+    'advertised.listeners': advertised.join(','),
     'controller.listener.names': 'CONTROLLER',
     'inter.broker.listener.name': 'PLAINTEXT',
     'listener.security.protocol.map': Object.entries(protocols)

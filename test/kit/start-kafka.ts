@@ -29,6 +29,11 @@ export interface KafkaOptions {
   readonly heapMb?: number;
   /** More listeners than PLAINTEXT, by name: `{ SASL: 'SASL_PLAINTEXT' }`. */
   readonly listeners?: Readonly<Record<string, string>>;
+  /**
+   * By listener, the port that clients are told instead of its own, for a proxy in front of it: one
+   * per broker, in the order of their ids.
+   */
+  readonly advertisedPorts?: Readonly<Record<string, readonly number[]>>;
   /** `throughput` for benchmarks; the default starts faster and runs slower. */
   readonly tunedFor?: 'start' | 'throughput';
 }
@@ -90,7 +95,12 @@ async function planCluster(options: KafkaOptions, folder: string): Promise<Clust
       logDir: join(folder, `broker-${nodeId}`),
     });
   }
-  return { brokers, listeners: options.listeners ?? {}, config: options.config ?? {} };
+  return {
+    brokers,
+    listeners: options.listeners ?? {},
+    advertisedPorts: options.advertisedPorts ?? {},
+    config: options.config ?? {},
+  };
 }
 
 class Broker implements KafkaBroker {

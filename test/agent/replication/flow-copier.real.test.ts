@@ -37,6 +37,7 @@ class Bench {
     targetTopic: string;
     partitions: number;
     producer: { producerId: bigint; producerEpoch: number };
+    accept?: string;
   }): Promise<{ flow: FlowCopier; copiers: PartitionCopier[]; save: () => void }> {
     const source = this.#cluster(this.#sources);
     const target = this.#cluster(this.#targets);
@@ -64,6 +65,7 @@ class Bench {
         targetTopicId: target.topicIdOf(targetTopic)!,
         ...options.producer,
         sequenceBase: 0n,
+        accept: options.accept ?? '',
         mapTail: this.map.get(`${topic}-${partition}`) ?? [],
       }),
     );
@@ -79,7 +81,8 @@ class Bench {
     const known = this.map.get(key) ?? [];
     const first = news[0]!.targetStart;
     this.map.set(key, [...known.filter((run) => run.targetStart < first), ...news]);
-    setImmediate(() => copier.acknowledgeMap(copier.tail.end!.targetNext));
+    const end = copier.tail.end!;
+    setImmediate(() => copier.acknowledgeMap(end));
   }
 
   #cluster(servers: KafkaServers): KafkaCluster {
@@ -206,6 +209,27 @@ describe('FlowCopier on real brokers', () => {
     await bench.close();
   });
 
+  it('goes on behind foreign records once an operator accepts them', async () => {
+    const bench = new Bench(source, target);
+    await createTopics(source, [{ topic: 'accepted' }]);
+    await createTopics(target, [{ topic: 'a.accepted' }]);
+    const producer = await bench.producerFor('accepted');
+    const options = { topic: 'accepted', targetTopic: 'a.accepted', partitions: 1, producer };
+    const first = await bench.copier(options);
+    await writeUnique(source, { topic: 'accepted', count: 10 });
+    await caughtUp(first.copiers, 10);
+    await first.flow.close();
+    await writeUnique(target, { topic: 'a.accepted', count: 3, producer: 'foreign' });
+    const { copiers } = await bench.copier({ ...options, accept: 'target-diverged' });
+    await writeUnique(source, { topic: 'accepted', count: 10, from: 10 });
+    await caughtUp(copiers, 20);
+    assert.equal(copiers[0]!.acked.targetNext, 23n);
+    const mirrored = await readTopic(target, 'a.accepted');
+    const ours = mirrored.filter(({ offset }) => offset < 10n || offset >= 13n);
+    assertMirrored(await readTopic(source, 'accepted'), ours);
+    await bench.close();
+  });
+
   it('halts and names the range when the source deleted records not yet copied', async () => {
     const bench = new Bench(source, target);
     await createTopics(source, [{ topic: 'trimmed' }]);
@@ -232,6 +256,11 @@ describe('FlowCopier on real brokers', () => {
     await eventually(() => copiers[0]!.state === 'halted');
     assert.equal(copiers[0]!.halt?.haltCode, 'source-data-lost');
     assert.match(copiers[0]!.halt?.message ?? '', /offsets 10 to 29/);
+    const accepted = await bench.copier({ ...options, accept: 'source-data-lost' });
+    await caughtUp(accepted.copiers, 50);
+    const left = (await readTopic(source, 'trimmed')).map(({ value }) => value?.toString());
+    const copied = (await readTopic(target, 'a.trimmed')).map(({ value }) => value?.toString());
+    assert.deepEqual(copied.slice(10), left);
     await bench.close();
   });
 });

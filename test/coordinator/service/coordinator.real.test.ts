@@ -52,7 +52,7 @@ describe('mirror-coordinator', { timeout: 240_000 }, () => {
   });
 
   after(async () => {
-    for (const running of processes) { if (process.env['DBG']) console.error(running.lines.map((l) => JSON.stringify(l)).join('\n')); await running.stop(); }
+    for (const running of processes) await running.stop();
     await Promise.all([etcd?.stop(), target?.stop()]);
   });
 
@@ -86,7 +86,10 @@ describe('mirror-coordinator', { timeout: 240_000 }, () => {
 
   const inventory: NonNullable<AgentMessage['message']> = {
     $case: 'inventory',
-    value: { flow: 'east->west', topics: [{ name: 't', topicId: 'id', partitionCount: 2 }] },
+    value: {
+      flow: 'east->west',
+      topics: [{ name: 't', topicId: '6f1f3f5e-0c1b-4a55-9d3c-3a1d0b5c7e21', partitionCount: 2 }],
+    },
   };
 
   /** Heartbeats until stopped; an agent that lives. */
@@ -120,6 +123,8 @@ describe('mirror-coordinator', { timeout: 240_000 }, () => {
       ...{ item, leaseEpoch, state: PartitionState.RUNNING, halt: undefined, runs },
       ...{ truncatedTo: undefined, sourceNext: 5n, targetNext: 0n, sourceEnd: 5n },
       ...{ sourceEndAgeMs: 0n, records: 0n, bytes: 0n, lastTimestampMs: -1n },
+      mapRestarted: false,
+      sequenceBase: 0n,
     };
     agent.say({ $case: 'progress', value: { partitions: [progress] } });
     await eventually(

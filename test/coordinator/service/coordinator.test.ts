@@ -44,7 +44,10 @@ function getStatus({ operators }: Fixture): Promise<Status> {
 
 const inventory = (partitionCount: number): NonNullable<AgentMessage['message']> => ({
   $case: 'inventory',
-  value: { flow: 'a->b', topics: [{ name: 't', topicId: 'source-id', partitionCount }] },
+  value: {
+    flow: 'a->b',
+    topics: [{ name: 't', topicId: '6f1f3f5e-0c1b-4a55-9d3c-3a1d0b5c7e21', partitionCount }],
+  },
 });
 
 /** One agent that holds the site and every partition of topic t. */
@@ -84,7 +87,7 @@ describe('Coordinator', () => {
     const report = {
       ...{ item, leaseEpoch, state: PartitionState.RUNNING, halt: undefined, runs },
       ...{ truncatedTo: undefined, sourceNext: 10n, targetNext: 10n, sourceEnd: 12n },
-      ...{ sourceEndAgeMs: 0n, ...counts },
+      ...{ sourceEndAgeMs: 0n, mapRestarted: false, sequenceBase: 0n, ...counts },
     };
     // A report under an earlier lease counts for nothing.
     const stale = { ...report, leaseEpoch: leaseEpoch - 1n, records: 999n };

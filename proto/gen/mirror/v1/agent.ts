@@ -124,6 +124,8 @@ export interface PartitionAssignment {
   sequenceBase: bigint;
   /** The durable end of the offset map, oldest first; empty if the partition was never copied. */
   mapTail: MapRun[];
+  /** The halt that an operator accepts: the copier goes on past it, once. Empty if none. */
+  accept: string;
 }
 
 export interface Revokes {
@@ -192,6 +194,10 @@ export interface PartitionProgress {
   bytes: bigint;
   /** The largest timestamp of the records copied last, in ms since 1970; -1 if none. */
   lastTimestampMs: bigint;
+  /** The map before `runs` is void: an operator accepted another topic on one of the sides. */
+  mapRestarted: boolean;
+  /** As in the assignment, unless an accepted halt made another one necessary. */
+  sequenceBase: bigint;
 }
 
 export interface MapAcks {
@@ -1176,6 +1182,7 @@ function createBasePartitionAssignment(): PartitionAssignment {
     producerEpoch: 0,
     sequenceBase: 0n,
     mapTail: [],
+    accept: "",
   };
 }
 
@@ -1207,6 +1214,9 @@ export const PartitionAssignment: MessageFns<PartitionAssignment> = {
     }
     for (const v of message.mapTail) {
       MapRun.encode(v!, writer.uint32(58).fork()).join();
+    }
+    if (message.accept !== "") {
+      writer.uint32(66).string(message.accept);
     }
     return writer;
   },
@@ -1280,6 +1290,14 @@ export const PartitionAssignment: MessageFns<PartitionAssignment> = {
             message.mapTail.push(MapRun.decode(reader, reader.uint32()));
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.accept = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1308,6 +1326,7 @@ export const PartitionAssignment: MessageFns<PartitionAssignment> = {
       ? BigInt(object.sequenceBase)
       : 0n;
     message.mapTail = object.mapTail?.map((e) => MapRun.fromPartial(e)) || [];
+    message.accept = object.accept ?? "";
     return message;
   },
 };
@@ -1849,6 +1868,8 @@ function createBasePartitionProgress(): PartitionProgress {
     records: 0n,
     bytes: 0n,
     lastTimestampMs: 0n,
+    mapRestarted: false,
+    sequenceBase: 0n,
   };
 }
 
@@ -1919,6 +1940,15 @@ export const PartitionProgress: MessageFns<PartitionProgress> = {
         throw new globalThis.Error("value provided for field message.lastTimestampMs of type int64 too large");
       }
       writer.uint32(104).int64(message.lastTimestampMs);
+    }
+    if (message.mapRestarted !== false) {
+      writer.uint32(112).bool(message.mapRestarted);
+    }
+    if (message.sequenceBase !== 0n) {
+      if (BigInt.asIntN(64, message.sequenceBase) !== message.sequenceBase) {
+        throw new globalThis.Error("value provided for field message.sequenceBase of type int64 too large");
+      }
+      writer.uint32(120).int64(message.sequenceBase);
     }
     return writer;
   },
@@ -2040,6 +2070,22 @@ export const PartitionProgress: MessageFns<PartitionProgress> = {
             message.lastTimestampMs = reader.int64() as bigint;
             continue;
           }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.mapRestarted = reader.bool();
+            continue;
+          }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.sequenceBase = reader.int64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2081,6 +2127,10 @@ export const PartitionProgress: MessageFns<PartitionProgress> = {
     message.bytes = (object.bytes !== undefined && object.bytes !== null) ? BigInt(object.bytes) : 0n;
     message.lastTimestampMs = (object.lastTimestampMs !== undefined && object.lastTimestampMs !== null)
       ? BigInt(object.lastTimestampMs)
+      : 0n;
+    message.mapRestarted = object.mapRestarted ?? false;
+    message.sequenceBase = (object.sequenceBase !== undefined && object.sequenceBase !== null)
+      ? BigInt(object.sequenceBase)
       : 0n;
     return message;
   },

@@ -216,6 +216,28 @@ export interface PromoteResult {
   elapsedMs: bigint;
 }
 
+export interface ResumeRequest {
+  flow: string;
+  /** Only topics whose whole name matches one of these regular expressions; all if empty. */
+  topics: string[];
+  /** The code of the halt that is accepted, with what it costs; empty to only try again. */
+  accept: string;
+  /** Who asked, for the journal. */
+  operator: string;
+}
+
+export interface ResumeResult {
+  /** The partitions that try again. */
+  resumed: ResumedPartition[];
+}
+
+export interface ResumedPartition {
+  topic: string;
+  partition: number;
+  /** What it stood still for. */
+  halt: Halt | undefined;
+}
+
 function createBaseGetStatusRequest(): GetStatusRequest {
   return { flow: "" };
 }
@@ -1928,6 +1950,231 @@ export const PromoteResult: MessageFns<PromoteResult> = {
       : undefined;
     message.alreadyPromoted = object.alreadyPromoted ?? false;
     message.elapsedMs = (object.elapsedMs !== undefined && object.elapsedMs !== null) ? BigInt(object.elapsedMs) : 0n;
+    return message;
+  },
+};
+
+function createBaseResumeRequest(): ResumeRequest {
+  return { flow: "", topics: [], accept: "", operator: "" };
+}
+
+export const ResumeRequest: MessageFns<ResumeRequest> = {
+  encode(message: ResumeRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.flow !== "") {
+      writer.uint32(10).string(message.flow);
+    }
+    for (const v of message.topics) {
+      writer.uint32(18).string(v!);
+    }
+    if (message.accept !== "") {
+      writer.uint32(26).string(message.accept);
+    }
+    if (message.operator !== "") {
+      writer.uint32(34).string(message.operator);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ResumeRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseResumeRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.flow = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.topics.push(reader.string());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.accept = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.operator = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ResumeRequest>): ResumeRequest {
+    return ResumeRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ResumeRequest>): ResumeRequest {
+    const message = createBaseResumeRequest();
+    message.flow = object.flow ?? "";
+    message.topics = object.topics?.map((e) => e) || [];
+    message.accept = object.accept ?? "";
+    message.operator = object.operator ?? "";
+    return message;
+  },
+};
+
+function createBaseResumeResult(): ResumeResult {
+  return { resumed: [] };
+}
+
+export const ResumeResult: MessageFns<ResumeResult> = {
+  encode(message: ResumeResult, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.resumed) {
+      ResumedPartition.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ResumeResult {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseResumeResult();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.resumed.push(ResumedPartition.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ResumeResult>): ResumeResult {
+    return ResumeResult.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ResumeResult>): ResumeResult {
+    const message = createBaseResumeResult();
+    message.resumed = object.resumed?.map((e) => ResumedPartition.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseResumedPartition(): ResumedPartition {
+  return { topic: "", partition: 0, halt: undefined };
+}
+
+export const ResumedPartition: MessageFns<ResumedPartition> = {
+  encode(message: ResumedPartition, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.topic !== "") {
+      writer.uint32(10).string(message.topic);
+    }
+    if (message.partition !== 0) {
+      writer.uint32(16).int32(message.partition);
+    }
+    if (message.halt !== undefined) {
+      Halt.encode(message.halt, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ResumedPartition {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseResumedPartition();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.topic = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.partition = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.halt = Halt.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ResumedPartition>): ResumedPartition {
+    return ResumedPartition.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ResumedPartition>): ResumedPartition {
+    const message = createBaseResumedPartition();
+    message.topic = object.topic ?? "";
+    message.partition = object.partition ?? 0;
+    message.halt = (object.halt !== undefined && object.halt !== null) ? Halt.fromPartial(object.halt) : undefined;
     return message;
   },
 };

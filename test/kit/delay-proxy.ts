@@ -1,0 +1,213 @@
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { systemClock } from '../../common/clock.js';
+
+/**
+ * A TCP link with a round-trip time, between clients and one server: every chunk is passed on, in
+ * order, half the round trip after it came. Bandwidth is not limited, except by what may be on the
+ * way at once. Faults can be switched on while it works; they apply to every connection of the link.
+ *
+ *   client ──► [queue of (due time, chunk)] ──► server     'up'
+ *   client ◄── [queue of (due time, chunk)] ◄── server     'down'
+ */
+export type Direction = 'up' | 'down';
+
+/** On the way in one direction of one connection; beyond it the sender is not read from. */
+const QUEUED_BYTES_MAX = 128 * 1024 * 1024;
+
+export interface DelayProxyOptions {
+  /** Both directions together. */
+  readonly roundTripMs: number;
+  /** The one to listen on; any free one unless told. */
+  readonly port?: number;
+}
+
+interface Chunk {
+  readonly dueMs: number;
+  readonly bytes: Buffer;
+}
+
+/** What is to happen at a byte of the link, counted over all connections of one direction. */
+interface ByteFault {
+  readonly direction: Direction;
+  bytesLeft: number;
+  readonly kind: 'cut' | 'flip';
+}
+
+/** One direction of one connection. */
+class DelayedPipe {
+  readonly #from: Socket;
+  readonly #to: Socket;
+  readonly #link: DelayProxy;
+  readonly #direction: Direction;
+  readonly #queue: Chunk[] = [];
+  #queuedBytes = 0;
+  #ended = false;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(link: DelayProxy, direction: Direction, ends: { from: Socket; to: Socket }) {
+    this.#link = link;
+    this.#direction = direction;
+    this.#from = ends.from;
+    this.#to = ends.to;
+    this.#from.on('data', (bytes: Buffer) => this.#push(bytes));
+    this.#from.on('end', () => {
+      this.#ended = true;
+      this.pump();
+    });
+    this.#to.on('drain', () => this.pump());
+  }
+
+  /** Passes on what is due. Safe to call at any time. */
+  pump(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (this.#link.held || this.#to.destroyed || this.#to.writableNeedDrain) return;
+    const nowMs = systemClock.nowMs();
+    for (let head = this.#queue[0]; head !== undefined; head = this.#queue[0]) {
+      if (head.dueMs > nowMs) {
+        this.#timer = setTimeout(() => this.pump(), Math.max(1, head.dueMs - nowMs));
+        return;
+      }
+      this.#queue.shift();
+      this.#queuedBytes -= head.bytes.length;
+      const bytes = this.#link.applyFaults(this.#direction, head.bytes);
+      if (this.#from.isPaused() && this.#queuedBytes < QUEUED_BYTES_MAX) this.#from.resume();
+      const full = !this.#to.write(bytes);
+      // The bytes before the cut must still arrive, so this end is closed behind them.
+      if (bytes.length < head.bytes.length) {
+        this.#to.destroySoon();
+        return;
+      }
+      if (full) return;
+    }
+    if (this.#ended) this.#to.end();
+  }
+
+  close(): void {
+    clearTimeout(this.#timer);
+    this.#queue.length = 0;
+  }
+
+  #push(bytes: Buffer): void {
+    const dueMs = systemClock.nowMs() + this.#link.oneWayMs;
+    this.#queue.push({ dueMs, bytes });
+    this.#queuedBytes += bytes.length;
+    if (this.#queuedBytes >= QUEUED_BYTES_MAX) this.#from.pause();
+    if (this.#timer === undefined) this.pump();
+  }
+}
+
+/** Listens before it has a server, so that a server can be told to advertise this address. */
+export class DelayProxy {
+  /** Half of the round trip; a change applies to what comes after it. */
+  oneWayMs: number;
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+  readonly #pipes = new Set<DelayedPipe>();
+  readonly #faults: ByteFault[] = [];
+  #serverPort = 0;
+  #held = false;
+
+  private constructor(options: DelayProxyOptions) {
+    this.oneWayMs = options.roundTripMs / 2;
+    this.#server = createServer({ noDelay: true, allowHalfOpen: true }, (client) => this.#accept(client));
+  }
+
+  static async start(options: DelayProxyOptions): Promise<DelayProxy> {
+    const proxy = new DelayProxy(options);
+    await new Promise<void>((resolve, reject) => {
+      proxy.#server.once('error', reject);
+      proxy.#server.listen(options.port ?? 0, '127.0.0.1', resolve);
+    });
+    return proxy;
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  get held(): boolean {
+    return this.#held;
+  }
+
+  /** Connections that come from now on lead to this port of this machine. */
+  leadTo(serverPort: number): void {
+    this.#serverPort = serverPort;
+  }
+
+  /** Passes nothing on, and loses nothing, until `release`. */
+  hold(): void {
+    this.#held = true;
+  }
+
+  release(): void {
+    this.#held = false;
+    for (const pipe of this.#pipes) pipe.pump();
+  }
+
+  /** Breaks all connections; new ones are taken. */
+  cut(): void {
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  /** Breaks the connection on which the last of this many more bytes has passed. */
+  cutAfter(direction: Direction, bytes: number): void {
+    this.#faults.push({ direction, bytesLeft: bytes, kind: 'cut' });
+  }
+
+  /** Inverts the lowest bit of the byte that comes after this many more have passed. */
+  flipBitAfter(direction: Direction, bytes: number): void {
+    this.#faults.push({ direction, bytesLeft: bytes, kind: 'flip' });
+  }
+
+  async close(): Promise<void> {
+    const closed = new Promise((resolve) => this.#server.close(resolve));
+    this.cut();
+    await closed;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  /** The bytes to pass on: fewer than came when the link is to be cut among them. */
+  applyFaults(direction: Direction, bytes: Buffer): Buffer {
+    let passed = bytes;
+    for (const fault of this.#faults.filter((each) => each.direction === direction)) {
+      if (fault.bytesLeft >= bytes.length) {
+        fault.bytesLeft -= bytes.length;
+        continue;
+      }
+      this.#faults.splice(this.#faults.indexOf(fault), 1);
+      if (fault.kind === 'cut') passed = passed.subarray(0, fault.bytesLeft);
+      else bytes[fault.bytesLeft]! ^= 1;
+    }
+    return passed;
+  }
+
+  #accept(client: Socket): void {
+    const server = connect({
+      port: this.#serverPort,
+      host: '127.0.0.1',
+      noDelay: true,
+      allowHalfOpen: true,
+    });
+    const pipes = [
+      new DelayedPipe(this, 'up', { from: client, to: server }),
+      new DelayedPipe(this, 'down', { from: server, to: client }),
+    ];
+    for (const pipe of pipes) this.#pipes.add(pipe);
+    for (const socket of [client, server]) {
+      this.#sockets.add(socket);
+      socket.on('error', () => undefined); // its close tells the same
+      socket.on('close', () => {
+        this.#sockets.delete(socket);
+        // What was on its way from a broken end is lost, as on a real link.
+        for (const pipe of pipes) pipe.close();
+        for (const pipe of pipes) this.#pipes.delete(pipe);
+        client.destroy();
+        server.destroy();
+      });
+    }
+  }
+}
