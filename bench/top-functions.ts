@@ -19,8 +19,14 @@ export interface CpuProfile {
 /** Waiting is not work. */
 const IDLE: ReadonlySet<string> = new Set(['(idle)', '(root)']);
 
-/** The functions with the most time of their own, callees left out. */
-export function topFunctions(profile: CpuProfile, count: number): HotFunction[] {
+/**
+ * The functions with the most time of their own, callees left out. Files below `root` are named
+ * from there.
+ */
+export function topFunctions(
+  profile: CpuProfile,
+  options: { readonly root: string; readonly count: number },
+): HotFunction[] {
   const frames = new Map(profile.nodes.map((node) => [node.id, node.callFrame]));
   const times = new Map<string, { name: string; place: string; micros: number }>();
   let total = 0;
@@ -30,7 +36,7 @@ export function topFunctions(profile: CpuProfile, count: number): HotFunction[] 
     const micros = Math.max(0, profile.timeDeltas[index] ?? 0);
     total += micros;
     const name = frame.functionName === '' ? '(anonymous)' : frame.functionName;
-    const place = placeOf(frame.url, frame.lineNumber);
+    const place = placeOf(frame, options.root);
     const key = `${name} ${place}`;
     const entry = times.get(key) ?? { name, place, micros: 0 };
     times.set(key, entry);
@@ -38,18 +44,16 @@ export function topFunctions(profile: CpuProfile, count: number): HotFunction[] 
   }
   return [...times.values()]
     .sort((left, right) => right.micros - left.micros)
-    .slice(0, count)
+    .slice(0, options.count)
     .map(({ name, place, micros }) => ({ name, place, share: micros / total }));
 }
 
-/** Without what is of this machine alone: the folder of the compiled output. */
-function placeOf(url: string, line: number): string {
+function placeOf(frame: CpuProfile['nodes'][number]['callFrame'], root: string): string {
+  const { url, lineNumber } = frame;
   if (url === '') return 'native';
-  if (url.startsWith('node:')) return url;
   const path = url.replace(/^file:\/\//, '');
   const packaged = path.lastIndexOf('/node_modules/');
-  if (packaged >= 0) return path.slice(packaged + '/node_modules/'.length);
-  const own = /(?:^|\/)((?:agent|common|coordinator|kafka|mirror|mirror-maker|proto)\/.*)\.js$/;
-  const match = own.exec(path);
-  return `${match?.[1] ?? path.slice(path.lastIndexOf('/') + 1)}.js:${line + 1}`;
+  const start = packaged >= 0 ? packaged + '/node_modules/'.length : root.length + 1;
+  const known = packaged >= 0 || path.startsWith(`${root}/`);
+  return `${known ? path.slice(start) : path}:${lineNumber + 1}`;
 }

@@ -58,11 +58,3 @@ export class Narrator {
     process.stdout.write(text);
   }
 }
-
-export function inSeconds(ms: number): string {
-  return `${(ms / 1_000).toFixed(ms < 1_000 ? 2 : 1)} s`;
-}
-
-export function inThousands(count: number): string {
-  return count.toLocaleString('en-US');
-}

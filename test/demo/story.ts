@@ -1,9 +1,10 @@
 /** The story: a cluster dies while an application uses it, and its consumers go on elsewhere. */
 import { setTimeout as delay } from 'node:timers/promises';
+import { formatCount, formatDuration } from '../../cli/output/format.js';
 import { readTopic } from '../kit/read-topic.js';
 import { GroupReader, OrderWriter, TOPICS } from './application.js';
 import { Mirrorctl, type PlanView, type StatusView } from './mirrorctl.js';
-import { DemoFailure, inSeconds, inThousands, type Narrator } from './narrator.js';
+import { DemoFailure, type Narrator } from './narrator.js';
 import { FLOW, type Stage } from './stage.js';
 import { printSummary } from './summary.js';
 import { judge, type SentRecord, type Verdict } from './verdict.js';
@@ -74,7 +75,7 @@ export class Story {
     const startedMs = performance.now();
     await this.#waitForCopies(ASSIGNED_MS_MAX, this.#stage.copiers);
     narrator.done(
-      `${PARTITIONS} partitions are mirrored to us-west, after ${inSeconds(performance.now() - startedMs)}`,
+      `${PARTITIONS} partitions are mirrored to us-west, after ${formatDuration(performance.now() - startedMs)}`,
     );
     await this.#stage.wait({
       expected: 'the group order-processor to read and commit on us-east',
@@ -116,7 +117,9 @@ export class Story {
     narrator.line(`kill -KILL ${pid}`);
     await this.#waitForCopies(TAKEN_OVER_MS_MAX, [survivor]);
     const tookMs = performance.now() - killedMs;
-    narrator.done(`${survivor} has taken all its work over, ${inSeconds(tookMs)} after the kill`);
+    narrator.done(
+      `${survivor} has taken all its work over, ${formatDuration(tookMs)} after the kill`,
+    );
     await this.#mirrorctl.show('status');
   }
 
@@ -128,7 +131,7 @@ export class Story {
     await this.#stage.restartMirrorMaker();
     await this.#waitForCopies(TAKEN_OVER_MS_MAX, ['mirror-maker']);
     const tookMs = performance.now() - killedMs;
-    this.#narrator.done(`it copies again, ${inSeconds(tookMs)} after the kill`);
+    this.#narrator.done(`it copies again, ${formatDuration(tookMs)} after the kill`);
     await this.#mirrorctl.show('status');
   }
 
@@ -148,7 +151,7 @@ export class Story {
     });
     await reader.stop();
     const [read, written] = [reader.committed.length, writer.acknowledged];
-    narrator.line(`read and committed ${inThousands(read)} of ${inThousands(written)} records`);
+    narrator.line(`read and committed ${formatCount(read)} of ${formatCount(written)} records`);
     let seen: StatusView | undefined;
     await this.#stage.wait({
       expected: 'mirrorctl status to show the last commits of the group',
@@ -188,8 +191,8 @@ export class Story {
     });
     const detectionMs = performance.now() - killedAtMs;
     await writer.stop();
-    narrator.done(`us-east counts as unreachable after ${inSeconds(detectionMs)}`);
-    narrator.line(`${inThousands(writer.acknowledged)} records were acknowledged until then`);
+    narrator.done(`us-east counts as unreachable after ${formatDuration(detectionMs)}`);
+    narrator.line(`${formatCount(writer.acknowledged)} records were acknowledged until then`);
     const reported = reportedLoss(plan, writer.sent, askedAtMs);
     return { killedAtMs, killedAtWallMs, detectionMs, plan, reported };
   }
@@ -231,7 +234,7 @@ export class Story {
       look: () => reader.firstAtMs ?? assertReading(reader),
     });
     const recoveryMs = firstAtMs - disaster.killedAtMs;
-    narrator.line(`first record ${inSeconds(recoveryMs)} after the kill of us-east`);
+    narrator.line(`first record ${formatDuration(recoveryMs)} after the kill of us-east`);
     const histories = await Promise.all(
       TARGET_TOPICS.map((topic) => readTopic({ bootstrapServers }, topic)),
     );
@@ -242,7 +245,7 @@ export class Story {
       look: () => (performance.now() - reader.lastAtMs > QUIET_MS ? true : assertReading(reader)),
     });
     await reader.stop();
-    narrator.done(`${inThousands(reader.delivered.length)} records read on us-west, to the end`);
+    narrator.done(`${formatCount(reader.delivered.length)} records read on us-west, to the end`);
 
     narrator.step('What was written, mirrored and read, compared by unique id');
     const verdict = judge({

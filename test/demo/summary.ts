@@ -1,6 +1,7 @@
 import pc from 'picocolors';
+import { formatCount, formatDuration } from '../../cli/output/format.js';
 import { StreamOutput, type Column } from '../../cli/output/output.js';
-import { inSeconds, inThousands, type Narrator } from './narrator.js';
+import type { Narrator } from './narrator.js';
 import type { TopicCounts, Verdict } from './verdict.js';
 
 export interface Times {
@@ -37,7 +38,7 @@ function rowsOf(topics: readonly TopicCounts[]): Row[] {
     row('changed', 'changed', true),
     row('missing in the middle', 'holes', true),
     row('lost at the end (RPO)', 'lost'),
-    row('  at most, by the plan', 'reported'),
+    row('  at most, by plan and its age', 'reported'),
     row('read once', 'readOnce'),
     row('  on us-east', 'readOnSource'),
     row('  on us-west', 'readOnTarget'),
@@ -47,7 +48,7 @@ function rowsOf(topics: readonly TopicCounts[]): Row[] {
 }
 
 function colourOf({ mustBeZero }: Row, value: number): string {
-  const text = inThousands(value);
+  const text = formatCount(value);
   if (!mustBeZero) return text;
   return value === 0 ? pc.green(text) : pc.red(text);
 }
@@ -68,13 +69,18 @@ export function printSummary(narrator: Narrator, verdict: Verdict, times: Times)
   narrator.line();
   const lost = verdict.topics.reduce((sum, topic) => sum + topic.lost, 0);
   narrator.pairs([
-    ['RPO', `${inThousands(lost)} records, ${inSeconds(times.lostMs)} of writing`],
+    [
+      'RPO',
+      lost === 0
+        ? '0 records'
+        : `${formatCount(lost)} records, the oldest written ${formatDuration(times.lostMs)} before the kill`,
+    ],
     [
       'RTO',
-      `${inSeconds(times.recoveryMs)} from SIGKILL of us-east to the first record on us-west`,
+      `${formatDuration(times.recoveryMs)} from SIGKILL of us-east to the first record on us-west`,
     ],
-    ['', `  ${inSeconds(times.detectionMs)} until us-east counted as unreachable`],
-    ['', `  ${inSeconds(times.promotionMs)} for mirrorctl promote`],
+    ['', `  ${formatDuration(times.detectionMs)} until us-east counted as unreachable`],
+    ['', `  ${formatDuration(times.promotionMs)} for mirrorctl promote`],
   ]);
   narrator.plain();
   if (verdict.faults.length === 0) narrator.plain(pc.green(pc.bold('PASS')));

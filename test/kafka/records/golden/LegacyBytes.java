@@ -44,7 +44,7 @@ public class LegacyBytes {
   }
 
   public static void main(String[] args) {
-    System.out.println("// Printed by LegacyBytes.java with Kafka 3.9's own classes; not edited by hand.");
+    System.out.println("// Printed by golden/LegacyBytes.java with Kafka 3.9's own classes; not edited by hand.");
     System.out.println("export const legacyBytes = {");
     for (byte magic = 0; magic <= 1; magic++) {
       for (CompressionType type : new CompressionType[] {CompressionType.NONE, CompressionType.GZIP, CompressionType.SNAPPY, CompressionType.LZ4}) {

@@ -1,0 +1,164 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { after, describe, it } from 'node:test';
+
+import { Metadata, status as GrpcStatus } from '@grpc/grpc-js';
+
+import type { PromoteEvent } from '../../proto/gen/mirror/v1/operator.js';
+import { compiledRoot } from '../kit/project-root.js';
+import { planWith, serveOperator, statusWith } from './operator-server.js';
+
+interface Finished {
+  code: number;
+  out: string;
+  err: string;
+}
+
+/** Runs the real program, without a terminal. */
+function mirrorctl(args: readonly string[], env: Record<string, string> = {}): Promise<Finished> {
+  const program = join(compiledRoot(), 'cli', 'main.js');
+  return new Promise((resolve) => {
+    execFile(
+      process.execPath,
+      [program, ...args],
+      { env: { PATH: process.env['PATH'], ...env } },
+      (error, out, err) => resolve({ code: error === null ? 0 : Number(error.code), out, err }),
+    );
+  });
+}
+
+describe('mirrorctl', () => {
+  const closing: (() => void)[] = [];
+  after(() => closing.forEach((close) => close()));
+
+  async function served(service: Parameters<typeof serveOperator>[0]): Promise<string> {
+    const { address, close } = await serveOperator(service);
+    closing.push(close);
+    return address;
+  }
+
+  it('shows a healthy status and exits 0', async () => {
+    const address = await served({ getStatus: (_, answer) => answer(null, statusWith(false)) });
+    const { code, out, err } = await mirrorctl(['--coordinator', address, 'status']);
+    assert.equal(err, '');
+    assert.match(out, /Coordinator c1 at 127\.0\.0\.1:7700, term 3, leases in etcd/);
+    assert.match(out, /us-east->us-west +running +1 +2 +2 +0 +0 +4 +40 ms/);
+    assert.equal(code, 0);
+  });
+
+  it('names what is halted and exits 3', async () => {
+    const address = await served({ getStatus: (_, answer) => answer(null, statusWith(true)) });
+    const { code, out } = await mirrorctl(['status', 'us-east:us-west'], {
+      MIRRORCTL_COORDINATOR: address,
+    });
+    assert.match(out, /! us-east->us-west orders-1 source-truncated: orders-1: the source ends/);
+    assert.match(out, /^g +orders +0 +5 +5$/m);
+    assert.equal(code, 3);
+  });
+
+  it('prints one JSON document with numbers and stable names', async () => {
+    const address = await served({ getStatus: (_, answer) => answer(null, statusWith(true)) });
+    const { code, out } = await mirrorctl(['--json', '--coordinator', address, 'status']);
+    const document = JSON.parse(out) as { flows: Record<string, unknown>[] };
+    const { flow, halted, lagRecords, degraded } = document.flows[0] ?? {};
+    assert.deepEqual(
+      { flow, halted, lagRecords, degraded, code },
+      { flow: 'us-east->us-west', halted: 1, lagRecords: 4, degraded: true, code: 3 },
+    );
+  });
+
+  it('goes where a standby points', async () => {
+    const leader = await served({ getStatus: (_, answer) => answer(null, statusWith(false)) });
+    const metadata = new Metadata();
+    metadata.set('mirror-leader', leader);
+    const standby = await served({
+      getStatus: (_, answer) =>
+        answer({ code: GrpcStatus.FAILED_PRECONDITION, details: 'not the leader', metadata }),
+    });
+    const { code } = await mirrorctl(['--coordinator', standby, 'status']);
+    assert.equal(code, 0);
+  });
+
+  it('says how to reach a coordinator when none answers, as text and as JSON', async () => {
+    const text = await mirrorctl(['--coordinator', '127.0.0.1:1', 'status']);
+    assert.match(text.err, /no coordinator answers at 127\.0\.0\.1:1/);
+    assert.match(text.err, /MIRRORCTL_COORDINATOR/);
+    const json = await mirrorctl(['--json', '--coordinator', '127.0.0.1:1', 'status']);
+    const { error } = JSON.parse(json.err) as { error: { code: string } };
+    assert.equal(error.code, 'MIRROR_COORDINATOR_UNREACHABLE');
+    assert.deepEqual([text.code, json.code, json.out], [1, 1, '']);
+  });
+
+  it('refuses wrong usage with exit code 2 and one error', async () => {
+    for (const args of [['stauts'], ['promote'], ['promote', 'a'], ['status', '--wach']]) {
+      const { code, out, err } = await mirrorctl(args);
+      assert.deepEqual([code, out], [2, ''], args.join(' '));
+      assert.notEqual(err, '');
+    }
+  });
+
+  it('shows a promotion plan without changing anything', async () => {
+    const address = await served({ planPromote: (_, answer) => answer(null, planWith(undefined)) });
+    const { code, out } = await mirrorctl([
+      '--coordinator',
+      address,
+      'promote',
+      'us-east:us-west',
+      '--plan',
+    ]);
+    assert.match(out, /Source is unreachable: no agent has heard from it for 9 s/);
+    assert.match(out, /orders +us-east\.orders +2 +4 +9\.0 s ago/);
+    assert.equal(code, 0);
+  });
+
+  it('does not promote without a yes where nobody can be asked', async () => {
+    const address = await served({ planPromote: (_, answer) => answer(null, planWith(undefined)) });
+    const args = ['--coordinator', address, 'promote', 'us-east:us-west'];
+    const { code, err } = await mirrorctl(args);
+    assert.match(err, /--yes/);
+    assert.equal(code, 2);
+  });
+
+  it('refuses a blocked promotion with exit code 4 and the reason', async () => {
+    const blocked = planWith('group g has 2 active members on us-west');
+    const address = await served({ planPromote: (_, answer) => answer(null, blocked) });
+    const args = ['--coordinator', address, 'promote', 'us-east:us-west', '--yes'];
+    const { code, err } = await mirrorctl(args);
+    assert.match(err, /cannot be promoted: group g has 2 active members/);
+    assert.equal(code, 4);
+  });
+
+  it('shows each step of a promotion and its end', async () => {
+    const step = { name: 'fence', done: true, message: '2 partitions', elapsedMs: 57n };
+    const events: PromoteEvent[] = [
+      { event: { $case: 'step', value: step } },
+      {
+        event: {
+          $case: 'result',
+          value: { plan: planWith(undefined), alreadyPromoted: false, elapsedMs: 900n },
+        },
+      },
+    ];
+    const address = await served({
+      planPromote: (_, answer) => answer(null, planWith(undefined)),
+      promote: (call) => {
+        for (const event of events) call.write(event);
+        call.end();
+      },
+    });
+    const args = ['--coordinator', address, 'promote', 'us-east->us-west', '--yes'];
+    const { code, out } = await mirrorctl(args);
+    assert.match(out, /done +fence +2 partitions 57 ms/);
+    assert.match(out, /us-east->us-west is promoted, in 900 ms/);
+    assert.match(out, /orders is now us-east\.orders/);
+    assert.equal(code, 0);
+  });
+
+  it('completes commands for a shell', async () => {
+    const script = await mirrorctl(['completion', 'bash']);
+    assert.match(script.out, /mirrorctl complete --/);
+    const words = await mirrorctl(['complete', '--', 'sta']);
+    assert.match(words.out, /^status/m);
+  });
+});
