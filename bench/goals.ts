@@ -34,7 +34,8 @@ export interface GoalOutcome {
 
 const overLimit: CopyFigure = (agent, { limit }) =>
   limit && agent.bytesPerSecond / limit.bytesPerSecond;
-const overMm2: CopyFigure = (agent, { mm2 }) => mm2 && agent.recordsPerSecond / mm2.recordsPerSecond;
+const overMm2: CopyFigure = (agent, { mm2 }) =>
+  mm2 && agent.recordsPerSecond / mm2.recordsPerSecond;
 const cpuOverMm2: CopyFigure = (agent, { mm2 }) =>
   mm2?.cpuSecondsPerMillion === undefined || agent.cpuSecondsPerMillion === undefined
     ? undefined

@@ -10,7 +10,8 @@ const HEX_DIGITS = 32;
 
 function randomHex(random: () => number, digits: number): string {
   let text = '';
-  while (text.length < digits) text += randomInteger(random, 0x1_0000).toString(16).padStart(4, '0');
+  while (text.length < digits)
+    text += randomInteger(random, 0x1_0000).toString(16).padStart(4, '0');
   return text;
 }
 

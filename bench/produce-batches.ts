@@ -1,4 +1,8 @@
-import { BrokerResponseError, type BrokerConnection, type KafkaCluster } from '../kafka/client/index.js';
+import {
+  BrokerResponseError,
+  type BrokerConnection,
+  type KafkaCluster,
+} from '../kafka/client/index.js';
 import { ErrorCode } from '../kafka/messages/error-codes.js';
 import { produce } from '../kafka/messages/produce.js';
 import type { BatchSupply } from './batch-supply.js';

@@ -37,7 +37,9 @@ export function summarizeCopy(result: CopyResult, subject: Subject): CopySummary
     return known.length === 0 ? undefined : median(known);
   };
   const perCpu = (divide: (cpuSeconds: number, round: CopyRound) => number): number | undefined =>
-    ofSome((round) => (round.cpuSeconds === undefined ? undefined : divide(round.cpuSeconds, round)));
+    ofSome((round) =>
+      round.cpuSeconds === undefined ? undefined : divide(round.cpuSeconds, round),
+    );
   return {
     bytesPerSecond: of(({ bytes, seconds }) => bytes / seconds),
     recordsPerSecond: of(({ records, seconds }) => records / seconds),

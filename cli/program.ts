@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { VERSION } from '../common/version.js';
 import { installCompletion } from './commands/completion.js';
 import { runPromote } from './commands/promote.js';
+import { runResume } from './commands/resume.js';
 import { runStatus } from './commands/status.js';
 import type { CommandContext } from './command.js';
 import { ExitCode } from './exit-code.js';
@@ -52,6 +53,7 @@ export function buildProgram(options: ProgramOptions): Command {
   const context = (): CommandContext => options.context(program.opts<GlobalOptions>());
   addStatus(program, options, context);
   addPromote(program, options, context);
+  addResume(program, options, context);
   program
     .command('version')
     .description('Print the version')
@@ -105,6 +107,28 @@ Examples:
     .action(async (flow: string, { plan, yes }: { plan?: boolean; yes?: boolean }) => {
       const wanted = { flow, plan: plan === true, yes: yes === true };
       options.onExitCode(await runPromote(context(), wanted));
+    });
+}
+
+function addResume(program: Command, options: ProgramOptions, context: () => CommandContext): void {
+  program
+    .command('resume')
+    .description('Let halted partitions try again, or go on past what made them halt')
+    .argument('<flow>', 'the flow whose partitions are halted')
+    .option('--topics <regex...>', 'only topics whose whole name matches')
+    .option('--accept <code>', 'the halt to go past, as status names it, with what it costs')
+    .addHelpText(
+      'after',
+      `
+docs/operations.md says what each code means and what accepting it costs.
+
+Examples:
+  mirrorctl resume us-east:us-west
+  mirrorctl resume us-east:us-west --topics 'orders.*' --accept source-data-lost`,
+    )
+    .action(async (flow: string, { topics, accept }: { topics?: string[]; accept?: string }) => {
+      const wanted = { flow, topics: topics ?? [], accept: accept ?? '' };
+      options.onExitCode(await runResume(context(), wanted));
     });
 }
 

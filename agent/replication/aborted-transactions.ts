@@ -1,4 +1,10 @@
-import { baseOffset, lastOffset, payload, producerId } from '../../kafka/records/batch-header.js';
+import {
+  baseOffset,
+  lastOffset,
+  payload,
+  producerId,
+  recordCount,
+} from '../../kafka/records/batch-header.js';
 import { controlType } from '../../kafka/records/control-record.js';
 
 export interface AbortedTransaction {
@@ -30,6 +36,8 @@ export class AbortedTransactions {
   /** Tells of a control batch; an abort marker ends its producer's transaction. */
   passMarker(batch: Buffer): void {
     this.#begin(lastOffset(batch));
+    // Compaction may have removed the record; then it removed what the marker spoke of before.
+    if (recordCount(batch) === 0) return;
     if (controlType(payload(batch), baseOffset(batch)) === 'abort')
       this.#open.delete(producerId(batch));
   }

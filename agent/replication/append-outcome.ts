@@ -1,5 +1,5 @@
 import { describeErrorCode, ErrorCode } from '../../kafka/messages/error-codes.js';
-import { HaltError } from './halt.js';
+import { HaltError, type HaltCode, type HaltErrorOptions } from './halt.js';
 import type { Append, AppendFailure } from './partition-copier.js';
 
 /** What the target's error code for one partition of a produce request means; never called for 0. */
@@ -11,9 +11,11 @@ export function appendFailureOf(
   const { targetTopic, topic, partition } = append.copier.assignment;
   const { name, retriable } = describeErrorCode(errorCode);
   const range = `source offsets ${append.runs[0]?.sourceStart} to ${append.sourceNext - 1n}`;
-  const halt = (haltCode: HaltError['haltCode'], text: string): AppendFailure => ({
+  const haltError = (haltCode: HaltCode, text: string, options?: HaltErrorOptions): HaltError =>
+    new HaltError(haltCode, `${topic}-${partition}, ${range}: ${text}`, options);
+  const halt = (haltCode: HaltCode, text: string): AppendFailure => ({
     kind: 'halt',
-    error: new HaltError(haltCode, `${topic}-${partition}, ${range}: ${text}`),
+    error: haltError(haltCode, text),
   });
   switch (errorCode) {
     case ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER:
@@ -25,13 +27,14 @@ export function appendFailureOf(
       return { kind: 'fenced' };
     case ErrorCode.MESSAGE_TOO_LARGE:
     case ErrorCode.RECORD_LIST_TOO_LARGE:
-      return halt(
-        'record-too-large',
-        `a batch of ${append.batch.length} bytes exceeds max.message.bytes of ${targetTopic}; ` +
-          'raise it on the target topic',
-      );
+      return { kind: 'too-large' };
     case ErrorCode.CORRUPT_MESSAGE:
-      return halt('corrupt-batch', `the target found a wrong CRC (${name})`);
+      return {
+        kind: 'damaged',
+        error: haltError('corrupt-batch', `the target found a wrong CRC (${name}) at every attempt`, {
+          wayOut: { kind: 'go-on', sourceNext: append.sourceNext },
+        }),
+      };
     case ErrorCode.TOPIC_AUTHORIZATION_FAILED:
     case ErrorCode.CLUSTER_AUTHORIZATION_FAILED:
       return halt('not-authorized', `the right WRITE on topic ${targetTopic} is missing (${name})`);

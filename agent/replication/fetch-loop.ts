@@ -169,7 +169,7 @@ export class FetchLoop {
       this.#options.onFetched(copier);
     } catch (error) {
       this.remove(copier);
-      this.#options.onOutcome(copier, { kind: 'halt', error: haltOf(copier, error) });
+      this.#options.onOutcome(copier, badBytes(copier, error));
     }
   }
 
@@ -183,11 +183,10 @@ export class FetchLoop {
 }
 
 /** Bytes that cannot be a batch stop the partition that they belong to, and no other. */
-function haltOf(copier: PartitionCopier, error: unknown): HaltError {
-  if (error instanceof HaltError) return error;
+function badBytes(copier: PartitionCopier, error: unknown): FetchOutcome {
+  if (error instanceof HaltError) return { kind: 'halt', error };
   if (!(error instanceof MirrorError)) throw error;
   const { topic, partition } = copier.assignment;
-  return new HaltError('corrupt-batch', `${topic}-${partition}: ${error.message}`, {
-    cause: error,
-  });
+  const message = `${topic}-${partition}: ${error.message}`;
+  return { kind: 'damaged', error: new HaltError('corrupt-batch', message, { cause: error }) };
 }

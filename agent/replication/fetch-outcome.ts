@@ -11,6 +11,8 @@ export type FetchOutcome =
   | { kind: 'out-of-range' }
   /** The topic has gone, or is another one under the same name. */
   | { kind: 'topic-changed' }
+  /** Bytes that cannot be a batch: read again, then halt. */
+  | { kind: 'damaged'; error: HaltError }
   | { kind: 'halt'; error: HaltError };
 
 /** What one partition's part of a fetch answer means for its copier. */

@@ -167,6 +167,9 @@ export class FlowCopier {
       case 'refresh':
         copier.restart();
         return;
+      case 'damaged':
+        copier.damaged(outcome.error);
+        return;
       case 'halt':
         copier.haltWith(outcome.error);
         return;

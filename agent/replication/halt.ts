@@ -12,9 +12,8 @@ export type HaltCode =
   | 'target-recreated' //     the target topic has another topic id
   | 'target-not-empty' //     the target partition holds records that this flow knows nothing of
   | 'target-diverged' //      the target's end is not what this flow wrote
-  | 'record-too-large' //     a batch exceeds the target's max.message.bytes
+  | 'record-too-large' //     one record alone exceeds the target's max.message.bytes
   | 'corrupt-batch' //        a batch whose CRC or structure is wrong
-  | 'unsupported-magic' //    messages of format 0 or 1
   | 'refused-by-target' //    the target refuses a batch for another reason, which it names
   | 'not-authorized'; //      a right is missing; the message names it
 

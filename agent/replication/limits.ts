@@ -45,6 +45,9 @@ export const COALESCED_BATCHES_MAX = 4096;
 /** Bytes that the payload of one batch, or of several to be coalesced, may decompress to. */
 export const PLAIN_BYTES_MAX = 64 * 1024 * 1024;
 
+/** Reads of one batch that come out damaged before the source's own copy is taken to be. */
+export const DAMAGED_READS_MAX = 3;
+
 /** Wait before the first and before any further attempt after a failure, in ms. */
 export const RETRY_BACKOFF_MIN_MS = 50;
 export const RETRY_BACKOFF_MAX_MS = 5_000;

@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
 
 import { patchBatch } from '../../kafka/records/rewrite-header.js';
+import type { RefusedBatch } from './batch-limit.js';
 import { coalescePrefix } from './coalesce-prefix.js';
 import { HaltError, type WayOut } from './halt.js';
-import { APPENDS_INFLIGHT_MAX, QUEUED_BYTES_MAX } from './limits.js';
+import { APPENDS_INFLIGHT_MAX, DAMAGED_READS_MAX, QUEUED_BYTES_MAX } from './limits.js';
 import type { Prepared, PreparedBatch, SourceRun } from './prepared-batch.js';
+import { splitPrepared } from './split-prepared.js';
 import { RunTail, type Position, type Run } from './run-tail.js';
+import { SourceEpochs } from './source-epochs.js';
 
 export type CopierState =
   | 'recovering' // its position is being derived from the target's end offset
@@ -49,6 +52,8 @@ export type AppendFailure =
   | { kind: 'retry' } //    not appended, or unknown: ask the target where it ends
   | { kind: 'conflict' } // the sequence does not follow: somebody else was here
   | { kind: 'fenced' } //   this producer epoch is over
+  | { kind: 'too-large' } // the target takes smaller batches only
+  | { kind: 'damaged'; error: HaltError } // its CRC is wrong, by the way or by itself
   | { kind: 'halt'; error: HaltError };
 
 /** How a copier tells those around it that something is to be done. */
@@ -93,12 +98,18 @@ export class PartitionCopier {
   mapRestarted = false;
   /** Sequence = (target offset - base) mod 2^31; differs from the assigned one after a way out. */
   sequenceBase: bigint;
+  /** What the target takes, once it refused a larger batch. */
+  batchBytesMax = Number.POSITIVE_INFINITY;
+  /** A batch that was too large for the target: the next recovery learns the limit. */
+  refused: RefusedBatch | undefined;
   /** An accepted halt that the next recovery goes past. */
   wayOut: WayOut | undefined;
 
   records = 0;
   bytes = 0;
   lastTimestamp = -1n;
+  /** Looks in a row at which the source did not know the topic. */
+  missingLooks = 0;
   /** Recoveries since the last successful append. */
   failures = 0;
   conflicts = 0;
@@ -107,6 +118,11 @@ export class PartitionCopier {
   #queuedBytes = 0;
   #inflight: Append[] = [];
   #nextTarget = -1n;
+  /** Whether the target holds this producer's state: it took a batch since the last recovery. */
+  #sequenceProven = false;
+  /** Damaged batches in a row, without one that was appended. */
+  #damaged = 0;
+  readonly #epochs = new SourceEpochs();
   readonly #events: CopierEvents;
   #acceptUsed = false;
   #onStopped: (() => void) | undefined;
@@ -124,8 +140,9 @@ export class PartitionCopier {
     if (this.state !== 'recovering') return;
     this.acked = position;
     this.fetchOffset = position.sourceNext;
-    this.lastFetchedEpoch = -1;
+    this.lastFetchedEpoch = this.#epochs.before(position.sourceNext);
     this.#nextTarget = position.targetNext;
+    this.#sequenceProven = false;
     this.#enter(this.tail.startIsDurable ? 'running' : 'starting');
   }
 
@@ -145,11 +162,15 @@ export class PartitionCopier {
     return this.state === 'running' && this.#queuedBytes < QUEUED_BYTES_MAX;
   }
 
+  /**
+   * A broker that does not know a producer takes any sequence from it. So the first batch goes alone:
+   * were it refused with others behind it, the second would land in its place.
+   */
   get hasAppend(): boolean {
     return (
       this.state === 'running' &&
       this.#queue.length > 0 &&
-      this.#inflight.length < APPENDS_INFLIGHT_MAX
+      this.#inflight.length < (this.#sequenceProven ? APPENDS_INFLIGHT_MAX : 1)
     );
   }
 
@@ -169,10 +190,12 @@ export class PartitionCopier {
   /** Takes what was fetched at `fetchOffset`. */
   accept(prepared: Prepared): void {
     assert.equal(this.state, 'running');
+    const batches = prepared.batches.flatMap((batch) => splitPrepared(batch, this.batchBytesMax));
+    this.#epochs.fetched(this.fetchOffset, prepared.sourceNext, prepared.leaderEpoch);
     this.fetchOffset = prepared.sourceNext;
     if (prepared.leaderEpoch >= 0) this.lastFetchedEpoch = prepared.leaderEpoch;
     let held = 0;
-    for (const batch of prepared.batches) {
+    for (const batch of batches) {
       this.#queue.push(batch);
       held += batch.batch.length;
     }
@@ -184,7 +207,7 @@ export class PartitionCopier {
   /** The next batch to send, patched for its place; undefined if there is none. */
   take(): Append | undefined {
     if (!this.hasAppend) return undefined;
-    const { prepared, taken, bytes } = coalescePrefix(this.#queue);
+    const { prepared, taken, bytes } = coalescePrefix(this.#queue, this.batchBytesMax);
     this.#queue.splice(0, taken);
     this.#queuedBytes -= bytes;
     this.#events.bytesHeld(this, prepared.batch.length - bytes);
@@ -202,10 +225,10 @@ export class PartitionCopier {
   /** The target appended it. Answers come in order, because a partition keeps to one connection. */
   appended(append: Append, baseOffset: bigint): void {
     this.#forget(append);
-    if (this.state === 'running' || this.state === 'stopping') {
-      if (baseOffset === append.targetBase) this.#advance(append);
-      else this.#halt(this.#landedElsewhere(append, baseOffset));
-    }
+    if (baseOffset !== append.targetBase) {
+      // Whatever was about to happen: from here on nothing counted on this target would be true.
+      if (this.state !== 'stopped') this.#halt(this.#landedElsewhere(append, baseOffset));
+    } else if (this.state === 'running' || this.state === 'stopping') this.#advance(append);
     this.#settleIfIdle();
   }
 
@@ -213,8 +236,13 @@ export class PartitionCopier {
     this.#forget(append);
     if (this.state === 'running') {
       if (failure.kind === 'halt') this.#halt(failure.error);
+      else if (failure.kind === 'damaged') this.#damagedWith(failure.error);
       else if (failure.kind === 'fenced') this.#abandon('fenced');
-      else {
+      else if (failure.kind === 'too-large') {
+        const { count, batch, runs } = append;
+        this.refused = { sourceStart: runs[0]!.sourceStart, count, bytes: batch.length };
+        this.#abandon('settling');
+      } else {
         this.failures += 1;
         if (failure.kind === 'conflict') this.conflicts += 1;
         this.#abandon('settling');
@@ -228,6 +256,20 @@ export class PartitionCopier {
     if (this.state === 'stopped' || this.state === 'stopping') return;
     this.#halt(error);
     this.#settleIfIdle();
+  }
+
+  /** The bytes of the next batch cannot be right. On the way or at rest: reading again will tell. */
+  damaged(error: HaltError): void {
+    if (this.state !== 'running') return;
+    this.#damagedWith(error);
+    this.#settleIfIdle();
+  }
+
+  #damagedWith(error: HaltError): void {
+    this.#damaged += 1;
+    this.failures += 1;
+    if (this.#damaged < DAMAGED_READS_MAX) this.#abandon('settling');
+    else this.#halt(error);
   }
 
   /** The position can only be found with an operator's help: unless that was given, stands still. */
@@ -270,6 +312,8 @@ export class PartitionCopier {
     this.bytes += append.batch.length;
     this.lastTimestamp = append.maxTimestamp;
     this.failures = 0;
+    this.#damaged = 0;
+    this.#sequenceProven = true;
   }
 
   /** Dropped batches at the end count as copied once all before them are. */

@@ -1,6 +1,9 @@
+import type { Clock } from '../../common/clock.js';
+import type { Logger } from '../../common/log.js';
 import type { KafkaCluster } from '../../kafka/client/index.js';
 import { ErrorCode } from '../../kafka/messages/error-codes.js';
 import { TIMESTAMP_EARLIEST, TIMESTAMP_LATEST } from '../../kafka/messages/list-offsets.js';
+import { learnBatchLimit } from './batch-limit.js';
 import { HaltError } from './halt.js';
 import type { PartitionCopier } from './partition-copier.js';
 import { FetchRetryError } from './read-partition.js';
@@ -12,6 +15,8 @@ import { takeWayOut } from './way-out.js';
 export interface PositionRecoveryOptions {
   source: KafkaCluster;
   target: KafkaCluster;
+  clock: Clock;
+  log: Logger;
   /** Where the first copy of a topic starts. */
   start: 'earliest' | 'latest';
   /** Asks the coordinator for older runs of the map; empty if it knows none. */
@@ -55,8 +60,8 @@ export class PositionRecovery {
 
   /** Derives the position and gives it to the copier; throws HaltError, or what can be retried. */
   async recover(copier: PartitionCopier, targetEnd: bigint, signal: AbortSignal): Promise<void> {
-    const { tail } = copier;
-    const { wayOut } = copier;
+    await this.#learnLimit(copier, signal);
+    const { tail, wayOut } = copier;
     if (wayOut !== undefined) {
       const firstSourceOffset = (): Promise<bigint> => this.#firstSourceOffset(copier, signal);
       const { target } = this.#options;
@@ -76,6 +81,14 @@ export class PositionRecovery {
     if (from === undefined) throw this.#unknownTarget(copier, targetEnd);
     const position = await this.#countFrom(copier, { from, targetEnd }, signal);
     copier.resumeAt(position);
+  }
+
+  /** What to do about a batch that was too large is decided here, where there is time to ask. */
+  async #learnLimit(copier: PartitionCopier, signal: AbortSignal): Promise<void> {
+    const { refused } = copier;
+    if (refused === undefined) return;
+    copier.refused = undefined;
+    copier.batchBytesMax = await learnBatchLimit(this.#options, { copier, refused }, signal);
   }
 
   /** From the last exactly known position to the target's end. */

@@ -5,16 +5,19 @@ import {
   isTransactional,
   lastOffset,
   lastOffsetDelta,
+  magic,
   maxTimestamp,
   partitionLeaderEpoch,
   producerId,
   recordCount,
 } from '../../kafka/records/batch-header.js';
 import { splitBatches } from '../../kafka/records/batch-splitter.js';
+import { ensureBatchCrc } from '../../kafka/records/crc32c.js';
+import { CorruptBatchError } from '../../kafka/records/errors.js';
+import { convertLegacyMessages } from '../../kafka/records/legacy-messages.js';
 import { reencodeBatch } from '../../kafka/records/reencode.js';
 import { isPatchable } from '../../kafka/records/rewrite-header.js';
 import { AbortedTransactions, type AbortedTransaction } from './aborted-transactions.js';
-import { HaltError } from './halt.js';
 import { PLAIN_BYTES_MAX } from './limits.js';
 
 /** Consecutive records of the source that follow each other without a gap. */
@@ -54,43 +57,62 @@ export interface Prepared {
 
 /**
  * Turns the bytes of a read-committed fetch into what may be appended: aborted and control batches
- * are dropped; gapped, broker-stamped and partly wanted ones are re-encoded; all others, and that is
- * nearly all, are passed through as they lie in the fetch buffer.
+ * are dropped; gapped, broker-stamped and partly wanted ones are re-encoded; messages of format 0 and
+ * 1 are converted; all others, and that is nearly all, are passed through as they lie in the fetch
+ * buffer.
+ *
+ * Throws CorruptBatchError when the first batch is corrupt. When a later one is, returns what lies
+ * before it, so that the next fetch begins with it.
  */
 export function prepareFetched(fetched: Fetched): Prepared {
   const split = splitBatches(fetched.records);
-  if (split.legacyCount > 0) {
-    throw new HaltError('unsupported-magic', 'the source log holds messages of format 0 or 1');
-  }
-  const aborted = new AbortedTransactions(fetched.abortedTransactions);
-  const batches: PreparedBatch[] = [];
-  let sourceNext = fetched.fetchOffset;
-  let leaderEpoch = -1;
-  for (const batch of split.batches) {
-    const last = lastOffset(batch);
-    if (last < fetched.fetchOffset) continue;
-    sourceNext = last + 1n;
-    leaderEpoch = partitionLeaderEpoch(batch);
-    if (isDropped(batch, aborted)) {
-      const previous = batches.at(-1);
-      if (previous !== undefined) previous.sourceNext = sourceNext;
-      continue;
-    }
-    const prepared = prepare(batch, fetched.fetchOffset);
-    if (prepared !== undefined) batches.push(prepared);
-  }
   const tooSmall = split.batches.length === 0 && split.truncatedBytes > 0;
-  return { batches, sourceNext, leaderEpoch, tooSmall };
+  const prepared = { batches: [], sourceNext: fetched.fetchOffset, leaderEpoch: -1, tooSmall };
+  const source = split.legacyCount > 0 ? converted(split.batches) : split.batches;
+  try {
+    prepareAll(source, fetched, prepared);
+  } catch (error) {
+    const nothing = prepared.sourceNext === fetched.fetchOffset;
+    if (nothing || !(error instanceof CorruptBatchError)) throw error;
+  }
+  return prepared;
+}
+
+function prepareAll(source: Iterable<Buffer>, fetched: Fetched, prepared: Prepared): void {
+  const { fetchOffset } = fetched;
+  const aborted = new AbortedTransactions(fetched.abortedTransactions);
+  for (const batch of source) {
+    const last = lastOffset(batch);
+    if (last < fetchOffset) continue;
+    const ready = isDropped(batch, aborted) ? undefined : prepare(batch, fetchOffset);
+    prepared.sourceNext = last + 1n;
+    prepared.leaderEpoch = partitionLeaderEpoch(batch);
+    const previous = prepared.batches.at(-1);
+    if (ready !== undefined) prepared.batches.push(ready);
+    else if (previous !== undefined) previous.sourceNext = prepared.sourceNext;
+  }
+}
+
+/** Stretches of format 0 and 1 as v2 batches; where one begins is where it is looked at. */
+function* converted(batches: readonly Buffer[]): Generator<Buffer> {
+  for (let index = 0; index < batches.length;) {
+    const start = index;
+    while (index < batches.length && magic(batches[index]!) < 2) index += 1;
+    yield* convertLegacyMessages(batches.slice(start, index), PLAIN_BYTES_MAX);
+    if (index < batches.length) yield batches[index++]!;
+  }
 }
 
 function isDropped(batch: Buffer, aborted: AbortedTransactions): boolean {
-  if ((attributes(batch) & CONTROL_FLAG) !== 0) {
-    aborted.passMarker(batch);
-    return true;
-  }
-  // Compaction keeps empty batches, to remember their producer's last sequence.
-  if (recordCount(batch) === 0) return true;
-  return isTransactional(batch) && aborted.covers(producerId(batch), lastOffset(batch));
+  const isMarker = (attributes(batch) & CONTROL_FLAG) !== 0;
+  const dropped =
+    isMarker ||
+    recordCount(batch) === 0 || // compaction keeps these, to remember their producer's sequence
+    (isTransactional(batch) && aborted.covers(producerId(batch), lastOffset(batch)));
+  // A flipped bit in a header must not turn records into something that is left out.
+  if (dropped) ensureBatchCrc(batch);
+  if (isMarker) aborted.passMarker(batch);
+  return dropped;
 }
 
 function prepare(batch: Buffer, fetchOffset: bigint): PreparedBatch | undefined {

@@ -1,7 +1,7 @@
 import type { Clock } from '../../common/clock.js';
 import { describeError } from '../../common/errors.js';
 import type { Logger } from '../../common/log.js';
-import type { KafkaCluster } from '../../kafka/client/index.js';
+import type { ClusterMetadata, KafkaCluster } from '../../kafka/client/index.js';
 import { HaltError } from './halt.js';
 import {
   backoffMs,
@@ -11,6 +11,7 @@ import {
 } from './limits.js';
 import type { PartitionCopier } from './partition-copier.js';
 import type { PositionRecovery } from './position-recovery.js';
+import { sourceTopicHalt, targetTopicHalt } from './topic-check.js';
 import { Wakeup } from './wakeup.js';
 
 export interface RecoveryQueueOptions {
@@ -84,14 +85,15 @@ export class RecoveryQueue {
   async #recoverAll(copiers: readonly PartitionCopier[], signal: AbortSignal): Promise<void> {
     const { source, target, recovery } = this.#options;
     try {
-      await Promise.all([
+      const [sourceTopics, targetTopics] = await Promise.all([
         source.metadata(unique(copiers.map(({ assignment }) => assignment.topic)), { signal }),
         target.metadata(unique(copiers.map(({ assignment }) => assignment.targetTopic)), {
           signal,
         }),
       ]);
-      const ends = await recovery.targetEnds(copiers, signal);
-      const waiting = [...copiers];
+      for (const copier of copiers) haltIfTopicIsUnusable(copier, sourceTopics, targetTopics);
+      const waiting = copiers.filter(({ state }) => state === 'recovering');
+      const ends = await recovery.targetEnds(waiting, signal);
       const workers = Array.from({ length: RECOVERY_SCANS_MAX }, async () => {
         for (let copier = waiting.pop(); copier !== undefined; copier = waiting.pop()) {
           await this.#recoverOne(copier, ends.get(copier), signal);
@@ -133,6 +135,20 @@ export class RecoveryQueue {
     );
     this.add(copier);
   }
+}
+
+/** Without this a position that cannot be asked for would be asked for again for ever. */
+function haltIfTopicIsUnusable(
+  copier: PartitionCopier,
+  source: ClusterMetadata,
+  target: ClusterMetadata,
+): void {
+  const { topic, targetTopic } = copier.assignment;
+  if (copier.state !== 'recovering' || copier.wayOut !== undefined) return;
+  const halt =
+    sourceTopicHalt(copier, source.topics.get(topic)) ??
+    targetTopicHalt(copier, target.topics.get(targetTopic));
+  if (halt !== undefined) copier.haltWith(halt);
 }
 
 function unique(names: readonly string[]): string[] {

@@ -5,9 +5,7 @@ import { outOfRangeHalt } from './fetch-outcome.js';
 import { HaltError } from './halt.js';
 import type { PartitionCopier } from './partition-copier.js';
 import { FetchRetryError } from './read-partition.js';
-
-/** Looks this many times before a topic that metadata does not show is taken for deleted. */
-const MISSING_LOOKS = 3;
+import { sourceTopicHalt } from './topic-check.js';
 
 /** Why the next offset is not in the source's log; undefined if by now it is. */
 export async function explainOutOfRange(
@@ -36,23 +34,7 @@ export async function explainTopicChange(
   copier: PartitionCopier,
   signal: AbortSignal,
 ): Promise<HaltError | undefined> {
-  const { topic, partition, sourceTopicId } = copier.assignment;
+  const { topic } = copier.assignment;
   const metadata = await source.metadata([topic], { signal });
-  const found = metadata.topics.get(topic);
-  if (found?.errorCode === ErrorCode.UNKNOWN_TOPIC_OR_PARTITION) {
-    if (copier.failures < MISSING_LOOKS) return undefined;
-    return new HaltError(
-      'topic-deleted',
-      `${topic}-${partition}: the topic was deleted on the source; what was copied up to offset ` +
-        `${copier.acked.sourceNext} stays on the target`,
-    );
-  }
-  if (found?.errorCode !== ErrorCode.NONE) throw new FetchRetryError(topic, partition);
-  if (found.topicId === sourceTopicId) return undefined;
-  return new HaltError(
-    'topic-recreated',
-    `${topic}-${partition}: the topic was recreated on the source (topic id ${found.topicId}, ` +
-      `was ${sourceTopicId}); its records are not appended to the old copy`,
-    { wayOut: { kind: 'restart' } },
-  );
+  return sourceTopicHalt(copier, metadata.topics.get(topic));
 }

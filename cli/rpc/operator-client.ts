@@ -5,6 +5,8 @@ import {
   type PromoteEvent,
   type PromotePlan,
   type PromoteRequest,
+  type ResumeRequest,
+  type ResumeResult,
   type Status,
 } from '../../proto/gen/mirror/v1/operator.js';
 import { CallFailedError, RefusedError, UnreachableError, UsageError } from '../errors.js';
@@ -41,6 +43,16 @@ export class OperatorClient {
     return this.#call((client) => {
       return new Promise((resolve, reject) => {
         client.planPromote(request, new Metadata(), within(CALL_TIMEOUT_MS), (error, answer) =>
+          error === null ? resolve(answer) : reject(error),
+        );
+      });
+    });
+  }
+
+  resume(request: ResumeRequest): Promise<ResumeResult> {
+    return this.#call((client) => {
+      return new Promise((resolve, reject) => {
+        client.resume(request, new Metadata(), within(CALL_TIMEOUT_MS), (error, answer) =>
           error === null ? resolve(answer) : reject(error),
         );
       });

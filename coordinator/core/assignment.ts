@@ -65,6 +65,13 @@ class Loads<Agent> {
   }
 }
 
+/** What both phases read and add to. */
+interface Plan<Item, Agent> {
+  readonly input: AssignmentInput<Item, Agent>;
+  readonly loads: Loads<Agent>;
+  readonly result: Assignment<Item, Agent>;
+}
+
 export function assign<Item, Agent>(input: AssignmentInput<Item, Agent>): Assignment<Item, Agent> {
   const result: Assignment<Item, Agent> = { grants: [], moves: [] };
   const loads = new Loads<Agent>((agent) => input.loadOf(agent));
@@ -73,11 +80,11 @@ export function assign<Item, Agent>(input: AssignmentInput<Item, Agent>): Assign
     .filter((pool) => pool.candidates.length > 0)
     .sort((a, b) => a.candidates.length - b.candidates.length);
   for (const pool of pools) {
-    if (pool.unheld.length > 0) placeUnheld(pool, input, loads, result);
+    if (pool.unheld.length > 0) placeUnheld(pool, { input, loads, result });
   }
   for (const pool of pools) {
     if (result.moves.length >= input.movesMax) break;
-    if (pool.candidates.length > 1) moveSurplus(pool, input, loads, result);
+    if (pool.candidates.length > 1) moveSurplus(pool, { input, loads, result });
   }
   return result;
 }
@@ -94,13 +101,11 @@ const lighter = <Agent>(a: Slot<Agent>, b: Slot<Agent>): boolean =>
 const heavier = <Agent>(a: Slot<Agent>, b: Slot<Agent>): boolean =>
   a.load > b.load || (a.load === b.load && a.order < b.order);
 
-// Four parameters: the two phases share everything, and an object would only rename it.
 function placeUnheld<Item, Agent>(
   pool: AssignmentPool<Item, Agent>,
-  input: AssignmentInput<Item, Agent>,
-  loads: Loads<Agent>,
-  result: Assignment<Item, Agent>,
+  plan: Plan<Item, Agent>,
 ): void {
+  const { input, loads, result } = plan;
   const slots = loads.slots(pool.candidates);
   const weight = pool.unheld.reduce((sum, item) => sum + input.weightOf(item), 0);
   const ceiling = ceilingOf(slots, weight);
@@ -127,10 +132,9 @@ function placeUnheld<Item, Agent>(
 
 function moveSurplus<Item, Agent>(
   pool: AssignmentPool<Item, Agent>,
-  input: AssignmentInput<Item, Agent>,
-  loads: Loads<Agent>,
-  result: Assignment<Item, Agent>,
+  plan: Plan<Item, Agent>,
 ): void {
+  const { input, loads, result } = plan;
   const slots = loads.slots(pool.candidates);
   const ceiling = ceilingOf(slots, 0);
   const givers = new Heap<Slot<Agent>>(

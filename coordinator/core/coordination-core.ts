@@ -110,6 +110,8 @@ function handle(step: Step, event: CoreEvent, leaseTtlMs: number): void {
       return released(step, event);
     case 'progress':
       return progress(step, event);
+    case 'resume':
+      return resume(step, event);
     case 'tick':
       return tick(step, leaseTtlMs);
     default:
@@ -133,6 +135,16 @@ function flowMode(step: Step, event: CoreEvent & { kind: 'flow-mode' }): void {
     if (mode === 'stopped') step.revoke(item, 'the flow is stopped');
     if (mode === 'running') step.confirm(item);
   });
+}
+
+/** A new grant makes a new copier, wherever it is placed: the halted one is let go of. */
+function resume(step: Step, { items, accept }: CoreEvent & { kind: 'resume' }): void {
+  for (const key of items) {
+    const item = step.state.items.get(key);
+    if (item?.copier !== 'halted') continue;
+    item.accept = accept;
+    step.revoke(item, 'an operator lets it try again');
+  }
 }
 
 function tick(step: Step, leaseTtlMs: number): void {

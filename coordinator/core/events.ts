@@ -98,6 +98,8 @@ export type CoreEvent =
       readonly copier: CopierState;
       readonly halt: Problem | undefined;
     }
+  /** An operator lets halted items try again, and accepts what made them halt, if anything. */
+  | { readonly kind: 'resume'; readonly items: readonly string[]; readonly accept: string }
   | { readonly kind: 'tick' };
 
 /**

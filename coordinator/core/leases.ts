@@ -74,6 +74,7 @@ export function progress(step: Step, event: CoreEvent & { kind: 'progress' }): v
   const item = step.state.items.get(event.lease.item);
   if (item === undefined || !holds(item, event.sessionId, event.lease.leaseEpoch)) return;
   item.copier = event.copier;
+  if (event.copier === 'running') item.accept = '';
   item.halt = event.halt;
 }
 

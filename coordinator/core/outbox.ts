@@ -25,8 +25,8 @@ export class Outbox {
   }
 
   sendRevoke(sessionId: string, lease: LeaseRef, reason: string): void {
-    let byReason = this.#sendRevokes.get(sessionId);
-    if (byReason === undefined) this.#sendRevokes.set(sessionId, (byReason = new Map()));
+    const byReason = this.#sendRevokes.get(sessionId) ?? new Map<string, LeaseRef[]>();
+    this.#sendRevokes.set(sessionId, byReason);
     appendTo(byReason, reason, lease);
   }
 

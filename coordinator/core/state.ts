@@ -44,6 +44,8 @@ export interface ItemEntry {
   revokeDeadlineMs: number;
   copier: CopierState | undefined;
   halt: Problem | undefined;
+  /** The halt that an operator accepted; empty if none. Its next holder is told. */
+  accept: string;
 }
 
 export interface TopicEntry {
@@ -127,17 +129,9 @@ export function createAgent(sessionId: string, agentId: string, nowMs: number): 
   };
 }
 
-function newItem(
-  work: WorkItem,
-  key: string,
-  flow: FlowEntry,
-  topic: TopicEntry | undefined,
-): ItemEntry {
+function newItem(identity: Pick<ItemEntry, 'key' | 'work' | 'flow' | 'topic'>): ItemEntry {
   return {
-    key,
-    work,
-    flow,
-    topic,
+    ...identity,
     state: 'unheld',
     holder: undefined,
     leaseEpoch: 0n,
@@ -148,6 +142,7 @@ function newItem(
     revokeDeadlineMs: 0,
     copier: undefined,
     halt: undefined,
+    accept: '',
   };
 }
 
@@ -166,7 +161,9 @@ export function addFlow(state: CoreState, options: FlowOptions): FlowEntry {
     -readonly [K in keyof FlowEntry]: FlowEntry[K];
   };
   flow.ensureDue = new Set();
-  flow.site = newItem({ kind: 'site', flow: name }, siteKey, flow, undefined);
+  flow.site = newItem({
+    ...{ key: siteKey, work: { kind: 'site', flow: name }, flow, topic: undefined },
+  });
   flow.unheld.add(flow.site);
   state.items.set(siteKey, flow.site);
   state.flows.set(name, flow);
@@ -201,7 +198,7 @@ export function addPartition(
     topic: topic.name,
     partition,
   };
-  const item = newItem(work, key, topic.flow, topic);
+  const item = newItem({ key, work, flow: topic.flow, topic });
   topic.items.set(partition, item);
   topic.flow.unheld.add(item);
   state.items.set(key, item);

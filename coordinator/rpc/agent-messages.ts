@@ -1,9 +1,9 @@
-import {
+import type {
   AgentMessage,
-  type CoordinatorMessage,
-  type GroupOffset,
-  type InventoryTopic,
-  type PartitionProgress,
+  CoordinatorMessage,
+  GroupOffset,
+  InventoryTopic,
+  PartitionProgress,
 } from '../../proto/gen/mirror/v1/agent.js';
 import { PartitionState, type MapRun, type WorkItem } from '../../proto/gen/mirror/v1/common.js';
 import type { CopierState, LeaseRef, SourceTopic } from '../core/events.js';
@@ -135,9 +135,7 @@ export function* writeCoordinatorMessage(says: CoordinatorSays): Iterable<Coordi
 
 function writeGrant({ lease, assignment }: GrantMessage) {
   const partition =
-    assignment === undefined
-      ? undefined
-      : { ...assignment, accept: '', mapTail: [...assignment.mapTail] };
+    assignment === undefined ? undefined : { ...assignment, mapTail: [...assignment.mapTail] };
   return { ...writeLease(lease), partition };
 }
 
@@ -176,6 +174,8 @@ function readProgress(progress: PartitionProgress): ProgressReport {
     lease: readLease(progress),
     copier: readCopierState(progress.state),
     ...{ halt, runs, truncatedTo, sourceNext, targetNext, sourceEnd, records, bytes },
+    mapRestarted: progress.mapRestarted,
+    sequenceBase: progress.sequenceBase,
     sourceEndAgeMs: Number(progress.sourceEndAgeMs),
     lastTimestampMs: Number(progress.lastTimestampMs),
   };

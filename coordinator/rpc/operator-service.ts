@@ -35,6 +35,15 @@ export function operatorService(options: ServiceOptions): OperatorServiceServer 
         (error: unknown) => callback(refuse(error, 'PlanPromote')),
       );
     },
+    resume: (call, callback) => {
+      try {
+        const { flow, topics, accept, operator } = call.request;
+        const request = { flow: parseFlowId(flow), topics, accept, operator };
+        callback(null, { resumed: coordinator.resume(request).map((one) => ({ ...one })) });
+      } catch (error) {
+        callback(refuse(error, 'Resume'));
+      }
+    },
     promote: (call) => {
       void answer(async () => {
         const request = readPromotion(call.request);

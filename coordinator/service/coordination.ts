@@ -23,6 +23,7 @@ import type {
 } from './messages.js';
 import { PromotionRunner, type Promoter } from './promotion-runner.js';
 import { takeProgress } from './progress-intake.js';
+import { resume, type ResumedPartition, type ResumeRequest } from './resume.js';
 import { StoreExecutor } from './store-executor.js';
 
 /** How often deadlines are looked at. */
@@ -163,6 +164,12 @@ export class Coordination<Opened extends OpenedFlowTarget> {
     };
   }
 
+  resume(request: ResumeRequest): ResumedPartition[] {
+    const { target } = this.opened(request.flow);
+    this.log.info({ ...request }, 'an operator resumes halted partitions');
+    return resume({ core: this.core, target, emit: (event) => this.emit(event), request });
+  }
+
   emit(event: CoreEvent): void {
     if (this.over.aborted) return;
     for (const action of this.core.step(event, this.clock.nowMs())) this.#perform(action);
@@ -259,10 +266,12 @@ export class Coordination<Opened extends OpenedFlowTarget> {
     if (work?.kind !== 'partition') return undefined;
     const topic = this.core.state.flows.get(work.flow)?.topics.get(work.topic);
     assert.ok(topic?.target !== undefined, 'a partition is granted once its target topic is ready');
-    return {
-      ...topic.target,
-      ...this.opened(work.flow).target.assignment(work.topic, work.partition),
-    };
+    const accept = this.core.state.items.get(key)?.accept ?? '';
+    const assignment = this.opened(work.flow).target.assignment(work.topic, work.partition);
+    // Accepted: the topic that is there now is the one to copy.
+    const recreated = accept === 'topic-recreated' ? topic.source?.topicId : undefined;
+    const sourceTopicId = recreated ?? assignment.sourceTopicId;
+    return { ...topic.target, ...assignment, sourceTopicId, accept };
   }
 
   #sendMapAcks(flow: string, acks: readonly DurableAck[]): void {

@@ -28,14 +28,6 @@ export function registerCoordinatorMetrics<Opened extends OpenedFlowTarget>(
 ): void {
   const scrape = new Scrape<Opened>();
   const view = (): StatusView => scrape.view(coordinator.coordination);
-  const forEachPartition = (visit: (labels: Labels, partition: PartitionView) => void): void => {
-    for (const { flow, partitions } of view().flows) {
-      for (const partition of partitions) {
-        const { topic } = partition;
-        visit({ flow, topic, partition: String(partition.partition) }, partition);
-      }
-    }
-  };
   metrics.gauge({
     name: 'mirror_coordinator_is_leader',
     help: '1 on the coordinator that leads, 0 on standbys.',
@@ -60,6 +52,18 @@ export function registerCoordinatorMetrics<Opened extends OpenedFlowTarget>(
           sample({ flow: flow.flow, state }, flow.state === state ? 1 : 0);
     },
   });
+  registerPartitionMetrics(metrics, view);
+}
+
+function registerPartitionMetrics(metrics: Metrics, view: () => StatusView): void {
+  const forEachPartition = (visit: (labels: Labels, partition: PartitionView) => void): void => {
+    for (const { flow, partitions } of view().flows) {
+      for (const partition of partitions) {
+        const { topic } = partition;
+        visit({ flow, topic, partition: String(partition.partition) }, partition);
+      }
+    }
+  };
   metrics.gauge({
     name: 'mirror_partition_state',
     help: '1 for the state that a partition is in.',

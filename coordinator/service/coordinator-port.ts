@@ -1,6 +1,7 @@
 import type { PromotionPlan } from '../promotion/promotion-plan.js';
 import type { MapRun } from '../target/partition-map.js';
 import type { AgentConnection, AgentHello, AgentLink } from './messages.js';
+import type { ResumedPartition, ResumeRequest } from './resume.js';
 import type { FlowStateView, StatusView } from './status-view.js';
 
 export interface CoordinatorIdentity {
@@ -38,6 +39,7 @@ export interface CoordinatorPort {
   findMapEntry(item: string, targetOffset: bigint): MapRun[];
   status(flow: string): StatusView;
   flowState(flow: string): FlowStateView;
+  resume(request: ResumeRequest): ResumedPartition[];
   planPromotion(request: PromotionRequest, signal: AbortSignal): Promise<PromotionPlan>;
   /** Goes on when whoever asked no longer listens: half a failover helps nobody. */
   promote(

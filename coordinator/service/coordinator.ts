@@ -21,6 +21,7 @@ import { NotLeadingError, ProtocolViolationError } from './errors.js';
 import type { OpenedFlowTarget, OpenFlowTarget } from './flow-target-port.js';
 import type { AgentConnection, AgentHello, AgentLink } from './messages.js';
 import type { Promoter, StepListener } from './promotion-runner.js';
+import type { ResumedPartition, ResumeRequest } from './resume.js';
 import { flowState, viewStatus, type FlowStateView, type StatusView } from './status-view.js';
 
 /** How long a coordinator that stepped down by itself lets others go first. */
@@ -125,6 +126,10 @@ export class Coordinator<Opened extends OpenedFlowTarget> implements Coordinator
 
   flowState(flow: string): FlowStateView {
     return flowState(this.#leading().flow(flow));
+  }
+
+  resume(request: ResumeRequest): ResumedPartition[] {
+    return this.#leading().resume(request);
   }
 
   async planPromotion(request: PromotionRequest, signal: AbortSignal): Promise<PromotionPlan> {

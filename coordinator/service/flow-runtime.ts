@@ -101,8 +101,8 @@ export class FlowRuntime<Opened extends OpenedFlowTarget> {
   }
 
   meter(topic: string, partition: number): CopyMeter {
-    let partitions = this.meters.get(topic);
-    if (partitions === undefined) this.meters.set(topic, (partitions = new Map()));
+    const partitions = this.meters.get(topic) ?? new Map<number, CopyMeter>();
+    this.meters.set(topic, partitions);
     let meter = partitions.get(partition);
     if (meter === undefined) partitions.set(partition, (meter = new CopyMeter()));
     return meter;

@@ -33,7 +33,11 @@ export interface FlowTargetPort {
     partition: number;
     runs: readonly MapRun[];
     truncatedTo?: bigint;
+    renewed?: RenewedBase;
   }): void;
+
+  /** An operator accepts that the target topic is another one: nothing copied before counts. */
+  forgetTopic(topic: string): void;
 
   findMapEntry(topic: string, partition: number, targetOffset: bigint): MapRun[];
   onDurable(listener: (acks: readonly DurableAck[]) => void): void;
@@ -42,6 +46,14 @@ export interface FlowTargetPort {
   groupPositions(): readonly GroupPositionView[];
   /** Every partition that was ever made on the target for this flow. */
   mappedPartitions(): readonly MappedPartitionView[];
+}
+
+/** What an accepted halt made different for a partition. */
+export interface RenewedBase {
+  readonly sequenceBase: bigint;
+  /** Whether the map before the runs is void, and then the topics that count from now on. */
+  readonly restarted:
+    { readonly sourceTopicId: string; readonly targetTopicId: string } | undefined;
 }
 
 /** A target, and what was opened for it alone. */

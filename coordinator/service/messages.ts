@@ -19,6 +19,9 @@ export interface ProgressReport {
   readonly halt: Problem | undefined;
   readonly runs: readonly MapRun[];
   readonly truncatedTo: bigint | undefined;
+  /** The map before `runs` is void: an operator accepted another topic on one of the sides. */
+  readonly mapRestarted: boolean;
+  readonly sequenceBase: bigint;
   readonly sourceNext: bigint;
   readonly targetNext: bigint;
   readonly sourceEnd: bigint;
@@ -57,6 +60,8 @@ export interface PartitionAssignment {
   readonly producerEpoch: number;
   readonly sequenceBase: bigint;
   readonly mapTail: readonly MapRun[];
+  /** The halt that an operator accepted; empty if none. */
+  readonly accept: string;
 }
 
 export interface GrantMessage {

@@ -44,12 +44,14 @@ function takeReport<Opened extends OpenedFlowTarget>(options: TakeReport<Opened>
   const { flow, topic, partition, report, intake } = options;
   const { emit, log, sessionId, nowMs } = intake;
   let { copier, halt } = report;
-  const { lease, runs, truncatedTo } = report;
+  const { lease, runs, truncatedTo, sequenceBase } = report;
   // While a blocked target has no map in memory the agent keeps its runs, and repeats them.
   if (flow.target !== undefined && (runs.length > 0 || truncatedTo !== undefined)) {
     try {
       const truncation = truncatedTo === undefined ? {} : { truncatedTo };
-      flow.target.applyProgress({ topic, partition, runs, ...truncation });
+      const restarted = report.mapRestarted ? topicIds(intake, flow.id, topic) : undefined;
+      const renewed = { sequenceBase, restarted };
+      flow.target.applyProgress({ topic, partition, runs, ...truncation, renewed });
     } catch (error) {
       if (!(error instanceof MirrorError)) throw error;
       // One partition's fault: its runs are never acknowledged, and the others go on.
@@ -61,6 +63,16 @@ function takeReport<Opened extends OpenedFlowTarget>(options: TakeReport<Opened>
   // A copier that still looks for its position has none to report.
   if (copier !== 'recovering') flow.meter(topic, partition).report(report, nowMs);
   emit({ kind: 'progress', sessionId, lease, copier, halt });
+}
+
+function topicIds<Opened extends OpenedFlowTarget>(
+  { core }: TakeReport<Opened>['intake'],
+  flow: string,
+  name: string,
+): { sourceTopicId: string; targetTopicId: string } | undefined {
+  const topic = core.state.flows.get(flow)?.topics.get(name);
+  if (topic?.source === undefined || topic.target === undefined) return undefined;
+  return { sourceTopicId: topic.source.topicId, targetTopicId: topic.target.targetTopicId };
 }
 
 function noteSource<Opened extends OpenedFlowTarget>(

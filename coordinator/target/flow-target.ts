@@ -171,6 +171,15 @@ export class FlowTarget implements AsyncDisposable {
     }
   }
 
+  /** An operator accepts that the target topic is another one: nothing copied before counts. */
+  forgetTopic(topic: string): void {
+    for (const { partition } of this.mappedPartitions().filter(
+      (mapped) => mapped.topic === topic,
+    )) {
+      this.#maps.forget(topic, partition);
+    }
+  }
+
   /** From the run that holds the offset to the newest; empty if nothing exact is known. */
   findMapEntry(topic: string, partition: number, targetOffset: bigint): MapRun[] {
     const entry = this.#maps.find(topic, partition);

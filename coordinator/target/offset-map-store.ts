@@ -43,6 +43,15 @@ export interface ProgressUpdate {
   partition: number;
   runs: readonly MapRun[];
   truncatedTo?: bigint | undefined;
+  /** What an accepted halt made different. */
+  renewed?: RenewedBase | undefined;
+}
+
+export interface RenewedBase {
+  readonly sequenceBase: bigint;
+  /** The map before the runs is void; these topics count from now on. */
+  readonly restarted:
+    { readonly sourceTopicId: string; readonly targetTopicId: string } | undefined;
 }
 
 export interface OffsetMapStoreOptions {
@@ -125,11 +134,29 @@ export class OffsetMapStore {
     return entry;
   }
 
+  /** Nothing that was copied counts any more: the next base begins anew. */
+  forget(topic: string, partition: number): void {
+    const entry = this.find(topic, partition);
+    if (entry === undefined) return;
+    entry.map.reset();
+    entry.base = undefined;
+    this.#dirty.add(entry);
+  }
+
   /** Takes a report into memory. Throws OffsetMapConflictError, or TopicProblem for a corrupt map. */
   apply(update: ProgressUpdate): MappedEntry {
     const entry = this.#entryOf(update.topic, update.partition);
     refuseCorrupt(entry);
     if (update.runs.length === 0 && update.truncatedTo === undefined) return entry;
+    const { renewed } = update;
+    const { base } = entry;
+    if (renewed !== undefined && base !== undefined) {
+      const next = { ...base, ...renewed.restarted, sequenceBase: renewed.sequenceBase };
+      if (renewed.restarted !== undefined) entry.map.reset();
+      if (next.sequenceBase !== base.sequenceBase || renewed.restarted !== undefined) {
+        this.setBase(update.topic, update.partition, next);
+      }
+    }
     entry.map.apply(update.runs, update.truncatedTo);
     // Also after a mere repeat: its sender waits for an acknowledgement that got lost.
     this.#dirty.add(entry);

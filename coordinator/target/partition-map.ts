@@ -81,6 +81,12 @@ export class PartitionMap {
     this.#runs.merge(MAP_RUNS_MAX);
   }
 
+  /** Everything known is void. */
+  reset(): void {
+    this.#runs.truncateTo(0n);
+    if (this.#start !== undefined) this.#setStart(undefined);
+  }
+
   /** As OffsetMap.toTarget(), with the starting point taken into account. */
   toTarget(sourceOffset: bigint): TargetTranslation {
     const start = this.#start;

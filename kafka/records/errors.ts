@@ -39,23 +39,3 @@ export class DecompressionError extends MirrorError {
     super(`a ${codecName} payload cannot be decompressed: ${reason}`, options);
   }
 }
-
-/** Thrown when one record alone makes a batch larger than the target takes: nothing left to split. */
-export class RecordTooLargeError extends MirrorError {
-  readonly code = 'MIRROR_RECORD_TOO_LARGE';
-  readonly retriable = false;
-
-  readonly sourceOffset: bigint;
-  readonly batchBytes: number;
-  readonly limitBytes: number;
-
-  constructor(sourceOffset: bigint, batchBytes: number, limitBytes: number) {
-    super(
-      `the record at offset ${sourceOffset} makes a batch of ${batchBytes} bytes; ` +
-        `the limit is ${limitBytes}`,
-    );
-    this.sourceOffset = sourceOffset;
-    this.batchBytes = batchBytes;
-    this.limitBytes = limitBytes;
-  }
-}

@@ -55,37 +55,33 @@ interface LegacyRecord extends NewRecord {
 /**
  * The same records as v2 batches, in order, with their offsets, gaps and timestamps: as if the source
  * had written them so. A compressed set becomes one batch of its codec; single messages are gathered.
- * Throws CorruptBatchError for a message whose CRC or structure is wrong.
+ * Throws CorruptBatchError at a message whose CRC or structure is wrong, after all before it.
  */
-export function convertLegacyMessages(
+export function* convertLegacyMessages(
   messages: readonly Buffer[],
   plainBytesMax: number = PLAIN_BYTES_MAX,
-): Buffer[] {
-  const batches: Buffer[] = [];
+): Generator<Buffer> {
   let gathered: LegacyRecord[] = [];
   let gatheredBytes = 0;
-  const flush = (): void => {
-    if (gathered.length > 0) batches.push(toBatch(gathered, Codec.none));
-    gathered = [];
-    gatheredBytes = 0;
-  };
   for (const bytes of messages) {
-    const message = readMessage(bytes);
-    if (message.codec !== Codec.none) {
-      flush();
-      batches.push(toBatch(unwrap(message, plainBytesMax), message.codec));
-      continue;
-    }
+    const isSingle = codecOf(bytes) === Codec.none && hasRightCrc(bytes);
     const first = gathered[0];
-    const full =
-      gatheredBytes + bytes.length > GATHERED_BYTES_MAX ||
-      (first !== undefined && message.offset - first.offset > OFFSET_DELTA_MAX);
-    if (full) flush();
-    gathered.push(message);
-    gatheredBytes += bytes.length;
+    const joins =
+      isSingle &&
+      gatheredBytes + bytes.length <= GATHERED_BYTES_MAX &&
+      (first === undefined || baseOffset(bytes) - first.offset <= OFFSET_DELTA_MAX);
+    if (first !== undefined && !joins) {
+      yield toBatch(gathered, Codec.none);
+      gathered = [];
+      gatheredBytes = 0;
+    }
+    const message = readMessage(bytes);
+    if (isSingle) {
+      gathered.push(message);
+      gatheredBytes += bytes.length;
+    } else yield toBatch(unwrap(message, plainBytesMax), message.codec);
   }
-  flush();
-  return batches;
+  if (gathered.length > 0) yield toBatch(gathered, Codec.none);
 }
 
 function toBatch(records: readonly LegacyRecord[], codec: number): Buffer {
@@ -113,10 +109,9 @@ function unwrap(wrapper: Message, plainBytesMax: number): LegacyRecord[] {
   if (last === undefined || truncatedBytes > 0) {
     throw new CorruptBatchError(offset, 'a compressed set is empty or cut short');
   }
-  // Some versions of librdkafka left the wrapper's offset at 0; offsets then are what they say.
-  const relative = wrapper.magic === 1 && offset !== 0n;
-  const first = relative ? offset - last.offset : 0n;
-  if (first < 0n || (!relative && offset !== 0n && last.offset !== offset)) {
+  // Some versions of librdkafka left the wrapper's offset at 0: then, too, offsets are absolute.
+  const first = wrapper.magic === 1 && offset !== 0n ? offset - last.offset : 0n;
+  if (first < 0n) {
     throw new CorruptBatchError(offset, `its last inner message has offset ${last.offset}`);
   }
   return inner.map((message) => {
@@ -147,7 +142,7 @@ function readMessage(bytes: Buffer): Message {
   const version = magic(bytes);
   if (version > 1)
     throw new CorruptBatchError(offset, `magic ${version} in a set of format 0 or 1`);
-  if (crc32(bytes.subarray(MAGIC_OFFSET)) >>> 0 !== bytes.readUInt32BE(CRC_OFFSET)) {
+  if (!hasRightCrc(bytes)) {
     throw new CorruptBatchError(offset, 'its CRC does not match its bytes');
   }
   const attributes = bytes.readUInt8(ATTRIBUTES_OFFSET);
@@ -158,12 +153,20 @@ function readMessage(bytes: Buffer): Message {
   return {
     magic: version,
     offset,
-    codec: attributes & CODEC_MASK,
+    codec: codecOf(bytes),
     stamped: version === 1 && (attributes & LOG_APPEND_TIME_FLAG) !== 0,
     timestamp: version === 1 ? bytes.readBigInt64BE(BODY_OFFSET) : NO_TIMESTAMP,
     key: key.bytes,
     value: value.bytes,
   };
+}
+
+function hasRightCrc(bytes: Buffer): boolean {
+  return crc32(bytes.subarray(MAGIC_OFFSET)) >>> 0 === bytes.readUInt32BE(CRC_OFFSET);
+}
+
+function codecOf(bytes: Buffer): number {
+  return bytes.readUInt8(ATTRIBUTES_OFFSET) & CODEC_MASK;
 }
 
 function readField(

@@ -13,7 +13,6 @@ import {
 import { assembleBatch, plainPayload, sealBatch } from './build-batch.js';
 import { Codec, PLAIN_BYTES_MAX } from './compression.js';
 import { ensureBatchCrc } from './crc32c.js';
-import { RecordTooLargeError } from './errors.js';
 import { decodeRecords, encodeRecords, type KafkaRecord } from './record-codec.js';
 import {
   appendRecords,
@@ -193,8 +192,8 @@ function sourceRuns(batch: Buffer, runs: DeltaRuns): SourceRun[] {
 
 /**
  * Splits a batch into dense ones of at most `bytesMax` bytes each, by halving its records until
- * they fit: rare, so simple rather than tight. Throws RecordTooLargeError when one record alone
- * does not fit. A batch that fits already is re-encoded all the same.
+ * they fit: rare, so simple rather than tight. A record that alone does not fit is a batch of its
+ * own: whoever set the limit refuses it. A batch that fits already is re-encoded all the same.
  */
 export function splitBatch(
   batch: Buffer,
@@ -203,10 +202,8 @@ export function splitBatch(
 ): ReencodedBatch[] {
   const whole = reencodeBatch(batch, options);
   if (whole === undefined) return [];
-  if (whole.batch.length <= bytesMax) return [whole];
   const records = recordCount(whole.batch);
-  const firstOffset = whole.sourceOffsets[0]!.firstOffset;
-  if (records === 1) throw new RecordTooLargeError(firstOffset, whole.batch.length, bytesMax);
+  if (whole.batch.length <= bytesMax || records === 1) return [whole];
   const middle = nthSourceOffset(whole.sourceOffsets, records >>> 1);
   return [
     ...splitBatch(batch, bytesMax, { ...options, toOffset: middle - 1n }),

@@ -1,32 +1,11 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
-import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 
 import { Metadata, status as GrpcStatus } from '@grpc/grpc-js';
 
 import type { PromoteEvent } from '../../proto/gen/mirror/v1/operator.js';
-import { compiledRoot } from '../kit/project-root.js';
+import { runMirrorctl as mirrorctl } from '../kit/run-mirrorctl.js';
 import { planWith, serveOperator, statusWith } from './operator-server.js';
-
-interface Finished {
-  code: number;
-  out: string;
-  err: string;
-}
-
-/** Runs the real program, without a terminal. */
-function mirrorctl(args: readonly string[], env: Record<string, string> = {}): Promise<Finished> {
-  const program = join(compiledRoot(), 'cli', 'main.js');
-  return new Promise((resolve) => {
-    execFile(
-      process.execPath,
-      [program, ...args],
-      { env: { PATH: process.env['PATH'], ...env } },
-      (error, out, err) => resolve({ code: error === null ? 0 : Number(error.code), out, err }),
-    );
-  });
-}
 
 describe('mirrorctl', () => {
   const closing: (() => void)[] = [];

@@ -19,6 +19,7 @@ export async function serveOperator(
   const defaults: OperatorServiceServer = {
     getStatus: (_call, callback) => callback(unimplemented),
     planPromote: (_call, callback) => callback(unimplemented),
+    resume: (_call, callback) => callback(unimplemented),
     promote: (call) => void call.emit('error', unimplemented),
   };
   server.addService(OperatorServiceService, Object.assign(defaults, service));

@@ -110,7 +110,7 @@ class Demo {
     // A second Ctrl-C is for who cannot wait: the guardian then does the rest.
     if (this.#stopping) process.exit(code);
     this.#stopping = true;
-    this.#narrator.plain('\nStopping, and removing everything that was started.');
+    this.#narrator.endWith('\nStopping, and removing everything that was started.\n');
     await this.#stage?.close({ gently: false }).catch(() => undefined);
     process.exit(code);
   }

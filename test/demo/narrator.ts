@@ -18,6 +18,13 @@ export class Narrator {
   readonly interactive = process.stdout.isTTY === true;
   readonly #startedMs = performance.now();
   #steps = 0;
+  #silent = false;
+
+  /** After this the story may end as it will: nothing more is told. */
+  endWith(text: string): void {
+    this.#write(text);
+    this.#silent = true;
+  }
 
   step(title: string): void {
     this.#steps += 1;
@@ -55,6 +62,6 @@ export class Narrator {
   }
 
   #write(text: string): void {
-    process.stdout.write(text);
+    if (!this.#silent) process.stdout.write(text);
   }
 }

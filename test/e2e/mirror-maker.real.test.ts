@@ -6,9 +6,11 @@ import { after, before, describe, it } from 'node:test';
 import { eventually } from '../kit/eventually.js';
 import { assertMirrored } from '../kit/history-checker.js';
 import { readTopic } from '../kit/read-topic.js';
+import { runMirrorctl } from '../kit/run-mirrorctl.js';
 import { startKafka, type KafkaServers } from '../kit/start-kafka.js';
 import { startProcess, type RunningProcess } from '../kit/start-process.js';
 import { temporaryFolder } from '../kit/temporary-folder.js';
+import { withAdmin } from '../kit/with-admin.js';
 import { createTopics, writeUnique } from '../kit/write-unique.js';
 
 const RECORDS_PER_PARTITION = 15_000;
@@ -47,18 +49,24 @@ describe('mirror-maker', () => {
   });
 
   after(async () => {
+    await Promise.all(running.map((maker) => maker.stop()));
     await Promise.all([east.stop(), west.stop()]);
   });
 
-  const start = (): Promise<RunningProcess> =>
-    startProcess({
+  const running: RunningProcess[] = [];
+
+  async function start(): Promise<RunningProcess> {
+    const maker = await startProcess({
       name: 'mirror-maker',
       args: ['mirror-maker/main.js', config],
     });
+    running.push(maker);
+    return maker;
+  }
 
-  async function mirrored(records: number): Promise<void> {
+  async function mirrored(records: number, topic = 'us-east.orders'): Promise<void> {
     await eventually(
-      async () => (await readTopic(west, 'us-east.orders').catch(() => [])).length >= records,
+      async () => (await readTopic(west, topic).catch(() => [])).length >= records,
       () => '',
       60_000,
     );
@@ -82,5 +90,38 @@ describe('mirror-maker', () => {
     await mirrored(total);
     assertMirrored(await readTopic(east, 'orders'), await readTopic(west, 'us-east.orders'));
     assert.deepEqual(await maker.stop(), { code: 0, signal: null });
+  });
+
+  it('halts where retention outran it, and goes on when an operator accepts that', async () => {
+    await createTopics(east, [{ topic: 'payments', partitions: 2 }]);
+    await writeUnique(east, { topic: 'payments', partitions: [0, 1], count: 20 });
+    const first = await start();
+    await mirrored(40, 'us-east.payments');
+    await first.stop();
+    await writeUnique(east, { topic: 'payments', partitions: [0, 1], count: 20, from: 20 });
+    const trimmed = { topic: 'payments', partition: 0, beforeOffset: 30n };
+    await withAdmin(east, (admin) => admin.deleteRecords([trimmed]));
+    const maker = await start();
+    const coordinator = { MIRRORCTL_COORDINATOR: String(maker.readyLine['grpc']) };
+    const status = () => runMirrorctl(['status', 'us-east:us-west'], coordinator);
+    // One partition stands still and says why; the other has gone on.
+    const halted = /payments-0 source-data-lost: .* offsets 20 to 29 were/;
+    await eventually(async () => halted.test((await status()).out), status);
+    assert.equal((await status()).code, 3);
+    await mirrored(60, 'us-east.payments');
+    const again = await runMirrorctl(['resume', 'us-east:us-west'], coordinator);
+    assert.match(again.out, /payments +0 +source-data-lost/);
+    await eventually(async () => halted.test((await status()).out), status);
+    const args = ['resume', 'us-east:us-west', '--topics', 'pay.*', '--accept', 'source-data-lost'];
+    const accepted = await runMirrorctl(args, coordinator);
+    assert.equal(accepted.code, 0, accepted.err);
+    await mirrored(70, 'us-east.payments');
+    await eventually(async () => (await status()).code === 0, status);
+    const source = await readTopic(east, 'payments');
+    const target = await readTopic(west, 'us-east.payments');
+    const before = target.filter(({ partition, offset }) => partition === 0 && offset < 20n);
+    const after = target.filter((record) => !before.includes(record));
+    assertMirrored(source, after);
+    await maker.stop();
   });
 });

@@ -10,6 +10,7 @@ import { temporaryFolder } from '../kit/temporary-folder.js';
 import { createTopics, writeUnique } from '../kit/write-unique.js';
 import { eventually } from '../kit/eventually.js';
 import type { CrashCopierPlan, CrashPoint } from './crash-copier.js';
+import { EndOffsets } from './end-offsets.js';
 import { checkMirrored, FlowBench, type CopyOptions, type FlowProducer } from './flow-bench.js';
 import { writeTransactions } from './write-transactions.js';
 
@@ -20,15 +21,18 @@ const RECORDS = 24_000;
 describe('a copier that dies at an exactly named moment', () => {
   let source: KafkaServers;
   let target: KafkaServers;
+  let ends: EndOffsets;
 
   before(async () => {
     [source, target] = await Promise.all([
       startKafka({ name: 'crash-source' }),
       startKafka({ name: 'crash-target' }),
     ]);
+    ends = await EndOffsets.open(target);
   });
 
   after(async () => {
+    await ends.close();
     await Promise.all([source.stop(), target.stop()]);
   });
 
@@ -69,35 +73,27 @@ describe('a copier that dies at an exactly named moment', () => {
   async function killAtEachPoint(topic: string, producer: FlowProducer): Promise<void> {
     const mapFile = join(temporaryFolder('map'), 'runs');
     const copy = { topic, targetTopic: `a.${topic}`, partitions: 2, producer };
+    const wanted = (await readTopic(source, topic)).length;
+    const finished = async (): Promise<boolean> => (await ends.total(`a.${topic}`)) >= wanted;
     let reached = 0;
     for (const at of MOMENTS) {
       for (const crash of POINTS) {
         const process = await start([copy], { mapFile, crash, at });
-        const outcome = await Promise.race([process.exit(), finished(topic)]);
-        if (outcome === 'finished') {
-          await process.kill();
-          continue; // all was copied before it came to that moment
+        await eventually(async () => !process.running || (await finished()));
+        if (await finished()) {
+          await process.kill(); // all was copied before it came to that moment
+          continue;
         }
-        assert.equal(outcome.signal, 'SIGKILL');
+        assert.equal((await process.exit()).signal, 'SIGKILL');
         reached += 1;
         await assertPrefix(topic);
       }
     }
-    assert.ok(reached >= POINTS.length, `only ${reached} moments were reached`);
+    assert.ok(reached >= 2 * POINTS.length, `only ${reached} moments were reached`);
     const last = await start([copy], { mapFile, crash: 'none', at: 0 });
-    await eventually(async () => (await finished(topic)) === 'finished');
+    await eventually(finished);
     await checkMirrored({ source, target, topic, targetTopic: `a.${topic}` });
     await last.kill();
-  }
-
-  async function finished(topic: string): Promise<'finished'> {
-    const wanted = (await readTopic(source, topic)).length;
-    await eventually(
-      async () => (await readTopic(target, `a.${topic}`)).length >= wanted,
-      () => '',
-      60_000,
-    );
-    return 'finished';
   }
 
   it('leaves an exact copy behind: plain records', async () => {

@@ -108,6 +108,8 @@ export class BenchFlow {
   readonly copiers: PartitionCopier[] = [];
   readonly source: KafkaCluster;
   readonly target: KafkaCluster;
+  /** How often some copier had to find its position again after it had run. */
+  setbacks = 0;
   readonly #runs: DurableRuns;
   readonly #timer: NodeJS.Timeout;
   readonly #onReported: () => void;
@@ -128,7 +130,10 @@ export class BenchFlow {
       lanesPerBroker: 2,
       findMapEntry: async (copier, targetOffset) =>
         runs.tail(keyOf(copier)).filter(({ targetStart }) => targetStart <= targetOffset),
-      onStateChanged: (copier) => this.save(copier),
+      onStateChanged: (copier) => {
+        if (copier.state === 'settling') this.setbacks += 1;
+        this.save(copier);
+      },
     });
     this.#timer = setInterval(() => this.saveAll(), REPORT_INTERVAL_MS);
   }

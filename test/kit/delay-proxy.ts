@@ -110,7 +110,9 @@ export class DelayProxy {
 
   private constructor(options: DelayProxyOptions) {
     this.oneWayMs = options.roundTripMs / 2;
-    this.#server = createServer({ noDelay: true, allowHalfOpen: true }, (client) => this.#accept(client));
+    this.#server = createServer({ noDelay: true, allowHalfOpen: true }, (client) =>
+      this.#accept(client),
+    );
   }
 
   static async start(options: DelayProxyOptions): Promise<DelayProxy> {

@@ -1,10 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 
-import { FlowCopier } from '../../../agent/replication/flow-copier.js';
-import { MemoryBudget } from '../../../agent/replication/memory-budget.js';
 import type { PartitionCopier } from '../../../agent/replication/partition-copier.js';
-import type { Run } from '../../../agent/replication/run-tail.js';
 import { systemClock } from '../../../common/clock.js';
 import { silentLogger } from '../../../common/log.js';
 import { AdminClient } from '../../../kafka/admin/admin-client.js';
@@ -14,94 +11,7 @@ import { readTopic } from '../../kit/read-topic.js';
 import { startKafka, type KafkaServers } from '../../kit/start-kafka.js';
 import { createTopics, writeUnique } from '../../kit/write-unique.js';
 import { eventually } from '../../kit/eventually.js';
-
-/** One agent's worth of copying, with an offset map that is durable as soon as it is reported. */
-class Bench {
-  readonly map = new Map<string, Run[]>();
-  readonly #sources: KafkaServers;
-  readonly #targets: KafkaServers;
-  #open: (() => Promise<void>)[] = [];
-
-  constructor(source: KafkaServers, target: KafkaServers) {
-    this.#sources = source;
-    this.#targets = target;
-  }
-
-  async producerFor(flow: string): Promise<{ producerId: bigint; producerEpoch: number }> {
-    const cluster = this.#cluster(this.#targets);
-    return new AdminClient({ cluster, clock: systemClock }).obtainProducer(`mirror.${flow}`);
-  }
-
-  async copier(options: {
-    topic: string;
-    targetTopic: string;
-    partitions: number;
-    producer: { producerId: bigint; producerEpoch: number };
-    accept?: string;
-  }): Promise<{ flow: FlowCopier; copiers: PartitionCopier[]; save: () => void }> {
-    const source = this.#cluster(this.#sources);
-    const target = this.#cluster(this.#targets);
-    const { topic, targetTopic } = options;
-    await Promise.all([source.metadata([topic]), target.metadata([targetTopic])]);
-    const flow = new FlowCopier({
-      flow: 'a->b',
-      source,
-      target,
-      start: 'earliest',
-      memory: new MemoryBudget(64 * 1024 * 1024),
-      clock: systemClock,
-      log: silentLogger,
-      lanesPerBroker: 2,
-      findMapEntry: () => Promise.resolve([]),
-      onStateChanged: (copier) => this.#save(copier),
-    });
-    this.#open.push(() => flow.close());
-    const copiers = Array.from({ length: options.partitions }, (_, partition) =>
-      flow.add({
-        topic,
-        partition,
-        targetTopic,
-        sourceTopicId: source.topicIdOf(topic)!,
-        targetTopicId: target.topicIdOf(targetTopic)!,
-        ...options.producer,
-        sequenceBase: 0n,
-        accept: options.accept ?? '',
-        mapTail: this.map.get(`${topic}-${partition}`) ?? [],
-      }),
-    );
-    return { flow, copiers, save: () => copiers.forEach((copier) => this.#save(copier)) };
-  }
-
-  /** What the coordinator does: keeps the runs, and acknowledges them. */
-  #save(copier: PartitionCopier): void {
-    if (copier.state === 'recovering') return;
-    const key = `${copier.assignment.topic}-${copier.assignment.partition}`;
-    const news = copier.tail.unacknowledged();
-    if (news.length === 0) return;
-    const known = this.map.get(key) ?? [];
-    const first = news[0]!.targetStart;
-    this.map.set(key, [...known.filter((run) => run.targetStart < first), ...news]);
-    const end = copier.tail.end!;
-    setImmediate(() => copier.acknowledgeMap(end));
-  }
-
-  #cluster(servers: KafkaServers): KafkaCluster {
-    const cluster = new KafkaCluster({
-      alias: servers.name,
-      bootstrapServers: servers.bootstrapServers.split(','),
-      clientId: 'test',
-      clock: systemClock,
-      log: silentLogger,
-    });
-    this.#open.unshift(() => cluster.close());
-    return cluster;
-  }
-
-  async close(): Promise<void> {
-    for (const close of this.#open.reverse()) await close();
-    this.#open = [];
-  }
-}
+import { Bench } from './copy-bench.js';
 
 describe('FlowCopier on real brokers', () => {
   let source: KafkaServers;

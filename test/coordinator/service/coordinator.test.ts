@@ -37,7 +37,7 @@ async function leading(options: FixtureOptions = {}): Promise<Fixture> {
 function getStatus({ operators }: Fixture): Promise<Status> {
   return new Promise((resolve, reject) => {
     operators.getStatus({ flow: '' }, (error, found) =>
-      error === null ? resolve(found) : reject(error as Error),
+      error === null ? resolve(found) : reject(error),
     );
   });
 }

@@ -58,6 +58,8 @@ export class MemoryTarget implements FlowTargetPort {
     for (const listener of this.#durable) listener([{ topic, partition, sourceNext, targetNext }]);
   }
 
+  forgetTopic(): void {}
+
   findMapEntry(_topic: string, _partition: number, targetOffset: bigint) {
     return [{ sourceStart: targetOffset, targetStart: targetOffset, length: 1n }];
   }

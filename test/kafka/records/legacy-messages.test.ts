@@ -3,39 +3,20 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { codec, lastOffset, magic } from '../../../kafka/records/batch-header.js';
 import { splitBatches } from '../../../kafka/records/batch-splitter.js';
-import { readBatch, type ReadRecord } from '../../../kafka/records/build-batch.js';
+import { readBatch } from '../../../kafka/records/build-batch.js';
 import { Codec, type CodecName } from '../../../kafka/records/compression.js';
 import { CorruptBatchError, DecompressionLimitError } from '../../../kafka/records/errors.js';
 import { convertLegacyMessages } from '../../../kafka/records/legacy-messages.js';
 import { check } from './arbitraries.js';
 import { legacyBytes } from './legacy-bytes.js';
+import { legacyRecords } from './legacy-records.js';
 
 type Name = keyof typeof legacyBytes;
 
-const TIME = 1_500_000_000_000n;
 const APPEND_TIME = 1_600_000_000_000n;
 
 function messagesOf(name: Name): Buffer[] {
   return splitBatches(Buffer.from(legacyBytes[name], 'hex')).batches;
-}
-
-/** What LegacyBytes.java wrote. */
-function expected(version: number, first: bigint, step: bigint): ReadRecord[] {
-  const pairs: [string | null, string | null][] = [
-    ['key', `value ${first}`],
-    [null, `no key ${first}`],
-    [`gone ${first}`, null],
-    ['', ''],
-    [null, null],
-    ['long', 'abcdefgh'.repeat(40) + String(first)],
-  ];
-  return pairs.map(([key, value], index) => ({
-    offset: first + BigInt(index) * step,
-    timestamp: version === 0 ? -1n : TIME + BigInt((index * 7) % 5),
-    key: key === null ? null : Buffer.from(key),
-    value: value === null ? null : Buffer.from(value),
-    headers: [],
-  }));
 }
 
 describe('convertLegacyMessages', () => {
@@ -47,11 +28,11 @@ describe('convertLegacyMessages', () => {
       ] as const) {
         it(`reads what Kafka wrote in magic ${version}, ${name}, ${shape}`, () => {
           const messages = messagesOf(`v${version} ${name} ${shape}` as Name);
-          const batches = convertLegacyMessages(messages);
+          const batches = [...convertLegacyMessages(messages)];
           assert.equal(batches.length, 1);
           assert.equal(magic(batches[0]!), 2);
           assert.equal(codec(batches[0]!), Codec[name]);
-          const records = expected(version, first, step);
+          const records = legacyRecords(version, { first, step });
           assert.deepEqual(readBatch(batches[0]!), records);
           assert.equal(lastOffset(batches[0]!), records.at(-1)!.offset);
         });
@@ -61,7 +42,9 @@ describe('convertLegacyMessages', () => {
 
   it("takes the wrapper's timestamp for a set that the broker stamped", () => {
     for (const name of ['v1 none stamped', 'v1 gzip stamped'] as const) {
-      const records = convertLegacyMessages(messagesOf(name)).flatMap((batch) => readBatch(batch));
+      const records = [...convertLegacyMessages(messagesOf(name))].flatMap((batch) =>
+        readBatch(batch),
+      );
       assert.equal(records.length, 6);
       assert.ok(records.every(({ timestamp }) => timestamp === APPEND_TIME));
     }
@@ -69,11 +52,12 @@ describe('convertLegacyMessages', () => {
 
   it('keeps the order of single messages and compressed sets, and what lies between', () => {
     const [gzip] = messagesOf('v1 gzip gapped'); // 10 to 25
-    const batches = convertLegacyMessages([
+    const messages = [
       ...messagesOf('v0 none dense'), // 0 to 5
       gzip!,
       ...messagesOf('v1 none stamped'), // 40 to 45
-    ]);
+    ];
+    const batches = [...convertLegacyMessages(messages)];
     const offsets = batches.flatMap((batch) => readBatch(batch)).map(({ offset }) => offset);
     assert.deepEqual(offsets.slice(0, 7), [0n, 1n, 2n, 3n, 4n, 5n, 10n]);
     assert.deepEqual(offsets.slice(-7), [25n, 40n, 41n, 42n, 43n, 44n, 45n]);
@@ -87,15 +71,26 @@ describe('convertLegacyMessages', () => {
         const message = Buffer.from(messagesOf(name)[0]!);
         // Offset and size lie in front of the CRC.
         message[12 + (at % (message.length - 12))]! ^= 1 << bit;
-        assert.throws(() => convertLegacyMessages([message]), CorruptBatchError);
+        assert.throws(() => [...convertLegacyMessages([message])], CorruptBatchError);
       }),
       300,
     );
   });
 
+  it('gives what lies before a corrupt message before it throws', () => {
+    const messages = messagesOf('v1 none dense').map((message) => Buffer.from(message));
+    messages[3]![20]! ^= 1;
+    const batches = convertLegacyMessages(messages);
+    const first = batches.next();
+    assert.ok(first.done === false);
+    assert.equal(readBatch(first.value).length, 3);
+    assert.throws(() => batches.next(), /batch at offset 3 is corrupt/);
+  });
+
   it('refuses a compressed set that would decompress to more than the limit', () => {
     for (const name of ['v0 lz4 dense', 'v1 gzip dense', 'v1 snappy dense'] as const) {
-      assert.throws(() => convertLegacyMessages(messagesOf(name), 200), DecompressionLimitError);
+      const messages = messagesOf(name);
+      assert.throws(() => [...convertLegacyMessages(messages, 200)], DecompressionLimitError);
     }
   });
 });

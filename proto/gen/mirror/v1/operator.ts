@@ -2214,6 +2214,16 @@ export const OperatorServiceService = {
     responseSerialize: (value: PromoteEvent): Buffer => Buffer.from(PromoteEvent.encode(value).finish()),
     responseDeserialize: (value: Buffer): PromoteEvent => PromoteEvent.decode(value),
   },
+  /** Lets halted partitions try again, or go on past the halt that is accepted. */
+  resume: {
+    path: "/mirror.v1.OperatorService/Resume" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ResumeRequest): Buffer => Buffer.from(ResumeRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ResumeRequest => ResumeRequest.decode(value),
+    responseSerialize: (value: ResumeResult): Buffer => Buffer.from(ResumeResult.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ResumeResult => ResumeResult.decode(value),
+  },
 } as const;
 
 export interface OperatorServiceServer extends UntypedServiceImplementation {
@@ -2222,6 +2232,8 @@ export interface OperatorServiceServer extends UntypedServiceImplementation {
   planPromote: handleUnaryCall<PromoteRequest, PromotePlan>;
   /** Makes the target the primary. Idempotent: a flow that is promoted already is only reported. */
   promote: handleServerStreamingCall<PromoteRequest, PromoteEvent>;
+  /** Lets halted partitions try again, or go on past the halt that is accepted. */
+  resume: handleUnaryCall<ResumeRequest, ResumeResult>;
 }
 
 export interface OperatorServiceClient extends Client {
@@ -2263,6 +2275,22 @@ export interface OperatorServiceClient extends Client {
     metadata?: Metadata,
     options?: Partial<CallOptions>,
   ): ClientReadableStream<PromoteEvent>;
+  /** Lets halted partitions try again, or go on past the halt that is accepted. */
+  resume(
+    request: ResumeRequest,
+    callback: (error: ServiceError | null, response: ResumeResult) => void,
+  ): ClientUnaryCall;
+  resume(
+    request: ResumeRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ResumeResult) => void,
+  ): ClientUnaryCall;
+  resume(
+    request: ResumeRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ResumeResult) => void,
+  ): ClientUnaryCall;
 }
 
 export const OperatorServiceClient = makeGenericClientConstructor(

@@ -1,0 +1,96 @@
+import { prepareFetched } from '../../agent/replication/prepared-batch.js';
+import { BASE_OFFSET_OFFSET } from '../../kafka/records/batch-header.js';
+import { coalesceBatches } from '../../kafka/records/coalesce.js';
+import { Codec } from '../../kafka/records/compression.js';
+import { combine, computeBatchCrc } from '../../kafka/records/crc32c.js';
+import { buildBatch } from '../../kafka/records/build-batch.js';
+import { patchBatch } from '../../kafka/records/rewrite-header.js';
+import { jsonText } from '../json-text.js';
+import { seededRandom } from '../seeded-random.js';
+import { timesPerSecond } from './time-loop.js';
+
+interface BatchShape {
+  readonly batches: number;
+  readonly records: number;
+  readonly valueBytes: number;
+  readonly codec: number;
+}
+
+/** As they lie one after the other in a fetch. */
+function makeBatches(shape: BatchShape): Buffer[] {
+  const random = seededRandom(1);
+  return Array.from({ length: shape.batches }, (_, index) => {
+    const records = Array.from({ length: shape.records }, () => ({
+      key: null,
+      value: jsonText(random, shape.valueBytes),
+      timestamp: 1_700_000_000_000n,
+    }));
+    const batch = buildBatch({ records, codec: shape.codec });
+    // A broker's offset, which no producer may set; it lies outside the CRC.
+    batch.writeBigInt64BE(BigInt(index * shape.records), BASE_OFFSET_OFFSET);
+    return batch;
+  });
+}
+
+const ONE_RECORD = { batches: 2000, records: 1, valueBytes: 200, codec: Codec.none };
+const SMALL_LZ4 = { batches: 300, records: 10, valueBytes: 200, codec: Codec.lz4 };
+const LARGE = { batches: 8, records: 135, valueBytes: 950, codec: Codec.none };
+
+function coalesce(name: string, shape: BatchShape, quick: boolean): string {
+  const batches = makeBatches(shape);
+  const perSecond = timesPerSecond(() => coalesceBatches(batches).length, quick);
+  return rate(`coalesce ${name}`, perSecond * shape.batches, 'batches');
+}
+
+/** Patching is done in place and again and again: a patched header is as good as a new one. */
+function prepareAndPatch(name: string, shape: BatchShape, quick: boolean): string {
+  const batches = makeBatches(shape);
+  const records = Buffer.concat(batches);
+  const bases = batches.map((batch, index) => ({ batch, index, position: 0 }));
+  let position = 0;
+  for (const base of bases) {
+    base.position = position;
+    position += base.batch.length;
+  }
+  const once = (): number => {
+    const { batches: prepared } = prepareFetched({
+      records,
+      abortedTransactions: [],
+      fetchOffset: 0n,
+    });
+    for (const { batch } of prepared) {
+      patchBatch(batch, { producerId: 7n, producerEpoch: 1, baseSequence: 42 });
+    }
+    // The patch clears the offset that the next turn goes by.
+    for (const base of bases) {
+      records.writeBigInt64BE(BigInt(base.index * shape.records), base.position);
+    }
+    return prepared.length;
+  };
+  return rate(`prepare and patch ${name}`, timesPerSecond(once, quick) * shape.batches, 'batches');
+}
+
+function crcs(quick: boolean): string[] {
+  const batch = makeBatches({ ...LARGE, batches: 1 })[0] as Buffer;
+  let crc = 0x1234_5678;
+  const combined = timesPerSecond(() => (crc = combine(crc, 0x9abc_def0, batch.length)), quick);
+  const read = timesPerSecond(() => computeBatchCrc(batch), quick);
+  return [
+    rate('CRC of a large batch, combined', combined, 'batches'),
+    rate('CRC of a large batch, read', read, 'batches'),
+  ];
+}
+
+function rate(name: string, perSecond: number, what: string): string {
+  const figure = Math.round(perSecond).toLocaleString('en-US');
+  return `${name.padEnd(44)}${figure.padStart(14)} ${what}/s`;
+}
+
+/** The inner loops by themselves, one line each; codecs must have been loaded. */
+export function* runMicro(quick: boolean): Generator<string> {
+  yield coalesce('one-record batches', ONE_RECORD, quick);
+  yield coalesce('small lz4 batches', SMALL_LZ4, quick);
+  yield prepareAndPatch('one-record batches', ONE_RECORD, quick);
+  yield prepareAndPatch('large batches', LARGE, quick);
+  yield* crcs(quick);
+}

@@ -1,0 +1,33 @@
+import { parseFlowId } from '../../mirror/flow.js';
+import type { ResumedPartition } from '../../proto/gen/mirror/v1/operator.js';
+import type { CommandRun } from '../command.js';
+import { ExitCode } from '../exit-code.js';
+import { NONE } from '../output/format.js';
+import type { Column } from '../output/output.js';
+
+export interface ResumeOptions {
+  flow: string;
+  topics: string[];
+  accept: string;
+}
+
+export const runResume: CommandRun<ResumeOptions> = async (context, options) => {
+  const { client, output, json, operator } = context;
+  const flow = parseFlowId(options.flow);
+  const { topics, accept } = options;
+  const { resumed } = await client.resume({ flow, topics, accept, operator });
+  if (json) output.json({ flow, accept, resumed });
+  else if (resumed.length === 0) output.line(`No partition of ${flow} is halted for that.`);
+  else {
+    output.table(columns, resumed);
+    output.line();
+    output.line(`They try again now; look with 'mirrorctl status ${flow.replace('->', ':')}'.`);
+  }
+  return ExitCode.ok;
+};
+
+const columns: readonly Column<ResumedPartition>[] = [
+  { header: 'TOPIC', value: (row) => row.topic },
+  { header: 'PARTITION', value: (row) => String(row.partition), align: 'right' },
+  { header: 'STOOD-STILL-FOR', value: (row) => row.halt?.code ?? NONE },
+];

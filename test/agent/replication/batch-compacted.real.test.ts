@@ -1,0 +1,188 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import type { Message } from 'kafkajs';
+import { systemClock } from '../../../common/clock.js';
+import { AdminClient } from '../../../kafka/admin/admin-client.js';
+import {
+  attributes,
+  hasDeleteHorizon,
+  isControl,
+  isDense,
+  recordCount,
+} from '../../../kafka/records/batch-header.js';
+import { initCodecs } from '../../../kafka/records/compression.js';
+import { fetchBatches, type Place } from '../../kafka/records/on-broker.js';
+import { eventually } from '../../kit/eventually.js';
+import { assertMirrored, checkOffsetMap, type HistoryRecord } from '../../kit/history-checker.js';
+import { connectKafkajs } from '../../kit/kafkajs-client.js';
+import { readTopic } from '../../kit/read-topic.js';
+import {
+  KAFKA_CURRENT,
+  KAFKA_OLDER,
+  startKafka,
+  type KafkaServers,
+} from '../../kit/start-kafka.js';
+import { createTopics } from '../../kit/write-unique.js';
+import { Bench, copiedUpTo } from './copy-bench.js';
+
+const KEYS = 40;
+const CLEANING_MS_MAX = 60_000;
+
+/** A segment rolls with the first append after this, and the cleaner leaves only the last one alone. */
+const COMPACTED = {
+  'cleanup.policy': 'compact',
+  'segment.ms': '100',
+  'min.cleanable.dirty.ratio': '0.001',
+};
+
+type Send = (messages: Message[]) => Promise<unknown>;
+
+/** The last value of each key, tombstones left out: what a reader of a compacted topic keeps. */
+function finalValues(records: readonly HistoryRecord[]): Map<string, string> {
+  const values = new Map<string, string>();
+  for (const { key, value } of records) {
+    if (value === null) values.delete(String(key));
+    else values.set(String(key), String(value));
+  }
+  return values;
+}
+
+for (const version of [KAFKA_CURRENT, KAFKA_OLDER]) {
+  describe(`a compacted topic of ${version}`, () => {
+    let source: KafkaServers;
+    let target: KafkaServers;
+    let bench: Bench;
+
+    before(async () => {
+      await initCodecs();
+      [source, target] = await Promise.all([
+        startKafka({
+          name: 'compacted-source',
+          version,
+          config: { 'log.cleaner.backoff.ms': '100', 'log.retention.check.interval.ms': '1000' },
+        }),
+        startKafka({ name: 'compacted-target' }),
+      ]);
+      bench = new Bench(source, target);
+    });
+
+    after(async () => {
+      await bench.close();
+      await Promise.all([source.stop(), target.stop()]);
+    });
+
+    /** Rounds of all keys, with tombstones, and transactions of which every second aborts. */
+    async function churn(topic: string, rounds: number): Promise<void> {
+      const kafka = connectKafkajs(source);
+      const transactionalId = `churn-${topic}`;
+      const options = { idempotent: true, maxInFlightRequests: 1 };
+      const plain = kafka.producer(options);
+      const transactional = kafka.producer({ ...options, transactionalId });
+      await Promise.all([plain.connect(), transactional.connect()]);
+      for (let round = 0; round < rounds; round += 1) {
+        await sendRound((messages) => plain.send({ topic, messages }), `plain ${round}`);
+        const transaction = await transactional.transaction();
+        await sendRound((messages) => transaction.send({ topic, messages }), `tx ${round}`);
+        if (round % 2 === 0) await transaction.commit();
+        else await transaction.abort();
+      }
+      await Promise.all([plain.disconnect(), transactional.disconnect()]);
+    }
+
+    async function sendRound(send: Send, name: string): Promise<void> {
+      for (let first = 0; first < KEYS; first += 8) {
+        const messages = Array.from({ length: 8 }, (_, n) => {
+          const key = `key ${first + n}`;
+          return { key, value: n % 5 === 0 ? null : `${name} of ${key}` };
+        });
+        await send(messages);
+      }
+    }
+
+    /** Appends, so that segments roll, until the cleaner has left what the test is about. */
+    async function untilCleaned(
+      place: Place,
+      isSo: (batches: readonly Buffer[]) => boolean,
+    ): Promise<void> {
+      const { topic } = place;
+      const producer = connectKafkajs(source).producer({
+        idempotent: true,
+        maxInFlightRequests: 1,
+      });
+      await producer.connect();
+      let n = 0;
+      let kinds: unknown;
+      await eventually(
+        async () => {
+          await producer.send({ topic, messages: [{ key: `roll ${n % 3}`, value: `${n++}` }] });
+          const batches = await fetchBatches(place);
+          kinds = batches.map((batch) => [attributes(batch), recordCount(batch)].join('/'));
+          return isSo(batches);
+        },
+        () => kinds,
+        CLEANING_MS_MAX,
+      );
+      await producer.disconnect();
+    }
+
+    async function create(topic: string): Promise<Place> {
+      await createTopics(source, [{ topic, config: COMPACTED }]);
+      await createTopics(target, [{ topic: `a.${topic}` }]);
+      return { cluster: bench.cluster(source), topic, partition: 0 };
+    }
+
+    it('is copied record by record, with its gaps in the map', async () => {
+      const place = await create('gapped');
+      await churn('gapped', 4);
+      await churn('gapped', 1); // by producers of new ids: empties the last batches of the old ones
+      await untilCleaned(place, (batches) => {
+        const kept = batches.filter((batch) => !isControl(batch));
+        return (
+          kept.some((batch) => recordCount(batch) > 0 && !isDense(batch)) &&
+          kept.some((batch) => recordCount(batch) === 0) &&
+          kept.some(hasDeleteHorizon)
+        );
+      });
+      // Nothing may be cleaned between the copy and the reading.
+      const admin = new AdminClient({ cluster: place.cluster, clock: systemClock });
+      await admin.alterTopicConfigs('gapped', { 'cleanup.policy': 'delete' });
+      const producer = await bench.producerFor('gapped');
+      const options = { topic: 'gapped', targetTopic: 'a.gapped', partitions: 1, producer };
+      const { copiers, save } = await bench.copier(options);
+      const from = await readTopic(source, 'gapped');
+      await copiedUpTo(copiers[0]!, from.at(-1)!.offset + 1n);
+      save();
+      const to = await readTopic(target, 'a.gapped');
+      assertMirrored(from, to);
+      assert.deepEqual(
+        to.map(({ offset }) => offset),
+        to.map((_, index) => BigInt(index)),
+      );
+      const points = bench.mapPoints('gapped');
+      assert.equal(points.length, from.length);
+      assert.deepEqual(checkOffsetMap(from, to, points), []);
+      const copied = await fetchBatches({
+        cluster: bench.cluster(target),
+        topic: 'a.gapped',
+        partition: 0,
+      });
+      assert.ok(copied.every((batch) => !hasDeleteHorizon(batch) && isDense(batch)));
+    });
+
+    it('comes to the same values when it is cleaned while it is copied', async () => {
+      const place = await create('live');
+      const producer = await bench.producerFor('live');
+      const options = { topic: 'live', targetTopic: 'a.live', partitions: 1, producer };
+      const { copiers } = await bench.copier(options);
+      await churn('live', 5);
+      await untilCleaned(place, (batches) => batches.some((batch) => !isDense(batch)));
+      const second = await bench.copier({ ...options, producer });
+      const from = await readTopic(source, 'live');
+      for (const copier of [...copiers, ...second.copiers]) {
+        await copiedUpTo(copier, from.at(-1)!.offset + 1n);
+      }
+      const to = await readTopic(target, 'a.live');
+      assert.deepEqual(finalValues(to), finalValues(from));
+    });
+  });
+}

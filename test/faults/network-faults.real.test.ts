@@ -1,0 +1,181 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+
+import { MemoryBudget } from '../../agent/replication/memory-budget.js';
+import { Seeded, seedFor } from '../agent/replication/seeded.js';
+import { DelayProxy, type Direction } from '../kit/delay-proxy.js';
+import { eventually } from '../kit/eventually.js';
+import { startKafka, type KafkaServers } from '../kit/start-kafka.js';
+import { createTopics, writeUnique } from '../kit/write-unique.js';
+import {
+  caughtUp,
+  checkMirrored,
+  describeCopiers,
+  FlowBench,
+  haltCodeOf,
+  type BenchFlow,
+} from './flow-bench.js';
+
+const CUTS = 24;
+const BIG_VALUE_BYTES = 200_000;
+const HELD_MS = 1_500;
+
+/** One broker that everybody, its test included, reaches through a link with faults. */
+class LinkedKafka {
+  readonly link: DelayProxy;
+  readonly servers: KafkaServers;
+
+  private constructor(link: DelayProxy, servers: KafkaServers) {
+    this.link = link;
+    this.servers = servers;
+  }
+
+  static async start(name: string): Promise<LinkedKafka> {
+    const link = await DelayProxy.start({ roundTripMs: 0 });
+    const config = { 'advertised.listeners': `PLAINTEXT://127.0.0.1:${link.port}` };
+    const servers = await startKafka({ name, config });
+    link.leadTo(servers.brokers[0]!.port);
+    return new LinkedKafka(link, servers);
+  }
+
+  get bootstrapServers(): string {
+    return `127.0.0.1:${this.link.port}`;
+  }
+
+  async stop(): Promise<void> {
+    await this.servers.stop();
+    await this.link.close();
+  }
+}
+
+describe('faults of the network', () => {
+  let source: LinkedKafka;
+  let target: LinkedKafka;
+  let bench: FlowBench;
+
+  before(async () => {
+    [source, target] = await Promise.all([
+      LinkedKafka.start('linked-source'),
+      LinkedKafka.start('linked-target'),
+    ]);
+    bench = new FlowBench({ source, target, requestTimeoutMs: 5_000 });
+  });
+
+  after(async () => {
+    await bench.close();
+    await Promise.all([source.stop(), target.stop()]);
+  });
+
+  async function makePair(topic: string, partitions = 1): Promise<void> {
+    await createTopics(source, [{ topic, partitions }]);
+    await createTopics(target, [{ topic: `a.${topic}`, partitions }]);
+  }
+
+  const check = (topic: string): Promise<number> =>
+    checkMirrored({ source, target, topic, targetTopic: `a.${topic}` });
+
+  const pause = (ms: number): Promise<void> => new Promise((done) => void setTimeout(done, ms));
+
+  async function copy(flow: BenchFlow, topic: string, partitions = 1) {
+    const producer = await bench.producer(`mirror.${topic}`);
+    return flow.copy({ topic, targetTopic: `a.${topic}`, partitions, producer });
+  }
+
+  it(`is exact though connections break ${CUTS} times after a random byte`, async () => {
+    const random = new Seeded(seedFor('cuts'));
+    await makePair('cut', 2);
+    await writeUnique(source, {
+      topic: 'cut',
+      partitions: [0, 1],
+      count: 30_000,
+      batchRecords: 100,
+      valueBytes: 300,
+    });
+    const memory = new MemoryBudget(8 * 1024 * 1024);
+    let held = 0;
+    const watch = setInterval(() => (held = Math.max(held, memory.heldBytes)), 1);
+    const flow = bench.start({ memory });
+    const copiers = await copy(flow, 'cut', 2);
+    for (let cut = 0; cut < CUTS; cut += 1) {
+      const direction = random.pick<Direction>(['up', 'down']);
+      const { link } = random.pick([source, target]);
+      link.cutAfter(direction, random.below(400_000));
+      await pause(random.below(80));
+    }
+    await caughtUp(copiers, 30_000n);
+    clearInterval(watch);
+    source.link.cut();
+    target.link.cut();
+    assert.equal(await check('cut'), 60_000);
+    assert.ok(held < memory.bytesMax + 16 * 1024 * 1024, `${held} bytes were held`);
+    assert.equal(memory.heldBytes, 0);
+    await flow.close();
+  });
+
+  it('goes on after a link was silent and then gone, with appends on their way', async () => {
+    await makePair('held');
+    const writing = writeUnique(source, { topic: 'held', count: 20_000, valueBytes: 300 });
+    await writing;
+    const flow = bench.start();
+    const copiers = await copy(flow, 'held');
+    await eventually(() => copiers[0]!.inflightCount > 0 || copiers[0]!.records > 0);
+    for (const { link } of [target, source, target]) {
+      link.hold();
+      await pause(HELD_MS / 3);
+      link.cut();
+      link.release();
+    }
+    await caughtUp(copiers, 20_000n);
+    assert.equal(await check('held'), 20_000);
+    await flow.close();
+  });
+
+  for (const [side, direction, what] of [
+    ['source', 'down', 'on its way from the source'],
+    ['target', 'up', 'on its way to the target'],
+  ] as const) {
+    it(`reads a batch again that lost a bit ${what}`, async () => {
+      const topic = `flipped-${side}`;
+      await makePair(topic);
+      const flow = bench.start();
+      const [copier] = await copy(flow, topic);
+      await eventually(() => copier!.state === 'running');
+      const { link } = side === 'source' ? source : target;
+      link.flipBitAfter(direction, BIG_VALUE_BYTES / 2);
+      await writeUnique(source, { topic, count: 3, batchRecords: 1, valueBytes: BIG_VALUE_BYTES });
+      await eventually(
+        () => copier!.acked.sourceNext === 3n || copier!.state === 'halted',
+        () => describeCopiers([copier!]),
+      );
+      assert.equal(copier!.state, 'running', copier!.halt?.message);
+      assert.equal(flow.setbacks, 1, 'nothing was damaged: the test showed nothing');
+      assert.equal(await check(topic), 3);
+      await flow.close();
+    });
+  }
+
+  it('halts when the batch is damaged in the source itself, and names it', async () => {
+    await makePair('rotten');
+    await makePair('sound');
+    await writeUnique(source, { topic: 'rotten', count: 3, batchRecords: 1, valueBytes: 5_000 });
+    await writeUnique(source, { topic: 'sound', count: 10 });
+    const [broker] = source.servers.brokers;
+    await broker!.stop();
+    const folder = join(broker!.logDir, 'rotten-0');
+    const segment = join(folder, readdirSync(folder).find((name) => name.endsWith('.log'))!);
+    const bytes = readFileSync(segment);
+    bytes[Math.floor(bytes.length / 2)]! ^= 1;
+    writeFileSync(segment, bytes);
+    await broker!.start();
+    const flow = bench.start();
+    const [rotten] = await copy(flow, 'rotten');
+    const sound = await copy(flow, 'sound');
+    assert.equal(await haltCodeOf(rotten!), 'corrupt-batch');
+    assert.match(rotten!.halt?.message ?? '', /source offsets 1 to 1/);
+    assert.equal(rotten!.acked.sourceNext, 1n);
+    await caughtUp(sound, 10n);
+    await flow.close();
+  });
+});

@@ -1,0 +1,230 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+
+import kafkajs, { type AclOperationTypes as AclOperation } from 'kafkajs';
+
+import { systemClock } from '../../common/clock.js';
+import { AdminClient } from '../../kafka/admin/admin-client.js';
+import { connectKafkajs, type Connection } from '../kit/kafkajs-client.js';
+import { startKafka, type KafkaServers } from '../kit/start-kafka.js';
+import { createTopics, writeUnique } from '../kit/write-unique.js';
+import { caughtUp, checkMirrored, FlowBench, haltCodeOf, type FlowProducer } from './flow-bench.js';
+
+// kafkajs is CommonJS: its enumerations are on the default import alone.
+const { AclOperationTypes, AclPermissionTypes, AclResourceTypes, ResourcePatternTypes } = kafkajs;
+
+const USER = { username: 'mirror', password: 'mirror-secret' };
+
+/** Anybody may do anything without a password; with one, only what the lists of rights say. */
+const AUTHORIZED = {
+  listeners: { SASL: 'SASL_PLAINTEXT' },
+  config: {
+    'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
+    'super.users': 'User:ANONYMOUS',
+    'sasl.enabled.mechanisms': 'PLAIN',
+    'listener.name.sasl.plain.sasl.jaas.config':
+      'org.apache.kafka.common.security.plain.PlainLoginModule required ' +
+      `user_${USER.username}="${USER.password}";`,
+  },
+};
+
+async function grant(
+  connection: Connection,
+  topic: string,
+  rights: readonly AclOperation[],
+): Promise<void> {
+  const admin = connectKafkajs(connection).admin();
+  await admin.connect();
+  await admin.createAcls({
+    acl: rights.map((operation) => ({
+      resourceType: AclResourceTypes.TOPIC,
+      resourceName: topic,
+      resourcePatternType: ResourcePatternTypes.LITERAL,
+      principal: `User:${USER.username}`,
+      host: '*',
+      operation,
+      permissionType: AclPermissionTypes.ALLOW,
+    })),
+  });
+  await admin.disconnect();
+}
+
+async function deleteTopic(connection: Connection, topic: string): Promise<void> {
+  const admin = connectKafkajs(connection).admin();
+  await admin.connect();
+  await admin.deleteTopics({ topics: [topic] });
+  await admin.disconnect();
+}
+
+describe('faults of one topic', () => {
+  let source: KafkaServers;
+  let target: KafkaServers;
+  let bench: FlowBench;
+  let producer: FlowProducer;
+
+  before(async () => {
+    [source, target] = await Promise.all([
+      startKafka({ name: 'topics-source', ...AUTHORIZED }),
+      startKafka({ name: 'topics-target', ...AUTHORIZED }),
+    ]);
+    bench = new FlowBench({ source, target });
+    producer = await bench.producer('mirror.topics');
+  });
+
+  after(async () => {
+    await bench.close();
+    await Promise.all([source.stop(), target.stop()]);
+  });
+
+  const copyOf = (topic: string) => ({ topic, targetTopic: `a.${topic}`, producer });
+
+  async function makePair(topic: string, count = 20): Promise<void> {
+    await createTopics(source, [{ topic }]);
+    await createTopics(target, [{ topic: `a.${topic}` }]);
+    await writeUnique(source, { topic, count });
+  }
+
+  /** The proof that a neighbour's fault did not stop it. */
+  async function assertStillCopies(flow: ReturnType<FlowBench['start']>): Promise<void> {
+    const topic = `neighbour-${Math.random().toString(36).slice(2)}`;
+    await makePair(topic);
+    await caughtUp(await flow.copy(copyOf(topic)), 20n);
+    await checkMirrored({ source, target, topic, targetTopic: `a.${topic}` });
+  }
+
+  it('halts as topic-deleted, and copies the others on', async () => {
+    await makePair('deleted');
+    const flow = bench.start();
+    const [copier] = await flow.copy(copyOf('deleted'));
+    await caughtUp([copier!], 20n);
+    await deleteTopic(source, 'deleted');
+    assert.equal(await haltCodeOf(copier!), 'topic-deleted');
+    await assertStillCopies(flow);
+  });
+
+  it('halts as topic-recreated when the new log is longer already', async () => {
+    await makePair('recreated');
+    const flow = bench.start();
+    const [copier] = await flow.copy(copyOf('recreated'));
+    await caughtUp([copier!], 20n);
+    await deleteTopic(source, 'recreated');
+    await createTopics(source, [{ topic: 'recreated' }]);
+    await writeUnique(source, { topic: 'recreated', count: 50, producer: 'second' });
+    assert.match(await haltCodeOf(copier!), /topic-recreated|topic-deleted/);
+    await assertStillCopies(flow);
+  });
+
+  it('halts as topic-recreated when that happened while nobody copied', async () => {
+    await makePair('replaced', 40);
+    const first = bench.start();
+    const [old] = await first.copy(copyOf('replaced'));
+    await caughtUp([old!], 40n);
+    const { assignment } = old!;
+    await first.close();
+    bench.runs.forgetAllButStarts(); // so that the source must be counted to find the position
+    await deleteTopic(source, 'replaced');
+    await createTopics(source, [{ topic: 'replaced' }]);
+    await writeUnique(source, { topic: 'replaced', count: 90, producer: 'second' });
+    const flow = bench.start();
+    await flow.source.metadata(['replaced']);
+    const copier = flow.flow.add({
+      ...assignment,
+      mapTail: bench.runs.tail('replaced-0'),
+    });
+    assert.equal(await haltCodeOf(copier), 'topic-recreated');
+    await assertStillCopies(flow);
+  });
+
+  it('halts as target-recreated, and appends nothing to the new topic', async () => {
+    await makePair('emptied');
+    const first = bench.start();
+    const [old] = await first.copy(copyOf('emptied'));
+    await caughtUp([old!], 20n);
+    const { assignment } = old!;
+    await first.close();
+    await deleteTopic(target, 'a.emptied');
+    await createTopics(target, [{ topic: 'a.emptied' }]);
+    const flow = bench.start();
+    const copier = flow.flow.add({ ...assignment, mapTail: bench.runs.tail('emptied-0') });
+    assert.equal(await haltCodeOf(copier), 'target-recreated');
+    await assertStillCopies(flow);
+  });
+
+  it('names the range that was deleted beyond its position', async () => {
+    await makePair('trimmed', 20);
+    const first = bench.start();
+    const [old] = await first.copy(copyOf('trimmed'));
+    await caughtUp([old!], 20n);
+    await first.flow.remove(old!);
+    first.saveAll();
+    await writeUnique(source, { topic: 'trimmed', count: 40, from: 20 });
+    const admin = new AdminClient({ cluster: first.source, clock: systemClock });
+    await admin.deleteRecords([{ topic: 'trimmed', partition: 0, beforeOffset: 50n }]);
+    await first.close();
+    const flow = bench.start();
+    const [copier] = await flow.copy(copyOf('trimmed'));
+    assert.equal(await haltCodeOf(copier!), 'source-data-lost');
+    assert.match(copier!.halt?.message ?? '', /offsets 20 to 49/);
+    await assertStillCopies(flow);
+  });
+
+  it('names the missing right on one topic, and copies the others', async () => {
+    const { READ, WRITE, DESCRIBE } = AclOperationTypes;
+    const sourceRights: Record<string, AclOperation[]> = {
+      open: [READ, DESCRIBE],
+      unreadable: [DESCRIBE],
+      invisible: [],
+      unwritable: [READ, DESCRIBE],
+      unseen: [READ, DESCRIBE],
+    };
+    const targetRights: Record<string, AclOperation[]> = {
+      ...Object.fromEntries(Object.keys(sourceRights).map((each) => [each, [READ, WRITE]])),
+      unwritable: [READ, DESCRIBE],
+      unseen: [],
+    };
+    for (const topic of Object.keys(sourceRights)) {
+      await makePair(topic);
+      const onTarget = targetRights[topic] ?? [];
+      if (sourceRights[topic]!.length > 0) await grant(source, topic, sourceRights[topic]!);
+      if (onTarget.length > 0) await grant(target, `a.${topic}`, onTarget);
+    }
+    const security = { sasl: { mechanism: 'PLAIN' as const, ...USER } };
+    const flow = bench.start({
+      source: { bootstrapServers: source.bootstrapServersOf('SASL') },
+      target: { bootstrapServers: target.bootstrapServersOf('SASL') },
+      security: { source: security, target: security },
+    });
+    const ids = bench.start();
+    const names = Object.keys(sourceRights);
+    await ids.source.metadata(names);
+    await ids.target.metadata(names.map((name) => `a.${name}`));
+    const copiers = new Map(
+      names.map((topic) => [
+        topic,
+        flow.flow.add({
+          ...copyOf(topic),
+          ...producer,
+          partition: 0,
+          sourceTopicId: ids.source.topicIdOf(topic)!,
+          targetTopicId: ids.target.topicIdOf(`a.${topic}`)!,
+          sequenceBase: 0n,
+          mapTail: [],
+          accept: '',
+        }),
+      ]),
+    );
+    flow.copiers.push(...copiers.values());
+    await caughtUp([copiers.get('open')!], 20n);
+    for (const [topic, words] of [
+      ['unreadable', /READ on topic unreadable/],
+      ['invisible', /DESCRIBE and READ on topic invisible/],
+      ['unwritable', /WRITE on topic a\.unwritable/],
+      ['unseen', /DESCRIBE, READ and WRITE on topic a\.unseen/],
+    ] as const) {
+      const copier = copiers.get(topic)!;
+      assert.equal(await haltCodeOf(copier), 'not-authorized', topic);
+      assert.match(copier.halt?.message ?? '', words);
+    }
+    await checkMirrored({ source, target, topic: 'open', targetTopic: 'a.open' });
+  });
+});
