@@ -45,6 +45,10 @@ const FACTORS = [
   'checkpoints.topic.replication.factor',
   'heartbeats.topic.replication.factor',
   'offset-syncs.topic.replication.factor',
+];
+
+/** Topics of Connect, which only MirrorMaker 2 has. */
+const CONNECT_FACTORS = [
   'config.storage.replication.factor',
   'offset.storage.replication.factor',
   'status.storage.replication.factor',
@@ -89,6 +93,7 @@ export function mm2Properties(
   });
   return propertiesText({
     ...commonSettings(place),
+    ...Object.fromEntries(CONNECT_FACTORS.map((key) => [key, '1'])),
     // Without this it runs a second worker, for heartbeats in the other direction.
     [`${target}->${source}.emit.heartbeats.enabled`]: 'false',
     ...(Object.fromEntries(named) as Settings),

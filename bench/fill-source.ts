@@ -4,7 +4,7 @@ import { keyedSupply, pooledSupply, type BatchSupply, type SupplyOptions } from 
 import { produceBatches } from './produce-batches.js';
 import { produceTransactions } from './produce-transactions.js';
 import { scanTopic, type TopicContent } from './scan-topic.js';
-import type { BenchCluster } from './test-bed.js';
+import { createReadyTopic, type BenchCluster } from './test-bed.js';
 import type { CopyWorkload } from './workloads.js';
 
 const COMPACTED_CONFIG = {
@@ -36,12 +36,9 @@ export async function fillSource(
 ): Promise<SourceContent> {
   const topic = `bench-${workload.name}`;
   const { activePartitions: partitions, preparation } = workload;
-  await source.admin.createTopic({
-    name: topic,
-    partitionCount: workload.partitions,
-    replicationFactor: 1,
-    ...(preparation === 'compaction' ? { configs: COMPACTED_CONFIG } : {}),
-  });
+  const configs = preparation === 'compaction' ? COMPACTED_CONFIG : {};
+  const created = { name: topic, partitionCount: workload.partitions, replicationFactor: 1 };
+  await createReadyTopic(source, { ...created, configs }, partitions);
   const options: SupplyOptions = {
     workload,
     recordsPerPartition: Math.ceil(records / partitions.length),

@@ -6,7 +6,7 @@ import { cpuSecondsOf, peakBytesOf } from './process-usage.js';
 import { produceBatches } from './produce-batches.js';
 import type { CopyRound } from './results.js';
 import { startCopier, type CopierKind } from './start-copier.js';
-import { bootstrapOf, type TestBed } from './test-bed.js';
+import { bootstrapOf, createReadyTopic, type TestBed } from './test-bed.js';
 import { countRecords, watchTarget } from './watch-target.js';
 import type { CopyWorkload } from './workloads.js';
 
@@ -153,11 +153,8 @@ export async function measureLimit(task: CopyTask): Promise<CopyRound> {
   const { bed, workload, content } = task;
   const topic = targetTopicOf(task.place);
   const { activePartitions: partitions } = workload;
-  await bed.target.admin.createTopic({
-    name: topic,
-    partitionCount: workload.partitions,
-    replicationFactor: 1,
-  });
+  const created = { name: topic, partitionCount: workload.partitions, replicationFactor: 1 };
+  await createReadyTopic(bed.target, created, partitions);
   const begin = takeMark(bed, 0, 0);
   const produced = await produceBatches(bed.target.client, {
     topic,

@@ -13,7 +13,7 @@ import type { LatencyRound, Subject } from './results.js';
 import { seededRandom } from './seeded-random.js';
 import { startCopier } from './start-copier.js';
 import { percentile } from './statistics.js';
-import type { TestBed } from './test-bed.js';
+import { createReadyTopic, type TestBed } from './test-bed.js';
 import { watchTarget } from './watch-target.js';
 import type { LatencyWorkload } from './workloads.js';
 
@@ -47,7 +47,8 @@ export async function measureLatency(task: LatencyTask): Promise<LatencyRound> {
   const isLimit = subject === 'limit';
   const targetTopic = isLimit ? topic : targetTopicOf(place);
   const cluster = isLimit ? bed.target : bed.source;
-  await cluster.admin.createTopic({ name: topic, partitionCount: 1, replicationFactor: 1 });
+  const created = { name: topic, partitionCount: 1, replicationFactor: 1 };
+  await createReadyTopic(cluster, created, [0]);
   const writer = await RecordWriter.open(cluster.client, task);
   await writer.write();
   if (isLimit) {

@@ -1,7 +1,10 @@
 import { systemClock } from '../common/clock.js';
 import { silentLogger } from '../common/log.js';
 import { AdminClient } from '../kafka/admin/admin-client.js';
+import type { NewTopic } from '../kafka/admin/topic-admin.js';
 import { KafkaCluster } from '../kafka/client/index.js';
+import { ErrorCode } from '../kafka/messages/error-codes.js';
+import { TIMESTAMP_LATEST } from '../kafka/messages/list-offsets.js';
 import { DelayProxy } from '../test/kit/delay-proxy.js';
 import { eventually } from '../test/kit/eventually.js';
 import { startKafka, type KafkaServers } from '../test/kit/start-kafka.js';
@@ -93,6 +96,22 @@ export function bootstrapOf(cluster: BenchCluster, link: Link | undefined): stri
   if (link === undefined) return cluster.servers.bootstrapServers;
   cluster.link.oneWayMs = link.roundTripMs / 2;
   return `127.0.0.1:${cluster.link.port}`;
+}
+
+/** Creates a topic, and waits until each of these partitions can be written to. */
+export async function createReadyTopic(
+  cluster: BenchCluster,
+  topic: NewTopic,
+  partitions: readonly number[],
+): Promise<void> {
+  await cluster.admin.createTopic(topic);
+  const items = partitions.map((partition) => ({ topic: topic.name, partition }));
+  await eventually(async () => {
+    const { topics } = await cluster.client.metadata([topic.name]);
+    if (topics.get(topic.name)?.errorCode !== ErrorCode.NONE) return false;
+    const ends = await cluster.client.listOffsets(items, TIMESTAMP_LATEST);
+    return [...ends.values()].every(({ errorCode }) => errorCode === ErrorCode.NONE);
+  });
 }
 
 /** Waits until both brokers have done what was left over, such as deleting files. */

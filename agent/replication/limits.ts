@@ -48,6 +48,9 @@ export const PLAIN_BYTES_MAX = 64 * 1024 * 1024;
 /** Reads of one batch that come out damaged before the source's own copy is taken to be. */
 export const DAMAGED_READS_MAX = 3;
 
+/** Records looked at to find a position by their contents, where counting does not come out right. */
+export const ALIGNED_RECORDS_MAX = 2_000_000;
+
 /** Wait before the first and before any further attempt after a failure, in ms. */
 export const RETRY_BACKOFF_MIN_MS = 50;
 export const RETRY_BACKOFF_MAX_MS = 5_000;

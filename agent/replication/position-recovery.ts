@@ -3,12 +3,13 @@ import type { Logger } from '../../common/log.js';
 import type { KafkaCluster } from '../../kafka/client/index.js';
 import { ErrorCode } from '../../kafka/messages/error-codes.js';
 import { TIMESTAMP_EARLIEST, TIMESTAMP_LATEST } from '../../kafka/messages/list-offsets.js';
+import { alignSource, endsAlike, type AlignmentOptions } from './align-source.js';
 import { learnBatchLimit } from './batch-limit.js';
 import { HaltError } from './halt.js';
 import type { PartitionCopier } from './partition-copier.js';
 import { FetchRetryError } from './read-partition.js';
 import type { KnownPosition, Position, Run } from './run-tail.js';
-import { scanSource } from './source-scan.js';
+import { scanSource, type SourceScan } from './source-scan.js';
 import { scanTarget, type TargetSegment } from './target-scan.js';
 import { takeWayOut } from './way-out.js';
 
@@ -99,6 +100,7 @@ export class PositionRecovery {
   ): Promise<Position> {
     const { source, target } = this.#options;
     const { assignment } = copier;
+    const place = { source, target, assignment, from, targetEnd };
     // Inside a run one offset further back: the batch there, too, must be one of this flow.
     const checkFrom = from.inRun ? from.targetNext - 1n : from.targetNext;
     if (checkFrom === targetEnd) return from;
@@ -108,10 +110,7 @@ export class PositionRecovery {
     );
     const segments = segmentsFrom(scanned, from.targetNext);
     if (segments.length === 0) return { sourceNext: from.sourceNext, targetNext: targetEnd };
-    const found = await scanSource(
-      { cluster: source, assignment, from: from.sourceNext, segments },
-      signal,
-    );
+    const found = (await count(place, segments, signal)) ?? (await alignSource(place, signal));
     for (const run of found.runs) copier.tail.extend(run);
     return { sourceNext: found.sourceNext, targetNext: targetEnd };
   }
@@ -171,6 +170,26 @@ export class PositionRecovery {
       { wayOut: { kind: 'restart' } },
     );
   }
+}
+
+/** Undefined when it does not come out right. */
+async function count(
+  place: AlignmentOptions,
+  segments: readonly TargetSegment[],
+  signal: AbortSignal,
+): Promise<SourceScan | undefined> {
+  const { source: cluster, assignment } = place;
+  const from = place.from.sourceNext;
+  let counted: SourceScan;
+  try {
+    counted = await scanSource({ cluster, assignment, from, segments }, signal);
+  } catch (error) {
+    if (error instanceof HaltError && error.haltCode === 'target-diverged') return undefined;
+    throw error;
+  }
+  const { targetStart, length } = segments.at(-1)!;
+  const last = { sourceLast: counted.sourceNext - 1n, targetLast: targetStart + length - 1n };
+  return (await endsAlike(place, last, signal)) ? counted : undefined;
 }
 
 function segmentsFrom(segments: readonly TargetSegment[], from: bigint): TargetSegment[] {

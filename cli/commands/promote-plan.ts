@@ -41,6 +41,9 @@ export function printPlan(output: Output, plan: PromotePlan): void {
   output.line(`Mode ${how}`);
   output.line();
   output.table(topicColumns, plan.topics);
+  output.line(
+    pc.dim('RPO counts records known to be missing; what came after the last look is not in it.'),
+  );
   if (plan.groups.length > 0) {
     output.line();
     output.table(groupColumns, plan.groups);

@@ -73,7 +73,8 @@ function show(context: CommandContext, status: Status, detailed: boolean): ExitC
 function printCoordinator(output: Output, { coordinator }: Status): void {
   if (coordinator === undefined) return;
   const { id, address, term, store } = coordinator;
-  output.line(pc.dim(`Coordinator ${id} at ${address}, term ${term}, leases in ${store}`));
+  const where = store === 'in-process' ? 'in this process' : `in ${store}`;
+  output.line(pc.dim(`Coordinator ${id} at ${address}, term ${term}, leases ${where}`));
   output.line();
 }
 
@@ -82,13 +83,14 @@ function printDetails(output: Output, flow: FlowStatus): void {
   output.table(partitionColumns, flow.partitions);
   if (flow.groups.length === 0) return;
   output.line();
-  output.table(groupColumns, flow.groups);
+  output.table(groupColumns, [...flow.groups].sort(byGroupAndPartition));
 }
 
 function printProblems(output: Output, status: Status, summaries: readonly FlowSummary[]): void {
   const lines: string[] = [];
-  for (const { flow, problem, unheld, lagging } of summaries) {
+  for (const { flow, problem, unheld, lagging, degraded } of summaries) {
     if (problem !== '') lines.push(`${flow}: ${problem}`);
+    if (!degraded) continue;
     if (unheld > 0) {
       lines.push(
         `${flow}: ${formatCount(unheld)} partitions have no agent; is one connected whose ` +
@@ -154,6 +156,12 @@ const groupColumns: readonly Column<GroupStatus>[] = [
 function colourState({ state, degraded }: FlowSummary): string {
   if (degraded) return pc.yellow(state);
   return state === 'running' ? pc.green(state) : state;
+}
+
+function byGroupAndPartition(a: GroupStatus, b: GroupStatus): number {
+  if (a.group !== b.group) return a.group < b.group ? -1 : 1;
+  if (a.topic !== b.topic) return a.topic < b.topic ? -1 : 1;
+  return a.partition - b.partition;
 }
 
 /** Offsets are -1 until they are known. */

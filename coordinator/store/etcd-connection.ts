@@ -36,9 +36,6 @@ export interface CallName {
   readonly writes: boolean;
 }
 
-/** Pings of idle connections; etcd closes on those that ping more often than every 5 s. */
-const PING_INTERVAL_MS = 10_000;
-const PING_TIMEOUT_MS = 5_000;
 const RECONNECT_BACKOFF_MIN_MS = 100;
 const RECONNECT_BACKOFF_MAX_MS = 2_000;
 
@@ -129,9 +126,11 @@ function clientOptions(endpoint: string, options: EtcdConnectionOptions): IOptio
     defaultCallOptions: ({ isStream }) =>
       isStream ? {} : { deadline: Date.now() + CALL_TIMEOUT_MS },
     faultHandling: { global: callOnce, host: () => callOnce },
+    // No keepalive pings: etcd3 closes its channels on any failed call, and grpc-js takes a ping that a
+    // closing session refuses for a dead peer. It then drops that session's watches, which counts as
+    // failed calls: every 10 s, for ever. A dead peer is found by the deadlines of calls instead, and
+    // a watch that fell silent by its periodic listing.
     grpcOptions: {
-      'grpc.keepalive_time_ms': PING_INTERVAL_MS,
-      'grpc.keepalive_timeout_ms': PING_TIMEOUT_MS,
       'grpc.initial_reconnect_backoff_ms': RECONNECT_BACKOFF_MIN_MS,
       'grpc.max_reconnect_backoff_ms': RECONNECT_BACKOFF_MAX_MS,
       'grpc.max_receive_message_length': ANSWER_BYTES_MAX,

@@ -83,6 +83,11 @@ class DelayedPipe {
     if (this.#ended) this.#to.end();
   }
 
+  /** Whether its sender has said that nothing more comes. */
+  get ended(): boolean {
+    return this.#ended;
+  }
+
   close(): void {
     clearTimeout(this.#timer);
     this.#queue.length = 0;
@@ -199,16 +204,22 @@ export class DelayProxy {
       new DelayedPipe(this, 'down', { from: server, to: client }),
     ];
     for (const pipe of pipes) this.#pipes.add(pipe);
+    const breakBoth = (): void => {
+      for (const pipe of pipes) {
+        pipe.close();
+        this.#pipes.delete(pipe);
+      }
+      client.destroy();
+      server.destroy();
+    };
     for (const socket of [client, server]) {
       this.#sockets.add(socket);
       socket.on('error', () => undefined); // its close tells the same
-      socket.on('close', () => {
+      socket.on('close', (failed) => {
         this.#sockets.delete(socket);
-        // What was on its way from a broken end is lost, as on a real link.
-        for (const pipe of pipes) pipe.close();
-        for (const pipe of pipes) this.#pipes.delete(pipe);
-        client.destroy();
-        server.destroy();
+        // After an orderly end, what it said last may still be on its way to the other.
+        const bothEnded = pipes.every((pipe) => pipe.ended);
+        if (failed || !bothEnded || (client.destroyed && server.destroyed)) breakBoth();
       });
     }
   }

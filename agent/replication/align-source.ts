@@ -1,0 +1,234 @@
+import { createHash } from 'node:crypto';
+import type { KafkaCluster } from '../../kafka/client/index.js';
+import { ErrorCode } from '../../kafka/messages/error-codes.js';
+import { isControl, lastOffset, timestampType } from '../../kafka/records/batch-header.js';
+import { splitBatches } from '../../kafka/records/batch-splitter.js';
+import { readBatch, type ReadRecord } from '../../kafka/records/build-batch.js';
+import { HaltError } from './halt.js';
+import { ALIGNED_RECORDS_MAX, PLAIN_BYTES_MAX } from './limits.js';
+import type { CopierAssignment } from './partition-copier.js';
+import { prepareFetched } from './prepared-batch.js';
+import { FetchRetryError, readPartition } from './read-partition.js';
+import type { Position, Run } from './run-tail.js';
+import type { SourceScan } from './source-scan.js';
+
+export interface AlignmentOptions {
+  source: KafkaCluster;
+  target: KafkaCluster;
+  assignment: CopierAssignment;
+  /** The last exactly known position. */
+  from: Position;
+  /** Exclusive. */
+  targetEnd: bigint;
+}
+
+/**
+ * Where to go on when counting does not come out right, because compaction of the source removed
+ * records after they were copied: finds, by their contents, which source records are on the target
+ * behind the known position. They were copied in order and without a gap, so the first source record
+ * after the last of them is the first that was not copied.
+ *
+ * Each target record that is not found came from a source offset of its own, which must be missing
+ * there now. Otherwise the source did not lose it by compaction, and that is for an operator.
+ */
+export async function alignSource(
+  options: AlignmentOptions,
+  signal: AbortSignal,
+): Promise<SourceScan> {
+  const index = await indexTarget(options, signal);
+  const runs: Run[] = [];
+  let { sourceNext, targetNext } = options.from;
+  let fetchOffset = sourceNext;
+  // Behind the last of them, the source holds nothing that was copied.
+  for (let looked = 0; !index.exhausted && looked < ALIGNED_RECORDS_MAX;) {
+    const read = await readSource(options, fetchOffset, signal);
+    for (const { offset, record } of read.records) {
+      looked += 1;
+      const targetStart = index.take(record);
+      if (targetStart === undefined) continue;
+      if (offset - sourceNext < targetStart - targetNext) throw diverged(options, offset);
+      runs.push({ sourceStart: offset, targetStart, length: 1n });
+      sourceNext = offset + 1n;
+      targetNext = targetStart + 1n;
+    }
+    if (read.fetchOffset === fetchOffset) break;
+    fetchOffset = read.fetchOffset;
+  }
+  const gap = await gapAfter(options, sourceNext, signal);
+  if (gap < index.countFrom(targetNext)) throw diverged(options, sourceNext);
+  return { sourceNext, runs };
+}
+
+/** Offsets from here on that hold no record: up to the next record, or to the end of what is stable. */
+async function gapAfter(
+  options: AlignmentOptions,
+  sourceNext: bigint,
+  signal: AbortSignal,
+): Promise<bigint> {
+  for (let fetchOffset = sourceNext; ;) {
+    const read = await readSource(options, fetchOffset, signal);
+    const first = read.records[0]?.offset;
+    if (first !== undefined) return first - sourceNext;
+    if (read.fetchOffset === fetchOffset) return read.end - sourceNext;
+    fetchOffset = read.fetchOffset;
+  }
+}
+
+function diverged(options: AlignmentOptions, sourceOffset: bigint): HaltError {
+  const { topic, targetTopic, partition } = options.assignment;
+  const { sourceNext } = options.from;
+  return new HaltError(
+    'target-diverged',
+    `${targetTopic}-${partition} holds records that ${topic}-${partition} no longer has before ` +
+      `offset ${sourceOffset}, though none is missing there; the source lost its tail, or ` +
+      `something else wrote to the target; to go on from offset ${sourceNext} may repeat records`,
+    { wayOut: { kind: 'go-on', sourceNext } },
+  );
+}
+
+/** Target offsets by content; what was taken moves a cursor that only goes forward. */
+class TargetIndex {
+  readonly #offsets = new Map<string, bigint[]>();
+  readonly #all: bigint[] = [];
+  #last = -1n;
+  #taken = -1n;
+  /** The target stamps records itself: their timestamps say nothing. */
+  #stamped = false;
+
+  get count(): number {
+    return this.#all.length;
+  }
+
+  get exhausted(): boolean {
+    return this.#taken >= this.#last;
+  }
+
+  add(record: ReadRecord, stamped: boolean): void {
+    this.#stamped ||= stamped;
+    // Both forms, since one stretch may hold stamped batches and others.
+    for (const withTime of [true, false]) {
+      const content = contentOf(record, withTime);
+      const offsets = this.#offsets.get(content);
+      if (offsets === undefined) this.#offsets.set(content, [record.offset]);
+      else offsets.push(record.offset);
+    }
+    this.#last = record.offset;
+    this.#all.push(record.offset);
+  }
+
+  /** Records at this offset or behind it. */
+  countFrom(offset: bigint): bigint {
+    return BigInt(this.#all.filter((one) => one >= offset).length);
+  }
+
+  /** The first place of an equal record behind those taken. */
+  take(record: ReadRecord): bigint | undefined {
+    const offsets = this.#offsets.get(contentOf(record, !this.#stamped));
+    const found = offsets?.find((offset) => offset > this.#taken);
+    if (found !== undefined) this.#taken = found;
+    return found;
+  }
+}
+
+/** A digest: a long stretch of records must fit into memory. */
+function contentOf(record: ReadRecord, withTime: boolean): string {
+  const hash = createHash('sha1');
+  const fields = [
+    record.key,
+    record.value,
+    ...record.headers.flatMap((one) => [one.key, one.value]),
+  ];
+  for (const field of fields) {
+    hash.update(`${field?.length ?? -1}:`);
+    if (field !== null) hash.update(field);
+  }
+  if (withTime) hash.update(`@${record.timestamp}`);
+  return hash.digest('base64');
+}
+
+async function indexTarget(options: AlignmentOptions, signal: AbortSignal): Promise<TargetIndex> {
+  const { target: cluster, assignment, from, targetEnd } = options;
+  const { targetTopic: topic, targetTopicId: topicId, partition } = assignment;
+  const index = new TargetIndex();
+  for (let fetchOffset = from.targetNext; fetchOffset < targetEnd;) {
+    const answer = await readPartition(
+      { cluster, topic, topicId, partition, fetchOffset, readCommitted: false },
+      signal,
+    );
+    if (answer.errorCode === ErrorCode.OFFSET_OUT_OF_RANGE) {
+      if (answer.logStartOffset <= fetchOffset) break;
+      fetchOffset = answer.logStartOffset; // retention removed what was before
+      continue;
+    }
+    if (answer.errorCode !== ErrorCode.NONE) throw new FetchRetryError(topic, partition, answer);
+    const { batches } = splitBatches(answer.records ?? Buffer.alloc(0));
+    if (batches.length === 0) break;
+    for (const batch of batches.filter((each) => !isControl(each))) {
+      const stamped = timestampType(batch) === 'LogAppendTime';
+      for (const record of readBatch(batch, PLAIN_BYTES_MAX)) {
+        const inRange = record.offset >= from.targetNext && record.offset < targetEnd;
+        if (inRange) index.add(record, stamped);
+      }
+    }
+    if (index.count > ALIGNED_RECORDS_MAX) throw diverged(options, from.sourceNext);
+    fetchOffset = lastOffset(batches.at(-1)!) + 1n;
+  }
+  return index;
+}
+
+interface SourceRecords {
+  records: { offset: bigint; record: ReadRecord }[];
+  /** Where to read on; the same offset again at the end. */
+  fetchOffset: bigint;
+  /** The last stable offset. */
+  end: bigint;
+}
+
+async function readSource(
+  options: AlignmentOptions,
+  fetchOffset: bigint,
+  signal: AbortSignal,
+): Promise<SourceRecords> {
+  const { topic, sourceTopicId: topicId, partition } = options.assignment;
+  const answer = await readPartition(
+    { cluster: options.source, topic, topicId, partition, fetchOffset, readCommitted: true },
+    signal,
+  );
+  if (answer.errorCode !== ErrorCode.NONE) throw new FetchRetryError(topic, partition, answer);
+  const prepared = prepareFetched({
+    records: answer.records ?? Buffer.alloc(0),
+    abortedTransactions: answer.abortedTransactions ?? [],
+    fetchOffset,
+  });
+  const records = prepared.batches.flatMap(({ batch, runs }) => {
+    const offsets = runs.flatMap(({ sourceStart, count }) =>
+      Array.from({ length: count }, (_, index) => sourceStart + BigInt(index)),
+    );
+    return readBatch(batch, PLAIN_BYTES_MAX).map((record, index) => {
+      return { offset: offsets[index]!, record };
+    });
+  });
+  return { records, fetchOffset: prepared.sourceNext, end: answer.lastStableOffset };
+}
+
+/**
+ * Whether a count came out right: the last record on the target is the one that was counted last.
+ * True as well when the target no longer has it, and so cannot tell.
+ */
+export async function endsAlike(
+  options: AlignmentOptions,
+  counted: { sourceLast: bigint; targetLast: bigint },
+  signal: AbortSignal,
+): Promise<boolean> {
+  const { from } = options;
+  const { sourceLast, targetLast } = counted;
+  const last = {
+    ...options,
+    from: { ...from, targetNext: targetLast },
+    targetEnd: targetLast + 1n,
+  };
+  const index = await indexTarget(last, signal);
+  if (index.count === 0) return true;
+  const [first] = (await readSource(options, sourceLast, signal)).records;
+  return first?.offset === sourceLast && index.take(first.record) === targetLast;
+}

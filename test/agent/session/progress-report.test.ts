@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+
+import { HaltError } from '../../../agent/replication/halt.js';
+import { PartitionCopier } from '../../../agent/replication/partition-copier.js';
+import { ProgressReport } from '../../../agent/session/progress-report.js';
+import type { Clock } from '../../../common/clock.js';
+import { PartitionState } from '../../../proto/gen/mirror/v1/common.js';
+
+function setup() {
+  const clock = { ms: 0, nowMs: () => clock.ms } as unknown as Clock & { ms: number };
+  const copier = new PartitionCopier(
+    {
+      topic: 't',
+      partition: 0,
+      targetTopic: 'a.t',
+      sourceTopicId: 's',
+      targetTopicId: 'x',
+      producerId: 1n,
+      producerEpoch: 0,
+      sequenceBase: 0n,
+      mapTail: [{ sourceStart: 10n, targetStart: 0n, length: 5n }],
+      accept: '',
+    },
+    { needsRecovery: () => undefined, bytesHeld: () => undefined, stateChanged: () => undefined },
+  );
+  const report = new ProgressReport(clock);
+  const partition = { flow: 'a->b', leaseEpoch: 7n, copier };
+  return { clock, copier, report, partition, collect: () => report.collect([partition]) };
+}
+
+describe('ProgressReport', () => {
+  it('says everything once, and nothing again without news', () => {
+    const { collect } = setup();
+    const [first] = collect();
+    assert.equal(first?.leaseEpoch, 7n);
+    assert.equal(first.state, PartitionState.RECOVERING);
+    assert.deepEqual(collect(), []);
+  });
+
+  it('repeats itself after a second, so that the age is known', () => {
+    const { clock, collect } = setup();
+    collect();
+    clock.ms = 999;
+    assert.equal(collect().length, 0);
+    clock.ms = 1_000;
+    assert.equal(collect().length, 1);
+  });
+
+  it('tells of a change of state, of position and of the source’s end', () => {
+    const { copier, collect } = setup();
+    collect();
+    copier.resumeAt({ sourceNext: 15n, targetNext: 5n });
+    assert.equal(collect()[0]?.state, PartitionState.RUNNING);
+    copier.noteSourceEnd(40n, 0);
+    assert.equal(collect()[0]?.sourceEnd, 40n);
+    assert.deepEqual(collect(), []);
+  });
+
+  it('tells why a partition halted', () => {
+    const { copier, collect } = setup();
+    copier.haltWith(new HaltError('topic-deleted', 'it is gone'));
+    const [news] = collect();
+    assert.equal(news?.state, PartitionState.HALTED);
+    assert.deepEqual(news.halt, { code: 'topic-deleted', message: 'it is gone' });
+  });
+
+  it('does not know the age of a source’s end that was never told', () => {
+    assert.equal(setup().collect()[0]?.sourceEndAgeMs, -1n);
+  });
+
+  it('says everything again to a new session', () => {
+    const { report, collect } = setup();
+    collect();
+    report.forgetAll();
+    assert.equal(collect().length, 1);
+  });
+});
