@@ -1,15 +1,17 @@
 import { parseArgs } from 'node:util';
+import { SUBJECTS, type Subject } from './results.js';
 
 export const ROUNDS_DEFAULT = 3;
 const ROUNDS_MAX = 99;
 
-export const HELP = `npm run bench -- [--quick] [--only NAME]... [--rounds N] [--json FILE] [--profile] [--micro]
+export const HELP = `npm run bench -- [--quick] [--only NAME]... [--subject NAME]... [--rounds N] [--json FILE] [--profile] [--micro]
 
 Runs mirror-maker, MirrorMaker 2 and a producer of the same batches ("broker limit") on the same
 brokers in turn, and prints what each needed. A full run writes docs/benchmarks.json and .md.
 
   --quick       one round with little in it: shows that the benchmark works, measures nothing
   --only NAME   only this workload; may be repeated
+  --subject NAME  only agent, mm2 or limit; may be repeated
   --rounds N    rounds of each workload (${ROUNDS_DEFAULT})
   --json FILE   write the results there, and the tables beside it as .md
   --profile     profile mirror-maker on every workload, not only where a goal is missed
@@ -20,6 +22,7 @@ export interface BenchOptions {
   readonly quick: boolean;
   /** Names of workloads; empty for all. */
   readonly only: readonly string[];
+  readonly subjects: readonly Subject[];
   readonly rounds: number;
   readonly jsonFile: string | undefined;
   readonly profile: boolean;
@@ -45,11 +48,28 @@ export function parseBenchOptions(
   if (!Number.isInteger(rounds) || rounds < 1 || rounds > ROUNDS_MAX) {
     throw new UsageError(`--rounds takes a number from 1 to ${ROUNDS_MAX}`);
   }
-  const profile = values.profile ?? false;
-  return { quick, only, rounds, jsonFile: values.json, profile, micro: values.micro ?? false };
+  return {
+    quick,
+    only,
+    subjects: subjectsOf(values.subject ?? []),
+    rounds,
+    jsonFile: values.json,
+    profile: values.profile ?? false,
+    micro: values.micro ?? false,
+  };
+}
+
+function subjectsOf(names: readonly string[]): readonly Subject[] {
+  for (const name of names) {
+    if (!SUBJECTS.some((subject) => subject === name)) {
+      throw new UsageError(`no subject ${name}; there are ${SUBJECTS.join(', ')}`);
+    }
+  }
+  return names.length === 0 ? SUBJECTS : SUBJECTS.filter((subject) => names.includes(subject));
 }
 
 interface Values {
+  subject?: string[];
   quick?: boolean;
   only?: string[];
   rounds?: string;
@@ -66,6 +86,7 @@ function parse(argv: readonly string[]): Values {
       options: {
         quick: flag,
         only: { type: 'string', multiple: true },
+        subject: { type: 'string', multiple: true },
         rounds: { type: 'string' },
         json: { type: 'string' },
         profile: flag,

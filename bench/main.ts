@@ -8,7 +8,7 @@ import { evaluateGoals } from './goals.js';
 import { commit, describeMachine, versions } from './machine.js';
 import { runMicro } from './micro/run-micro.js';
 import { reportMarkdown } from './report-markdown.js';
-import type { BenchReport, CopyResult, WorkloadResult } from './results.js';
+import { SUBJECTS, type BenchReport, type CopyResult, type WorkloadResult } from './results.js';
 import { runCopyWorkload, runLatencyWorkload, type RunOptions } from './run-workload.js';
 import { startTestBed } from './test-bed.js';
 import { WORKLOADS, type CopyWorkload, type Workload } from './workloads.js';
@@ -48,6 +48,7 @@ async function runWorkloads(options: BenchOptions): Promise<WorkloadResult[]> {
   await using bed = await startTestBed();
   const run: RunOptions = {
     bed,
+    subjects: options.subjects,
     rounds: options.rounds,
     quick: options.quick,
     report: (line) => print(`  ${line}`),
@@ -71,7 +72,8 @@ async function runWorkloads(options: BenchOptions): Promise<WorkloadResult[]> {
 
 /** A full run is the project's own record; anything less is written only where asked. */
 function filesOf(options: BenchOptions): { json: string; markdown: string } | undefined {
-  const full = !options.quick && options.only.length === 0;
+  const everything = options.only.length === 0 && options.subjects.length === SUBJECTS.length;
+  const full = !options.quick && everything;
   const json = options.jsonFile ?? (full ? join(projectRoot(), 'docs', 'benchmarks.json') : '');
   return json === '' ? undefined : { json, markdown: `${json.replace(/\.json$/, '')}.md` };
 }

@@ -1,5 +1,7 @@
 /** What runs on a workload: mirror-maker, MirrorMaker 2, and batches produced from memory. */
-export type Subject = 'agent' | 'mm2' | 'limit';
+export const SUBJECTS = ['agent', 'mm2', 'limit'] as const;
+
+export type Subject = (typeof SUBJECTS)[number];
 
 /** One subject on one workload in one round. Seconds of CPU are of all threads together. */
 export interface CopyRound {

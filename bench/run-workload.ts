@@ -19,10 +19,9 @@ import type { CopyWorkload, LatencyWorkload } from './workloads.js';
 
 const HOT_FUNCTIONS_SHOWN = 15;
 
-const SUBJECTS: readonly Subject[] = ['agent', 'mm2', 'limit'];
-
 export interface RunOptions {
   readonly bed: TestBed;
+  readonly subjects: readonly Subject[];
   readonly rounds: number;
   readonly quick: boolean;
   /** Called with what was just measured. */
@@ -32,8 +31,8 @@ export interface RunOptions {
 }
 
 /** Each second round in the opposite order: what one leaves to the next is not always the same. */
-export function orderOf(round: number): readonly Subject[] {
-  return round % 2 === 0 ? SUBJECTS : [...SUBJECTS].reverse();
+export function orderOf(round: number, subjects: readonly Subject[]): readonly Subject[] {
+  return round % 2 === 0 ? subjects : [...subjects].reverse();
 }
 
 let runs = 0;
@@ -54,7 +53,7 @@ export async function runCopyWorkload(
     return { bed, workload, content, round, place, quick };
   };
   for (let round = 0; round < options.rounds; round++) {
-    for (const subject of orderOf(round)) {
+    for (const subject of orderOf(round, options.subjects)) {
       await waitUntilQuiet(bed);
       try {
         const task = makeTask(round);
@@ -116,7 +115,7 @@ export async function runLatencyWorkload(
   const failures: string[] = [];
   const topic = `bench-${workload.name}`;
   for (let round = 0; round < options.rounds; round++) {
-    for (const subject of orderOf(round)) {
+    for (const subject of orderOf(round, options.subjects)) {
       await waitUntilQuiet(bed);
       try {
         const place = placeOf({ bed, workload: {} }, topic, String(++runs));

@@ -5,6 +5,7 @@ import { ErrorCode } from '../../kafka/messages/error-codes.js';
 import { TIMESTAMP_EARLIEST, TIMESTAMP_LATEST } from '../../kafka/messages/list-offsets.js';
 import { alignSource, endsAlike, type AlignmentOptions } from './align-source.js';
 import { learnBatchLimit } from './batch-limit.js';
+import type { StartOffset } from '../../mirror/start-offset.js';
 import { HaltError } from './halt.js';
 import type { PartitionCopier } from './partition-copier.js';
 import { FetchRetryError } from './read-partition.js';
@@ -19,7 +20,7 @@ export interface PositionRecoveryOptions {
   clock: Clock;
   log: Logger;
   /** Where the first copy of a topic starts. */
-  start: 'earliest' | 'latest';
+  start: StartOffset;
   /** Asks the coordinator for older runs of the map; empty if it knows none. */
   findMapEntry: (
     copier: PartitionCopier,
@@ -128,8 +129,18 @@ export class PositionRecovery {
   }
 
   async #firstSourceOffset(copier: PartitionCopier, signal: AbortSignal): Promise<bigint> {
+    const timestamp = startTimestamp(this.#options.start, this.#options.clock);
+    const found = await this.#sourceOffset(copier, timestamp, signal);
+    // No record is that late: the first one to come is.
+    return found >= 0n ? found : this.#sourceOffset(copier, TIMESTAMP_LATEST, signal);
+  }
+
+  async #sourceOffset(
+    copier: PartitionCopier,
+    timestamp: bigint,
+    signal: AbortSignal,
+  ): Promise<bigint> {
     const { topic, partition } = copier.assignment;
-    const timestamp = this.#options.start === 'earliest' ? TIMESTAMP_EARLIEST : TIMESTAMP_LATEST;
     const offsets = await this.#options.source.listOffsets([{ topic, partition }], timestamp, {
       isolationLevel: 1,
       signal,
@@ -170,6 +181,13 @@ export class PositionRecovery {
       { wayOut: { kind: 'restart' } },
     );
   }
+}
+
+function startTimestamp(start: StartOffset, clock: Clock): bigint {
+  if (start === 'earliest') return TIMESTAMP_EARLIEST;
+  if (start === 'latest') return TIMESTAMP_LATEST;
+  if ('timestampMs' in start) return BigInt(start.timestampMs);
+  return BigInt(Math.max(0, Math.floor(clock.wallMs() - start.durationMs)));
 }
 
 /** Undefined when it does not come out right. */

@@ -5,7 +5,7 @@ import type { FlowPhase, FlowRuntime } from './flow-runtime.js';
 import type { OpenedFlowTarget } from './flow-target-port.js';
 
 /** A look at the source that is older than this no longer shows that it answers. */
-export const SOURCE_LOOK_FRESH_MS = 10_000;
+export const SOURCE_LOOK_FRESH_MS = 5_000;
 
 /**
  * How long stopping a flow waits for its agents. Beyond it the fence does what they did not: it is

@@ -75,7 +75,7 @@ export class PartitionMap {
     if (truncatedTo !== undefined) this.#truncateTo(truncatedTo);
     for (const run of runs) {
       if (run.length === 0n) this.#applyStart(run);
-      else this.#runs.extend(run.sourceStart, run.targetStart, run.length);
+      else this.#applyRecords(run);
       this.#dropPassedStart();
     }
     this.#runs.merge(MAP_RUNS_MAX);
@@ -84,7 +84,7 @@ export class PartitionMap {
   /** Everything known is void. */
   reset(): void {
     this.#runs.truncateTo(0n);
-    if (this.#start !== undefined) this.#setStart(undefined);
+    this.#setStart(undefined);
   }
 
   /** As OffsetMap.toTarget(), with the starting point taken into account. */
@@ -141,6 +141,31 @@ export class PartitionMap {
     this.#runs.markUnsaved(unsaved.chunks);
   }
 
+  #applyRecords(run: MapRun): void {
+    const start = this.#start;
+    const isBehind =
+      start !== undefined &&
+      (run.sourceStart < start.sourceOffset || run.targetStart < start.targetOffset);
+    if (isBehind && !this.#knows(run)) {
+      const { sourceOffset, targetOffset } = start;
+      const reason = `the copy goes on at source offset ${sourceOffset}, target offset ${targetOffset}`;
+      throw new OffsetMapConflictError(reason, { ...run, records: run.length });
+    }
+    this.#runs.extend(run.sourceStart, run.targetStart, run.length);
+  }
+
+  /** Whether both ends of the run are in the map as they are told; then so is all between. */
+  #knows({ sourceStart, targetStart, length }: MapRun): boolean {
+    const last = length - 1n;
+    const first = this.#runs.toTarget(sourceStart);
+    const end = this.#runs.toTarget(sourceStart + last);
+    return (
+      sourceStart + last < this.#runs.end.sourceNext &&
+      first.targetOffset === targetStart &&
+      end.targetOffset === targetStart + last
+    );
+  }
+
   #applyStart(run: MapRun): void {
     const end = this.end;
     const isAhead =
@@ -164,7 +189,9 @@ export class PartitionMap {
     const first = this.#runs.runCount > 0 ? this.#runs.runs(0, 1)[0] : undefined;
     const start = this.#start;
     this.#runs.truncateTo(targetOffset);
-    if (start !== undefined && start.targetOffset > targetOffset) this.#setStart(undefined);
+    // Written even if there is none: one that runs had passed is still stored, and would count again.
+    const isKept = start !== undefined && start.targetOffset <= targetOffset;
+    this.#setStart(isKept ? start : undefined);
     if (this.#runs.runCount > 0 || this.#start !== undefined) return;
     // Nothing is left: the copy begins again where it once began.
     const sourceOffset = first?.sourceStart ?? start?.sourceOffset;

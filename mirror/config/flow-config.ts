@@ -1,6 +1,7 @@
 import { quoted, type ProblemCollector } from '../../common/config/problems.js';
 import type { Property } from '../../common/config/properties.js';
 import { formatFlowId, type FlowSides } from '../flow.js';
+import { parseOffsetReset, parseStartOffset, type StartOffset } from '../start-offset.js';
 import { NameFilter } from '../policy/name-filter.js';
 import {
   DefaultReplicationPolicy,
@@ -55,7 +56,7 @@ export function buildFlow(sides: FlowSides, options: FlowBuilderOptions): FlowCo
     emitOffsetSyncsEnabled: reader.boolean('emit.offset-syncs.enabled'),
     offsetLagMax: reader.integer('offset.lag.max'),
     offsetSyncsTopicLocation: reader.choice('offset-syncs.topic.location'),
-    startOffset: readStartOffset(sourceConsumer, options),
+    startOffset: readStartOffset(reader, sourceConsumer, options),
     adminTimeoutMs: reader.integer('admin.timeout.ms'),
     consumerPollTimeoutMs: reader.integer('consumer.poll.timeout.ms'),
     connectOffsetsTopic: connectOffsetsTopic(sides, options.index),
@@ -152,18 +153,32 @@ function roleProperties(
   return result;
 }
 
+/** Our own key wins over the consumer's, which MM2 heeds and which knows no timestamp. */
 function readStartOffset(
+  reader: FlowOptionReader,
   consumer: ReadonlyMap<string, Property>,
   options: FlowBuilderOptions,
-): 'earliest' | 'latest' {
+): StartOffset {
+  const own = reader.read('start.offset', (property) => {
+    if (property.value === '') return undefined;
+    const start = parseStartOffset(property.value);
+    if (start !== undefined) return start;
+    options.problems.error(
+      property,
+      `${quoted(property.key)} must be earliest, latest or timestamp:<time>`,
+      'a time is like 2026-01-31T12:00:00Z, or milliseconds since 1970',
+    );
+    return undefined;
+  });
   const reset = consumer.get('auto.offset.reset');
-  if (reset === undefined) return 'earliest';
+  if (own !== undefined || reset === undefined) return own ?? 'earliest';
   return options.reader.parse(reset, (property) => {
-    const value = property.value.toLowerCase();
-    if (value !== 'earliest' && value !== 'latest') {
-      options.problems.error(property, `${quoted(property.key)} must be earliest or latest`);
+    const start = parseOffsetReset(property.value);
+    if (start === undefined) {
+      const text = `${quoted(property.key)} must be earliest, latest or by_duration:<ISO 8601>`;
+      options.problems.error(property, text);
     }
-    return value === 'latest' ? 'latest' : 'earliest';
+    return start ?? 'earliest';
   });
 }
 

@@ -124,6 +124,7 @@ export const FLOW_OPTIONS = {
   'sync.topic.configs.interval.seconds': { type: 'seconds', default: '600' },
   'sync.topic.acls.enabled': { type: 'boolean', default: 'true', aliases: ['sync.topic.acls'] },
   'sync.topic.acls.interval.seconds': { type: 'seconds', default: '600' },
+  'start.offset': { type: 'text', default: '' }, // ours; unset: what auto.offset.reset says
   'offset.lag.max': { type: 'integer', default: '100', range: { min: 0, max: INT32_MAX } },
   'consumer.poll.timeout.ms': { type: 'integer', default: '1000', range: TIMEOUT_MS },
   'offset-syncs.topic.replication.factor': internalFactor('offset-syncs'),

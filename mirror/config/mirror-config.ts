@@ -3,6 +3,7 @@ import type { Properties } from '../../common/config/properties.js';
 import type { FlowId } from '../flow.js';
 import type { NameFilter, PatternList } from '../policy/name-filter.js';
 import type { ReplicationPolicy } from '../policy/replication-policy.js';
+import type { StartOffset } from '../start-offset.js';
 
 /** Options of Kafka's clients as written, `sasl.mechanism` -> `PLAIN`. May hold secrets. */
 export type ClientProperties = Readonly<Record<string, string>>;
@@ -75,7 +76,7 @@ export interface FlowConfig {
   readonly offsetSyncsTopicLocation: 'source' | 'target';
 
   /** Where a partition begins that has never been copied: `auto.offset.reset` of the consumer. */
-  readonly startOffset: 'earliest' | 'latest';
+  readonly startOffset: StartOffset;
 
   readonly adminTimeoutMs: number;
   readonly consumerPollTimeoutMs: number;

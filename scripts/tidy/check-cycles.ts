@@ -7,8 +7,8 @@ interface Edge {
 }
 
 /**
- * Cycles between files, each reported once, at the import that closes it. Imports of types count:
- * they load nothing, but two files that need each other's types are one thing in two places.
+ * Cycles between files, each reported once, at the import that closes it. Imports of types do not
+ * count: they load nothing, and a part may well name the type of the whole that it belongs to.
  */
 export function checkCycles(files: readonly ParsedFile[]): Problem[] {
   const edges = new Map(files.map((file) => [file.path, edgesOf(file)]));
@@ -38,7 +38,8 @@ export function checkCycles(files: readonly ParsedFile[]): Problem[] {
 
 function edgesOf(file: ParsedFile): Edge[] {
   const edges: Edge[] = [];
-  for (const { specifier, line } of file.imports) {
+  for (const { specifier, line, typeOnly } of file.imports) {
+    if (typeOnly) continue;
     const target = resolveImport(file.path, specifier);
     if (target !== undefined) edges.push({ target, line });
   }

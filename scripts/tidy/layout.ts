@@ -68,7 +68,7 @@ export const BARRELS: ReadonlySet<string> = new Set([
 export const HOMES: Readonly<Record<string, readonly Place[]>> = {
   '@bokuweb/zstd-wasm': ['kafka/records'],
   '@bomb.sh/tab': ['cli'],
-  '@bufbuild/protobuf': ['proto/gen'],
+  '@bufbuild/protobuf': ['proto/gen', 'coordinator/rpc'],
   '@grpc/grpc-js': ['coordinator/rpc', 'agent/rpc', 'cli/rpc', 'proto/gen'],
   '@grpc/proto-loader': ['coordinator/rpc'],
   '@grpc/reflection': ['coordinator/rpc'],

@@ -9,6 +9,7 @@ describe('parseBenchOptions', () => {
     assert.deepEqual(parseBenchOptions([], WORKLOADS), {
       quick: false,
       only: [],
+      subjects: ['agent', 'mm2', 'limit'],
       rounds: ROUNDS_DEFAULT,
       jsonFile: undefined,
       profile: false,
@@ -33,6 +34,7 @@ describe('parseBenchOptions', () => {
       assert.throws(() => parseBenchOptions(argv, WORKLOADS), UsageError);
     refusal('--rounds', '0');
     refusal('--rounds', 'many');
+    refusal('--subject', 'other');
     refusal('--fast');
     refusal('file');
     assert.throws(() => parseBenchOptions(['--only', 'huge'], WORKLOADS), /large, latency/);

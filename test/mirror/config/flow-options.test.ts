@@ -225,6 +225,20 @@ describe('flow options', () => {
     assert.equal(flowOf('west.consumer.auto.offset.reset = latest').startOffset, 'earliest');
   });
 
+  it('begin where `start.offset` says, whatever the consumer says', () => {
+    const latest = 'east.consumer.auto.offset.reset = latest';
+    const flow = (line: string): unknown => flowOf(`${line}\n${latest}`).startOffset;
+    assert.equal(flow('start.offset = earliest'), 'earliest');
+    assert.deepEqual(flow('east->west.start.offset = timestamp:1700000000000'), {
+      timestampMs: 1_700_000_000_000,
+    });
+    assert.equal(flow('west->east.start.offset = earliest'), 'latest');
+    assert.deepEqual(flowOf('east.consumer.auto.offset.reset = by_duration:PT1H').startOffset, {
+      durationMs: 3_600_000,
+    });
+    assert.equal(problemsOf(ONE_FLOW, 'start.offset = yesterday').length, 1);
+  });
+
   it('leave a pair disabled unless it is enabled', () => {
     const config = load(TWO_CLUSTERS, 'east->west.topics = a', 'enabled = true');
     assert.deepEqual(

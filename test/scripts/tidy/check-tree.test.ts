@@ -184,6 +184,14 @@ describe('tidy: cycles', () => {
     ]);
   });
 
+  it('lets a part name the type of its whole', () => {
+    const tree = {
+      'common/a.ts': load('./b.js'),
+      'common/b.ts': "import type { A } from './a.js';\nexport type B = A;\n",
+    };
+    assert.deepEqual(problemsOf(tree), []);
+  });
+
   it('lets two paths meet', () => {
     const tree = {
       'common/a.ts': load('./b.js') + load('./c.js'),

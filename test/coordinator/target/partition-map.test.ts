@@ -1,0 +1,190 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { MAP_RUNS_MAX } from '../../../coordinator/target/limits.js';
+import { PartitionMap, type MapRun } from '../../../coordinator/target/partition-map.js';
+import type { OffsetMapChunk } from '../../../mirror/offset-map-chunk.js';
+import { OffsetMapConflictError } from '../../../mirror/offset-map-errors.js';
+import type { OffsetPair } from '../../../mirror/offset-map.js';
+
+function run(sourceStart: number, targetStart: number, length: number): MapRun {
+  return {
+    sourceStart: BigInt(sourceStart),
+    targetStart: BigInt(targetStart),
+    length: BigInt(length),
+  };
+}
+
+function mapOf(...runs: MapRun[]): PartitionMap {
+  const map = new PartitionMap();
+  map.apply(runs);
+  return map;
+}
+
+/** What a compacted topic would hold. */
+class Store {
+  readonly chunks = new Map<number, OffsetMapChunk>();
+  start: OffsetPair | undefined;
+
+  save(map: PartitionMap): void {
+    const { start, chunks } = map.takeUnsaved();
+    if (start !== undefined) this.start = start.pair;
+    for (const { index, generation, runs } of chunks) {
+      if (runs.length === 0) this.chunks.delete(index);
+      else this.chunks.set(index, { generation, runs });
+    }
+  }
+
+  restore(): PartitionMap {
+    return PartitionMap.restore(this.chunks, this.start);
+  }
+}
+
+describe('PartitionMap', () => {
+  it('translates nothing before anything is reported', () => {
+    const map = new PartitionMap();
+
+    assert.equal(map.end, undefined);
+    assert.equal(map.toTarget(5n).kind, 'unknown');
+    assert.deepEqual(map.tail(64), []);
+  });
+
+  it('translates from a starting point alone', () => {
+    const map = mapOf(run(500, 0, 0));
+
+    assert.deepEqual(map.end, { sourceNext: 500n, targetNext: 0n });
+    assert.deepEqual(map.toTarget(500n), { kind: 'exact', targetOffset: 0n });
+    assert.deepEqual(map.toTarget(499n), { kind: 'before', targetOffset: 0n });
+    assert.deepEqual(map.toTarget(501n), { kind: 'beyond', targetOffset: 0n });
+    assert.deepEqual(map.tail(64), [run(500, 0, 0)]);
+  });
+
+  it('forgets the starting point once records have passed it', () => {
+    const map = mapOf(run(500, 0, 0), run(505, 0, 10));
+
+    assert.deepEqual(map.end, { sourceNext: 515n, targetNext: 10n });
+    assert.deepEqual(map.tail(64), [run(505, 0, 10)]);
+    assert.deepEqual(map.toTarget(500n), { kind: 'before', targetOffset: 0n });
+  });
+
+  it('translates between the records and a starting point ahead of them', () => {
+    const map = mapOf(run(0, 0, 10), run(30, 10, 0));
+
+    assert.deepEqual(map.toTarget(10n), { kind: 'gap', targetOffset: 10n });
+    assert.deepEqual(map.toTarget(20n), { kind: 'gap', targetOffset: 10n });
+    assert.deepEqual(map.toTarget(30n), { kind: 'exact', targetOffset: 10n });
+    assert.deepEqual(map.toTarget(9n), { kind: 'exact', targetOffset: 9n });
+  });
+
+  it('points to the start of what is missing on both sides', () => {
+    const map = mapOf(run(0, 0, 10), run(30, 15, 0));
+
+    assert.deepEqual(map.toTarget(20n), { kind: 'floor', targetOffset: 10n });
+  });
+
+  it('takes repeats of everything it knows', () => {
+    const reports = [run(500, 0, 0), run(505, 0, 10), run(520, 10, 5)];
+    const map = mapOf(...reports);
+    const before = map.tail(64);
+
+    map.apply(reports);
+
+    assert.deepEqual(map.tail(64), before);
+  });
+
+  it('takes repeats of what lies before a starting point', () => {
+    const map = mapOf(run(0, 0, 10), run(30, 10, 0));
+
+    map.apply([run(0, 0, 10)]);
+    map.apply([run(5, 5, 5)]);
+
+    assert.deepEqual(map.end, { sourceNext: 30n, targetNext: 10n });
+  });
+
+  for (const [what, claim] of [
+    ['records at other offsets', run(0, 1, 10)],
+    ['records behind the starting point that are new', run(10, 10, 5)],
+    ['a starting point that contradicts the records', run(5, 6, 0)],
+  ] as const) {
+    it(`refuses ${what}`, () => {
+      const map = mapOf(run(0, 0, 10), run(30, 10, 0));
+
+      assert.throws(() => map.apply([claim]), OffsetMapConflictError);
+      assert.deepEqual(map.end, { sourceNext: 30n, targetNext: 10n });
+    });
+  }
+
+  it('goes back to where it began when the target lost everything', () => {
+    const map = mapOf(run(500, 0, 0), run(505, 0, 10));
+
+    map.apply([], 0n);
+
+    assert.deepEqual(map.end, { sourceNext: 505n, targetNext: 0n });
+    assert.deepEqual(map.tail(64), [run(505, 0, 0)]);
+  });
+
+  it('comes out the same when a truncation with its runs is repeated', () => {
+    const map = mapOf(run(0, 0, 100));
+
+    for (let repeat = 0; repeat < 2; repeat += 1) {
+      map.apply([run(80, 80, 10), run(95, 90, 5)], 80n);
+      assert.deepEqual(map.tail(64), [run(0, 0, 90), run(95, 90, 5)]);
+    }
+  });
+
+  it('is the same after it was stored and restored', () => {
+    const store = new Store();
+    const map = mapOf(run(500, 0, 0));
+    store.save(map);
+    assert.deepEqual(store.restore().end, map.end);
+
+    map.apply([run(505, 0, 10), run(520, 10, 5)]);
+    store.save(map);
+    assert.deepEqual(store.restore().tail(64), map.tail(64));
+
+    map.apply([run(600, 15, 0)]);
+    store.save(map);
+    assert.deepEqual(store.restore().end, { sourceNext: 600n, targetNext: 15n });
+  });
+
+  it('does not bring back a starting point that a truncation made void', () => {
+    const store = new Store();
+    const map = mapOf(run(0, 0, 40), run(100, 50, 0), run(100, 50, 10));
+    store.save(map);
+
+    map.apply([], 40n);
+    store.save(map);
+
+    assert.deepEqual(store.restore().end, { sourceNext: 40n, targetNext: 40n });
+  });
+
+  it('tells again what a failed write had taken', () => {
+    const store = new Store();
+    const map = mapOf(run(500, 0, 0), run(505, 0, 10));
+
+    map.markUnsaved(map.takeUnsaved());
+    store.save(map);
+
+    assert.deepEqual(store.restore().tail(64), map.tail(64));
+  });
+
+  it('finds the runs from an offset to the end', () => {
+    const map = mapOf(run(0, 0, 10), run(20, 10, 10), run(40, 20, 10));
+
+    assert.deepEqual(map.runsFrom(15n), [run(20, 10, 10), run(40, 20, 10)]);
+    assert.deepEqual(map.runsFrom(99n), [run(40, 20, 10)]);
+    assert.deepEqual(mapOf(run(5, 3, 10)).runsFrom(2n), []);
+  });
+
+  it('keeps to its limit, with a tail that stays exact', () => {
+    const map = new PartitionMap();
+    for (let index = 0; index <= MAP_RUNS_MAX; index += 1)
+      map.apply([run(index * 3, index * 2, 2)]);
+
+    assert.ok(map.runCount <= MAP_RUNS_MAX);
+    assert.equal(map.tail(64).length, 64);
+    assert.deepEqual(map.tail(1), [run(MAP_RUNS_MAX * 3, MAP_RUNS_MAX * 2, 2)]);
+    const { targetOffset } = map.toTarget(300n);
+    assert.ok(targetOffset !== undefined && targetOffset <= 200n);
+    assert.ok(map.rereadMax(300n) >= 200n - targetOffset);
+  });
+});
