@@ -4,14 +4,15 @@ import { SUBJECTS, type Subject } from './results.js';
 export const ROUNDS_DEFAULT = 3;
 const ROUNDS_MAX = 99;
 
-export const HELP = `npm run bench -- [--quick] [--only NAME]... [--subject NAME]... [--rounds N] [--json FILE] [--profile] [--micro]
+export const HELP = `npm run bench -- [--quick] [--only NAME]... [--subject N]... [--rounds N] [--json FILE] [--profile] [--micro]
 
 Runs mirror-maker, MirrorMaker 2 and a producer of the same batches ("broker limit") on the same
 brokers in turn, and prints what each needed. A full run writes docs/benchmarks.json and .md.
 
-  --quick       one round with little in it: shows that the benchmark works, measures nothing
+  --quick       one round of some workloads, with little in them: shows that the benchmark works,
+                and measures nothing
   --only NAME   only this workload; may be repeated
-  --subject NAME  only agent, mm2 or limit; may be repeated
+  --subject N   only agent, mm2 or limit; may be repeated
   --rounds N    rounds of each workload (${ROUNDS_DEFAULT})
   --json FILE   write the results there, and the tables beside it as .md
   --profile     profile mirror-maker on every workload, not only where a goal is missed

@@ -11,7 +11,7 @@ import { reportMarkdown } from './report-markdown.js';
 import { SUBJECTS, type BenchReport, type CopyResult, type WorkloadResult } from './results.js';
 import { runCopyWorkload, runLatencyWorkload, type RunOptions } from './run-workload.js';
 import { startTestBed } from './test-bed.js';
-import { WORKLOADS, type CopyWorkload, type Workload } from './workloads.js';
+import { QUICK_WITH_MM2, QUICK_WORKLOADS, WORKLOADS, type CopyWorkload, type Workload } from './workloads.js';
 
 const EXIT_USAGE = 2;
 
@@ -41,9 +41,9 @@ function missesGoal(result: CopyResult): boolean {
 }
 
 async function runWorkloads(options: BenchOptions): Promise<WorkloadResult[]> {
-  const selected = WORKLOADS.filter(
-    ({ name }) => options.only.length === 0 || options.only.includes(name),
-  );
+  const shortened = options.quick && options.only.length === 0;
+  const names = shortened ? QUICK_WORKLOADS : options.only;
+  const selected = WORKLOADS.filter(({ name }) => names.length === 0 || names.includes(name));
   print('starting two brokers');
   await using bed = await startTestBed();
   const run: RunOptions = {
@@ -61,10 +61,12 @@ async function runWorkloads(options: BenchOptions): Promise<WorkloadResult[]> {
   const results: WorkloadResult[] = [];
   for (const workload of selected) {
     print(workload.name);
+    const withoutMm2 = shortened && workload.name !== QUICK_WITH_MM2;
+    const subjects = run.subjects.filter((subject) => subject !== 'mm2' || !withoutMm2);
     results.push(
       workload.kind === 'copy'
-        ? await runCopyWorkload(workload, run)
-        : await runLatencyWorkload(workload, run),
+        ? await runCopyWorkload(workload, { ...run, subjects })
+        : await runLatencyWorkload(workload, { ...run, subjects }),
     );
   }
   return results;

@@ -9,8 +9,9 @@ import { produceOnce, type Produced, type ProducedBatches } from './produce-batc
 
 const BATCHES_PER_TRANSACTION = 10;
 
-/** One in twenty: 5 %. */
+/** One in twenty: 5 %; the tenth first, so that a small topic has one too. */
 const ABORTED_EVERY = 20;
+const ABORTED_FIRST = 10;
 
 /** A producer may begin again only when the markers of its last transaction are written. */
 const BUSY_WAIT_MS = 2;
@@ -62,7 +63,7 @@ async function writePartition(
   let baseSequence = 0;
   for (let start = 0, nth = 1; start < supply.batchCount; nth++) {
     const end = Math.min(supply.batchCount, start + BATCHES_PER_TRANSACTION);
-    const committed = nth % ABORTED_EVERY !== 0;
+    const committed = nth % ABORTED_EVERY !== ABORTED_FIRST;
     await addPartition(cluster, producer, { topic, partition });
     const sent: Promise<void>[] = [];
     let bytes = 0;

@@ -43,7 +43,7 @@ export function reportMarkdown(report: BenchReport): string {
     '# Benchmarks',
     `Written by \`npm run bench\` from benchmarks.json beside it; do not edit.`,
     aboutRun(report),
-    ...(goals.length === 0 ? [] : ['## Goals', goalTable(goals), missedText(goals)]),
+    ...(goals.length === 0 ? [] : ['## Goals', goalTable(goals), missedText(goals, report)]),
     ...report.workloads.flatMap((result) => workloadSections(result, report)),
     '## How it is measured',
     HOW_IT_IS_MEASURED,
@@ -93,15 +93,35 @@ function goalTable(goals: readonly GoalOutcome[]): string {
   return markdownTable(['goal', 'bound', 'measured', ''], rows);
 }
 
-function missedText(goals: readonly GoalOutcome[]): string {
+function missedText(goals: readonly GoalOutcome[], report: BenchReport): string {
   const missed = goals.filter(({ met }) => !met);
   if (missed.length === 0) return 'All goals are met.';
   const lines = missed.map(({ workload, text, bound, sense, measured }) => {
     const share = sense === 'at least' ? 1 - measured / bound : measured / bound - 1;
     const by = `${(share * 100).toFixed(0)} % ${sense === 'at least' ? 'below' : 'above'}`;
-    return `- **${workload}: ${text}** is ${by} its bound; what used the cores, and mirror-maker's profile, stand under "${workload}".`;
+    const result = report.workloads.find(({ name }) => name === workload);
+    return `- **${workload}: ${text}** is ${by} its bound. ${result ? whyText(result, report) : ''}`;
   });
-  return `Missed:\n\n${lines.join('\n')}`;
+  return `Missed:\n\n${lines.map((line) => line.trimEnd()).join('\n')}`;
+}
+
+/** What the figures themselves say about the reason. */
+function whyText(result: WorkloadResult, report: BenchReport): string {
+  const profiled = result.profile === undefined ? '' : ' Its profile stands below.';
+  if (result.kind === 'latency') {
+    const limit = summarizeLatency(result, 'limit');
+    if (limit === undefined) return '';
+    return `Without any copier, one broker and the two clients have p99 ${limit.p99Ms.toFixed(2)} ms.`;
+  }
+  const agent = summarizeCopy(result, 'agent');
+  if (agent === undefined) return '';
+  const { cores = 0, sourceBrokerCores, targetBrokerCores, benchCores } = agent;
+  const sum = cores + sourceBrokerCores + targetBrokerCores + benchCores;
+  return (
+    `While it copied, ${sum.toFixed(2)} of ${report.machine.cores} cores were busy: mirror-maker ` +
+    `${cores.toFixed(2)}, the source broker ${sourceBrokerCores.toFixed(2)}, the target broker ` +
+    `${targetBrokerCores.toFixed(2)}, the benchmark ${benchCores.toFixed(2)}.${profiled}`
+  );
 }
 
 function workloadSections(result: WorkloadResult, report: BenchReport): string[] {

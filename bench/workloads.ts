@@ -45,6 +45,17 @@ const FOUR = [0, 1, 2, 3];
 const TEN_OF_THOUSAND = Array.from({ length: 10 }, (_, index) => index * 100);
 const ROUND_TRIP_MS = 100;
 
+/** What a quick run does without being told: each way of filling and following once. */
+export const QUICK_WORKLOADS: readonly string[] = [
+  'large',
+  'transactions',
+  'link-to-target',
+  'latency',
+];
+
+/** Of a quick run, the one with MirrorMaker 2, whose start takes longer than all the rest. */
+export const QUICK_WITH_MM2 = 'large';
+
 /** 135 records of 966 bytes fill a producer's batch of 128 KiB. */
 const LARGE = {
   kind: 'copy',
@@ -98,7 +109,7 @@ export const WORKLOADS: readonly Workload[] = [
     title: 'One-record batches, uncompressed',
     valueBytes: 200,
     recordsPerBatch: 1,
-    records: 200_000,
+    records: 300_000,
     quickRecords: 10_000,
   },
   {

@@ -4,6 +4,7 @@
  *   npm test -- --unit            only tests without servers
  *   npm test -- --real            only tests with real brokers and etcd
  *   npm test -- --only PATTERN    only files whose path matches, a regular expression
+ *   npm test -- --all             the slow ones as well: elections, bounds (*.slow.test.ts)
  *   npm test -- --dist FOLDER     compiled output elsewhere: neither installs nor builds
  *
  * Real tests are test/e2e/ and every *.real.test.ts; they run one file at a time, because a file may
@@ -28,17 +29,18 @@ const REPORTER = new URL('./test-reporter.mjs', import.meta.url).href;
 const END_WITH_PARENT = new URL('./end-with-parent.mjs', import.meta.url).href;
 
 /** Sources rather than output: a deleted test leaves its compiled file behind. */
-function testFiles(pattern) {
+function testFiles(pattern, all) {
   const folder = join(ROOT, 'test');
   return readdirSync(folder, { recursive: true })
     .filter((name) => name.endsWith('.test.ts'))
     .map((name) => `test/${name.split(sep).join('/')}`)
     .filter((path) => pattern === undefined || pattern.test(path))
+    .filter((path) => all || !path.endsWith('.slow.test.ts'))
     .sort();
 }
 
 function isReal(path) {
-  return path.startsWith('test/e2e/') || path.endsWith('.real.test.ts');
+  return /^test\/e2e\/|\.(real|slow)\.test\.ts$/.test(path);
 }
 
 function seconds(ms) {
@@ -157,23 +159,26 @@ function readArguments() {
   const text = { type: 'string' };
   try {
     const { values } = parseArgs({
-      options: { unit: option, real: option, only: text, dist: text },
+      options: { unit: option, real: option, all: option, only: text, dist: text },
     });
     const both = values.unit === values.real;
     return {
       unit: both || values.unit,
       real: both || values.real,
+      all: values.all,
       pattern: values.only === undefined ? undefined : new RegExp(values.only),
       dist: values.dist === undefined ? undefined : resolve(values.dist),
     };
   } catch (error) {
-    throw new StepFailed(`${error.message}\nusage: npm test -- [--unit|--real] [--only PATTERN]`);
+    throw new StepFailed(
+      `${error.message}\nusage: npm test -- [--unit|--real] [--all] [--only PATTERN]`,
+    );
   }
 }
 
 async function main() {
-  const { unit, real, pattern, dist } = readArguments();
-  const files = testFiles(pattern);
+  const { unit, real, all, pattern, dist } = readArguments();
+  const files = testFiles(pattern, all);
   const unitFiles = unit ? files.filter((file) => !isReal(file)) : [];
   const realFiles = real ? files.filter(isReal) : [];
   const kafka = realFiles.length > 0 ? [KAFKA_CURRENT, KAFKA_OLDER] : [];

@@ -44,9 +44,9 @@ export async function alignSource(
     const read = await readSource(options, fetchOffset, signal);
     for (const { offset, record } of read.records) {
       looked += 1;
-      const targetStart = index.take(record);
+      // As many records may be missing in the source as offsets are, and no more.
+      const targetStart = index.take(record, targetNext + offset - sourceNext);
       if (targetStart === undefined) continue;
-      if (offset - sourceNext < targetStart - targetNext) throw diverged(options, offset);
       runs.push({ sourceStart: offset, targetStart, length: 1n });
       sourceNext = offset + 1n;
       targetNext = targetStart + 1n;
@@ -121,11 +121,15 @@ class TargetIndex {
     return BigInt(this.#all.filter((one) => one >= offset).length);
   }
 
-  /** The first place of an equal record behind those taken. */
-  take(record: ReadRecord): bigint | undefined {
+  /**
+   * The place of an equal record, behind those taken and up to `offsetMax`: of several the last, since
+   * of equal records compaction keeps the last.
+   */
+  take(record: ReadRecord, offsetMax: bigint): bigint | undefined {
     const offsets = this.#offsets.get(contentOf(record, !this.#stamped));
-    const found = offsets?.find((offset) => offset > this.#taken);
-    if (found !== undefined) this.#taken = found;
+    const found = offsets?.findLast((offset) => offset <= offsetMax);
+    if (found === undefined || found <= this.#taken) return undefined;
+    this.#taken = found;
     return found;
   }
 }
@@ -230,5 +234,5 @@ export async function endsAlike(
   const index = await indexTarget(last, signal);
   if (index.count === 0) return true;
   const [first] = (await readSource(options, sourceLast, signal)).records;
-  return first?.offset === sourceLast && index.take(first.record) === targetLast;
+  return first?.offset === sourceLast && index.take(first.record, targetLast) === targetLast;
 }

@@ -31,9 +31,13 @@ export function appendFailureOf(
     case ErrorCode.CORRUPT_MESSAGE:
       return {
         kind: 'damaged',
-        error: haltError('corrupt-batch', `the target found a wrong CRC (${name}) at every attempt`, {
-          wayOut: { kind: 'go-on', sourceNext: append.sourceNext },
-        }),
+        error: haltError(
+          'corrupt-batch',
+          `the target found a wrong CRC (${name}) at every attempt`,
+          {
+            wayOut: { kind: 'go-on', sourceNext: append.sourceNext },
+          },
+        ),
       };
     case ErrorCode.TOPIC_AUTHORIZATION_FAILED:
     case ErrorCode.CLUSTER_AUTHORIZATION_FAILED:

@@ -14,6 +14,7 @@ import { backoffMs, FETCH_BYTES_MAX, FETCH_WAIT_BUSY_MS, FETCH_WAIT_MS } from '.
 import type { MemoryBudget } from './memory-budget.js';
 import type { PartitionCopier } from './partition-copier.js';
 import { prepareFetched } from './prepared-batch.js';
+import { unpinned } from './unpinned.js';
 import { Wakeup } from './wakeup.js';
 
 /** Beyond the long poll: a broker that is this late is taken for dead. */
@@ -160,7 +161,7 @@ export class FetchLoop {
     try {
       copier.accept(
         prepareFetched({
-          records: answer.records,
+          records: unpinned(answer.records),
           abortedTransactions: answer.abortedTransactions ?? [],
           fetchOffset: copier.fetchOffset,
         }),

@@ -53,6 +53,8 @@ export class ProduceLane {
   }
 
   #pump(): void {
+    // Without work nothing is to be connected: a broker that is gone would be asked for again for ever.
+    if (this.#ready.size === 0) return;
     const connection = this.#usableConnection();
     if (connection === undefined) return;
     while (this.#ready.size > 0 && this.#requestsInflight < PRODUCE_REQUESTS_INFLIGHT_MAX) {
@@ -112,6 +114,7 @@ export class ProduceLane {
   async #connect(): Promise<void> {
     if (this.#connecting) return;
     this.#connecting = true;
+    this.#connection = undefined;
     const { cluster, nodeId, lane, log } = this.#options;
     try {
       this.#connection = await cluster.connection(nodeId, lane);

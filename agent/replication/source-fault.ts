@@ -2,7 +2,7 @@ import type { KafkaCluster } from '../../kafka/client/index.js';
 import { ErrorCode } from '../../kafka/messages/error-codes.js';
 import { TIMESTAMP_EARLIEST, TIMESTAMP_LATEST } from '../../kafka/messages/list-offsets.js';
 import { outOfRangeHalt } from './fetch-outcome.js';
-import { HaltError } from './halt.js';
+import type { HaltError } from './halt.js';
 import type { PartitionCopier } from './partition-copier.js';
 import { FetchRetryError } from './read-partition.js';
 import { sourceTopicHalt } from './topic-check.js';

@@ -158,9 +158,15 @@ class Promotion {
     const { host, target } = this.#options;
     await host.stopFlow(this.#flow, signal);
     await target.flush(signal);
-    const partitions = target.mappedPartitions().length;
-    const outcome = await target.fence(signal);
-    if (outcome === 'fenced') return [`${partitions} partitions refuse late appends`, undefined];
+    const ends = await targetEnds(this.#options, signal);
+    // Of a topic that is gone there is nothing to fence, and asking for it would fail the others.
+    const partitions = target
+      .mappedPartitions()
+      .map(({ targetTopic, partition }) => ({ topic: targetTopic, partition }))
+      .filter(({ topic, partition }) => ends.has(partitionKey(topic, partition)));
+    const outcome = await target.fence(partitions, signal);
+    const { length } = partitions;
+    if (outcome === 'fenced') return [`${length} partitions refuse late appends`, undefined];
     const message =
       'the target has forgotten the producer of this flow: agents were told to stop, but the ' +
       'brokers would not refuse one that did not hear it';

@@ -272,9 +272,15 @@ function missingRecords(position: PartitionPosition | undefined): bigint | undef
   return max(0n, position.sourceEnd - position.sourceNext);
 }
 
+/**
+ * Only topics that the source still has: one that was deleted there and here must not stand in the
+ * way of every other topic for ever. Where the source is silent, the groups' notes tell what is gone.
+ */
 function missingTopics(input: PlanInput): Blocker[] {
   const missing = new Map<string, number[]>();
+  const wanted = new Set(input.positions.map(({ targetTopic }) => targetTopic));
   for (const { targetTopic, partition } of input.mapped) {
+    if (!wanted.has(targetTopic)) continue;
     if (input.targetEnds.has(partitionKey(targetTopic, partition))) continue;
     const partitions = missing.get(targetTopic) ?? [];
     partitions.push(partition);

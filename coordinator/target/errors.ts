@@ -44,12 +44,17 @@ export class TopicProblem extends MirrorError {
   readonly retriable = false;
 
   readonly problem: TopicProblemCode;
+  /** As on the source. */
   readonly topic: string;
 
-  constructor(problem: TopicProblemCode, topic: string, message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.problem = problem;
-    this.topic = topic;
+  constructor(
+    subject: { problem: TopicProblemCode; topic: string },
+    message: string,
+    cause?: Error,
+  ) {
+    super(message, cause === undefined ? {} : { cause });
+    this.problem = subject.problem;
+    this.topic = subject.topic;
   }
 }
 

@@ -1,9 +1,15 @@
 import { ClosedError, describeError, type MirrorError } from '../../common/errors.js';
 import { FenceMissedError } from '../../kafka/admin/errors.js';
-import type { TargetTranslation } from '../../mirror/offset-map.js';
+import type { TopicPartition } from '../../kafka/client/index.js';
 import type { FlowProducer } from '../../mirror/records/offset-map-record.js';
 import { TopicProblem, WriterFencedError } from './errors.js';
-import { GroupPositions, type GroupOffset } from './group-positions.js';
+import {
+  listMapped,
+  translateGroup,
+  type MappedPosition,
+  type TranslatedGroupOffset,
+} from './flow-positions.js';
+import type { GroupOffset, GroupPositions } from './group-positions.js';
 import {
   CHECKPOINT_INTERVAL_MS,
   CLOSE_FLUSH_MS_MAX,
@@ -13,8 +19,8 @@ import {
   PRODUCER_REFRESH_INTERVAL_MS,
 } from './limits.js';
 import {
-  OffsetMapStore,
   refuseCorrupt,
+  type OffsetMapStore,
   type MapAck,
   type MappedEntry,
   type ProgressUpdate,
@@ -26,7 +32,7 @@ import {
   type FlowTargetParts,
 } from './flow-target-parts.js';
 import { openFlowTarget } from './open-flow-target.js';
-import type { MapEnd, MapRun } from './partition-map.js';
+import type { MapRun } from './partition-map.js';
 import { runPeriodically } from './run-periodically.js';
 import { ensureMirrorTopic } from './topics.js';
 
@@ -37,34 +43,6 @@ export interface PartitionGrant {
   sourceTopicId: string;
   mapTail: MapRun[];
 }
-
-export interface MappedPosition {
-  topic: string;
-  targetTopic: string;
-  /** Another one on the target means that the topic was deleted and created again. */
-  targetTopicId: string;
-  partition: number;
-  end: MapEnd | undefined;
-  /** One after a fence, whose marker lies behind everything mapped. */
-  fenceMarkers: bigint;
-  /** Where the target's log ended right after the fence; undefined before it. */
-  fenceEnd: bigint | undefined;
-}
-
-export interface TranslatedGroupOffset {
-  group: string;
-  topic: string;
-  targetTopic: string;
-  partition: number;
-  sourceOffset: bigint;
-  targetOffset: bigint | undefined;
-  kind: TargetTranslation['kind'];
-  /** Mirrored records between the translation and the true position: zero where it is exact. */
-  rereadMax: bigint;
-  metadata: string;
-}
-
-const NOTHING_KNOWN: TargetTranslation = { kind: 'unknown', targetOffset: undefined };
 
 /**
  * One flow's durable state on its target cluster: the offset maps, the group positions, the flow's
@@ -156,7 +134,7 @@ export class FlowTarget implements AsyncDisposable {
     if (entry !== undefined) refuseCorrupt(entry);
     if (entry?.base === undefined) {
       const message = `partition ${partition} of topic ${topic} was not made on the target yet`;
-      throw new TopicProblem('topic-unknown', topic, message);
+      throw new TopicProblem({ problem: 'topic-unknown', topic }, message);
     }
     const { sequenceBase, sourceTopicId } = entry.base;
     const mapTail = entry.map.tail(MAP_TAIL_RUNS_MAX);
@@ -166,7 +144,7 @@ export class FlowTarget implements AsyncDisposable {
   /** Idempotent for repeats. Throws OffsetMapConflictError, or TopicProblem for a corrupt map. */
   applyProgress(update: ProgressUpdate): void {
     this.#maps.apply(update);
-    if (update.truncatedTo !== undefined) {
+    if (update.truncatedTo !== undefined || update.renewed?.restarted !== undefined) {
       this.#groups.mapTruncated(update.topic, update.partition);
     }
   }
@@ -202,33 +180,12 @@ export class FlowTarget implements AsyncDisposable {
   }
 
   groupPositions(): TranslatedGroupOffset[] {
-    return [...this.#groups.rows].map((row) => {
-      const { group, topic, targetTopic, partition, sourceOffset, metadata } = row;
-      const { kind, targetOffset } = this.#translate(topic, partition, sourceOffset);
-      const rereadMax = this.#maps.find(topic, partition)?.map.rereadMax(sourceOffset) ?? 0n;
-      const position = { group, topic, targetTopic, partition, sourceOffset, metadata };
-      return { ...position, targetOffset, kind, rereadMax };
-    });
+    return [...this.#groups.rows].map((row) => translateGroup(this.#maps, row));
   }
 
   /** Every partition that was ever made on the target for this flow. */
   mappedPartitions(): MappedPosition[] {
-    const positions: MappedPosition[] = [];
-    const { producerEpoch } = this.producer;
-    for (const { topic, partition, map, corrupt, base } of this.#maps.entries) {
-      if (base === undefined) continue;
-      const isFenced = this.promoted !== undefined && base.producerEpoch === producerEpoch;
-      positions.push({
-        topic,
-        targetTopic: this.#targetTopic(topic),
-        targetTopicId: base.targetTopicId,
-        partition,
-        end: corrupt === undefined ? map.end : undefined,
-        fenceMarkers: this.promoted === undefined ? 0n : 1n,
-        fenceEnd: isFenced ? base.sequenceBase : undefined,
-      });
-    }
-    return positions;
+    return listMapped(this.#maps, (topic) => this.#targetTopic(topic));
   }
 
   /** Writes now what the next flush would; throws what hinders it. */
@@ -240,23 +197,22 @@ export class FlowTarget implements AsyncDisposable {
   }
 
   /**
-   * Makes every partition of the flow refuse what its agents may still send, for good. When it
+   * Makes these partitions of the target refuse what agents may still send, for good. When it
    * resolves the flow is promoted, and that is durable. A crash within leaves it unpromoted: to be
    * repeated, at the price of one more marker. `missed`: the target has forgotten the flow's producer,
    * so that the broker refuses nobody, and only the leases keep agents from appending.
    */
-  async fence(signal: AbortSignal): Promise<'fenced' | 'missed'> {
+  async fence(
+    partitions: readonly TopicPartition[],
+    signal: AbortSignal,
+  ): Promise<'fenced' | 'missed'> {
     if (this.promoted !== undefined) return 'fenced';
     const { admin, clock, flow, log } = this.#options;
-    const partitions = this.mappedPartitions().map(({ targetTopic, partition }) => ({
-      topic: targetTopic,
-      partition,
-    }));
     const transactionalId = flowTransactionalId(flow.id);
-    const fence = { ...this.producer, transactionalId, partitions };
-    let { producerEpoch } = this.producer;
+    let producerEpoch = this.producer.producerEpoch + 1; // if missed: one that nobody was given
     let outcome: 'fenced' | 'missed' = 'fenced';
     try {
+      const fence = { ...this.producer, transactionalId, partitions };
       producerEpoch = await admin.fencePartitions(fence, { signal });
     } catch (error) {
       if (!(error instanceof FenceMissedError)) throw error;
@@ -304,18 +260,12 @@ export class FlowTarget implements AsyncDisposable {
   #refusePromoted(topic: string): void {
     if (this.promoted === undefined) return;
     const message = `flow ${this.flowId} was promoted: topic ${topic} is not copied any more`;
-    throw new TopicProblem('flow-promoted', topic, message);
+    throw new TopicProblem({ problem: 'flow-promoted', topic }, message);
   }
 
   #targetTopic(topic: string): string {
     const { policy, source } = this.#options.flow;
     return policy.formatRemoteTopic(source, topic);
-  }
-
-  #translate(topic: string, partition: number, sourceOffset: bigint): TargetTranslation {
-    const entry = this.#maps.find(topic, partition);
-    if (entry === undefined || entry.corrupt !== undefined) return NOTHING_KNOWN;
-    return entry.map.toTarget(sourceOffset);
   }
 
   /** The ids that were mapped stay: an agent that meets other ones must halt, not go on. */
@@ -332,7 +282,7 @@ export class FlowTarget implements AsyncDisposable {
       const message =
         `topic ${this.#targetTopic(topic)} was deleted and created again on the target: ` +
         'what was copied to it is gone, and the offset map describes what is no longer there';
-      throw new TopicProblem('target-recreated', topic, message);
+      throw new TopicProblem({ problem: 'target-recreated', topic }, message);
     }
     if (entry?.corrupt !== undefined) return entry;
     const { producerEpoch } = this.producer;

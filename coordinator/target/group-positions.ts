@@ -38,8 +38,8 @@ export interface GroupPositionsOptions {
   policy: ReplicationPolicy;
   sourceAlias: string;
   log: Logger;
-  /** Undefined for a partition whose map cannot be trusted. */
-  translate: (topic: string, partition: number, sourceOffset: bigint) => TargetTranslation;
+  /** `unknown` for a partition whose map cannot be trusted. */
+  translate: (row: GroupRow) => TargetTranslation;
 }
 
 /**
@@ -105,7 +105,7 @@ export class GroupPositions {
     for (const row of this.#unsettled) {
       if (changed.length === CHECKPOINTS_PER_WRITE_MAX) break;
       const { sourceOffset, metadata } = row;
-      const { kind, targetOffset } = this.#translate(row);
+      const { kind, targetOffset } = this.#options.translate(row);
       // An exact position stays what it is; one past the map's end moves with the next report.
       if (kind !== 'unknown' && kind !== 'beyond') this.#unsettled.delete(row);
       if (targetOffset === undefined) continue;
@@ -132,10 +132,6 @@ export class GroupPositions {
       await this.#options.topic.append([encodeCheckpoint(checkpointOf(row, row.written))], signal);
       return;
     }
-  }
-
-  #translate(row: GroupRow): TargetTranslation {
-    return this.#options.translate(row.topic, row.partition, row.sourceOffset);
   }
 
   #restore(record: StoredRecord): void {

@@ -290,5 +290,5 @@ export class OffsetMapStore {
 export function refuseCorrupt({ topic, partition, corrupt }: MappedEntry): void {
   if (corrupt === undefined) return;
   const message = `partition ${partition} of topic ${topic} stands still: ${corrupt}`;
-  throw new TopicProblem('map-corrupt', topic, message);
+  throw new TopicProblem({ problem: 'map-corrupt', topic }, message);
 }

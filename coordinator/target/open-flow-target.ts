@@ -6,6 +6,7 @@ import {
   type FlowTargetOptions,
   type FlowTargetParts,
 } from './flow-target-parts.js';
+import { translate } from './flow-positions.js';
 import { GroupPositions } from './group-positions.js';
 import { InternalTopic } from './internal-topic.js';
 import { OffsetMapStore } from './offset-map-store.js';
@@ -56,13 +57,7 @@ export async function openFlowTarget(
     policy: flow.policy,
     sourceAlias: flow.source,
     log,
-    translate: (sourceTopic, partition, sourceOffset) => {
-      const entry = maps.find(sourceTopic, partition);
-      if (entry === undefined || entry.corrupt !== undefined) {
-        return { kind: 'unknown', targetOffset: undefined };
-      }
-      return entry.map.toTarget(sourceOffset);
-    },
+    translate: (row) => translate(maps, row),
   });
   await groups.load(signal);
   await groups.announce(signal);

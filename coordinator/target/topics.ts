@@ -57,12 +57,11 @@ export async function ensureMirrorTopic(
     }
     if (found === undefined || found.partitionCount < partitionCount) {
       const message = `topic ${targetTopic} does not appear on the target with ${partitionCount} partitions`;
-      throw new TopicProblem('topic-refused', wanted.topic, message);
+      throw new TopicProblem({ problem: 'topic-refused', topic: wanted.topic }, message);
     }
     if (found.partitionCount === partitionCount) return found;
     throw new TopicProblem(
-      'partition-count-shrunk',
-      wanted.topic,
+      { problem: 'partition-count-shrunk', topic: wanted.topic },
       `topic ${targetTopic} has ${found.partitionCount} partitions on the target, but the source ` +
         `has ${partitionCount}: records with a key would lie in other partitions`,
     );
@@ -91,20 +90,15 @@ async function look(
 /** What an operator must mend becomes a problem of the topic; what passes is thrown as it came. */
 function topicProblem(error: unknown, { topic, replicationFactor }: WantedTopic): unknown {
   if (!(error instanceof KafkaApiError) || error.retriable) return error;
-  const cause = { cause: error };
   if (error.errorCode === ErrorCode.INVALID_REPLICATION_FACTOR) {
     const message =
       `the target cannot keep ${replicationFactor} replicas of topic ${topic}: lower ` +
       `replication.factor, or add brokers (${error.message})`;
-    return new TopicProblem('replication-factor', topic, message, cause);
+    return new TopicProblem({ problem: 'replication-factor', topic }, message, error);
   }
   const message = `the target refuses topic ${topic}: ${describeError(error)}`;
-  return new TopicProblem(
-    isAuthorization(error) ? 'not-authorized' : 'topic-refused',
-    topic,
-    message,
-    cause,
-  );
+  const problem = isAuthorization(error) ? 'not-authorized' : 'topic-refused';
+  return new TopicProblem({ problem, topic }, message, error);
 }
 
 function isAuthorization({ errorCode }: KafkaApiError): boolean {

@@ -175,7 +175,7 @@ function readStartOffset(
   return options.reader.parse(reset, (property) => {
     const start = parseOffsetReset(property.value);
     if (start === undefined) {
-      const text = `${quoted(property.key)} must be earliest, latest or by_duration:<ISO 8601>`;
+      const text = `${quoted(property.key)} must be earliest or latest, or by_duration:<PT1H>`;
       options.problems.error(property, text);
     }
     return start ?? 'earliest';

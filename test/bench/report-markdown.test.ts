@@ -43,6 +43,7 @@ describe('reportMarkdown', () => {
     const text = reportMarkdown(report([LARGE]));
     assert.match(text, /throughput over the broker limit\*\* is 44 % below its bound/);
     assert.match(text, /CPU per record over MM2's\*\* is 20 % above its bound/);
+    assert.match(text, /1.60 of 2 cores were busy: mirror-maker 0.50/);
     assert.match(text, /at least 0\.900 \|\s+0\.500 \| MISSED/);
   });
 

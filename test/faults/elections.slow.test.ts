@@ -58,7 +58,9 @@ describe('elections', () => {
     const configEntries = [{ name: 'min.insync.replicas', value: '1' }];
     await admin.createTopics({
       waitForLeaders: true,
-      topics: [{ topic, numPartitions: -1, replicationFactor: -1, replicaAssignment, configEntries }],
+      topics: [
+        { topic, numPartitions: -1, replicationFactor: -1, replicaAssignment, configEntries },
+      ],
     });
     await admin.disconnect();
   }
@@ -167,7 +169,12 @@ describe('elections', () => {
       () => copiers.map(({ state, halt }) => ({ state, halt: halt?.message })),
       60_000,
     );
-    await checkMirrored({ source: awake(), target: awake(), topic: 'rolled', targetTopic: 'a.rolled' });
+    await checkMirrored({
+      source: awake(),
+      target: awake(),
+      topic: 'rolled',
+      targetTopic: 'a.rolled',
+    });
     assert.deepEqual(
       copiers.map(({ state }) => state),
       ['running', 'running', 'running', 'running'],

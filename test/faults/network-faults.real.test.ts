@@ -164,7 +164,10 @@ describe('faults of the network', () => {
     const [broker] = source.servers.brokers;
     await broker!.stop();
     const folder = join(broker!.logDir, 'rotten-0');
-    const segment = join(folder, readdirSync(folder).find((name) => name.endsWith('.log'))!);
+    const segment = join(
+      folder,
+      readdirSync(folder).find((name) => name.endsWith('.log'))!,
+    );
     const bytes = readFileSync(segment);
     bytes[Math.floor(bytes.length / 2)]! ^= 1;
     writeFileSync(segment, bytes);

@@ -11,7 +11,7 @@ import type { CrashCopierPlan } from './crash-copier.js';
 import { EndOffsets } from './end-offsets.js';
 import { checkMirrored, FlowBench, type CopyOptions } from './flow-bench.js';
 
-const RECORDS = 40_000;
+const RECORDS = 24_000;
 
 /** How often the one that works is put to sleep while the other goes on. */
 const SLEEPS = 5;

@@ -198,6 +198,23 @@ for (const version of [KAFKA_CURRENT, KAFKA_OLDER]) {
       );
     });
 
+    it('is not counted where the target holds other records than the source has', async () => {
+      await createTopics(source, [{ topic: 'lost' }, { topic: 'regrown' }]);
+      await createTopics(target, [{ topic: 'a.lost' }]);
+      await writeUnique(source, { topic: 'lost', count: 50 });
+      await writeUnique(source, { topic: 'regrown', count: 90 });
+      const producer = await bench.producerFor('lost');
+      const options = { topic: 'lost', targetTopic: 'a.lost', partitions: 1, producer };
+      const first = await bench.copier(options);
+      await copiedUpTo(first.copiers[0]!, 50n);
+      await first.flow.close();
+      bench.map.set('regrown-0', [{ sourceStart: 0n, targetStart: 0n, length: 0n }]);
+      const [copier] = (await bench.copier({ ...options, topic: 'regrown' })).copiers;
+      await eventually(() => copier!.state === 'halted');
+      assert.equal(copier!.halt?.haltCode, 'target-diverged');
+      assert.equal((await readTopic(target, 'a.lost')).length, 50);
+    });
+
     it('comes to the same values when it is cleaned while it is copied', async () => {
       const place = await create('live');
       const producer = await bench.producerFor('live');

@@ -67,7 +67,11 @@ describe('RunTail', () => {
 
   it('agrees with a list of every pair of offsets, whatever is done to it', () => {
     const step = fc.oneof(
-      fc.record({ kind: fc.constant('extend' as const), gap: fc.nat(3), length: fc.integer({ min: 1, max: 9 }) }),
+      fc.record({
+        kind: fc.constant('extend' as const),
+        gap: fc.nat(3),
+        length: fc.integer({ min: 1, max: 9 }),
+      }),
       fc.record({ kind: fc.constant('truncate' as const), back: fc.nat(12) }),
       fc.record({ kind: fc.constant('acknowledge' as const) }),
     );

@@ -23,7 +23,7 @@ const committed = (offset: bigint, rest: Partial<CommittedOffset> = {}): Committ
 
 const reportedAs = (offset: bigint, metadata = ''): Map<string, GroupOffset> =>
   new Map([
-    ['g|orders|0', { group: 'g', topic: 'orders', partition: 0, offset, metadata } as GroupOffset],
+    ['g|orders|0', { group: 'g', topic: 'orders', partition: 0, offset, metadata }],
   ]);
 
 const change = (

@@ -22,7 +22,13 @@ type Topic = NonNullable<ReturnType<ClusterMetadata['topics']['get']>>;
 function metadataOf(topics: Record<string, Partial<Topic>>): ClusterMetadata {
   const described = Object.entries(topics).map(([name, topic]): [string, Topic] => [
     name,
-    { topicId: `id-${name}`, errorCode: ErrorCode.NONE, isInternal: false, partitions: [], ...topic },
+    {
+      topicId: `id-${name}`,
+      errorCode: ErrorCode.NONE,
+      isInternal: false,
+      partitions: [],
+      ...topic,
+    },
   ]);
   return { clusterId: 'c', controllerId: 1, brokers: [], topics: new Map(described) };
 }

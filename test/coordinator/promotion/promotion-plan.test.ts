@@ -293,6 +293,13 @@ describe('buildPromotionPlan, blockers', () => {
     assert.match(blockers[0]!.message, /partitions 1, 2, 3, .*10 and 1 more$/);
   });
 
+  it('does not wait for a topic that the source does not have either', () => {
+    const gone = { ...MAPPED, topic: 'old', targetTopic: 'east.old' };
+    const { blockers } = buildPromotionPlan(input({ mapped: [MAPPED, gone] }));
+
+    assert.deepEqual(blockers, []);
+  });
+
   it('has none once the flow was promoted', () => {
     const { blockers } = buildPromotionPlan(
       input({ phase: 'promoted', targetGroups: new Map([['billing', active]]) }),

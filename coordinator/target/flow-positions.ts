@@ -1,0 +1,73 @@
+import type { TargetTranslation } from '../../mirror/offset-map.js';
+import type { GroupRow } from './group-positions.js';
+import type { OffsetMapStore } from './offset-map-store.js';
+import type { MapEnd } from './partition-map.js';
+
+/** One partition that was ever made on the target for a flow. */
+export interface MappedPosition {
+  topic: string;
+  targetTopic: string;
+  /** Another one on the target means that the topic was deleted and created again. */
+  targetTopicId: string;
+  partition: number;
+  end: MapEnd | undefined;
+  /** One after a fence, whose marker lies behind everything mapped. */
+  fenceMarkers: bigint;
+  /** Where the target's log ended right after the fence; undefined before it. */
+  fenceEnd: bigint | undefined;
+}
+
+export interface TranslatedGroupOffset {
+  group: string;
+  topic: string;
+  targetTopic: string;
+  partition: number;
+  sourceOffset: bigint;
+  targetOffset: bigint | undefined;
+  kind: TargetTranslation['kind'];
+  /** Mirrored records between the translation and the true position: zero where it is exact. */
+  rereadMax: bigint;
+  metadata: string;
+}
+
+const NOTHING_KNOWN: TargetTranslation = { kind: 'unknown', targetOffset: undefined };
+
+/** A map that cannot be trusted translates nothing. */
+export function translate(
+  maps: OffsetMapStore,
+  position: { topic: string; partition: number; sourceOffset: bigint },
+): TargetTranslation {
+  const entry = maps.find(position.topic, position.partition);
+  if (entry === undefined || entry.corrupt !== undefined) return NOTHING_KNOWN;
+  return entry.map.toTarget(position.sourceOffset);
+}
+
+export function translateGroup(maps: OffsetMapStore, row: GroupRow): TranslatedGroupOffset {
+  const { group, topic, targetTopic, partition, sourceOffset, metadata } = row;
+  const { kind, targetOffset } = translate(maps, row);
+  const rereadMax = maps.find(topic, partition)?.map.rereadMax(sourceOffset) ?? 0n;
+  const position = { group, topic, targetTopic, partition, sourceOffset, metadata };
+  return { ...position, targetOffset, kind, rereadMax };
+}
+
+export function listMapped(
+  maps: OffsetMapStore,
+  targetTopicOf: (topic: string) => string,
+): MappedPosition[] {
+  const positions: MappedPosition[] = [];
+  const isPromoted = maps.flow !== undefined && maps.flow.promotedAtMs >= 0n;
+  for (const { topic, partition, map, corrupt, base } of maps.entries) {
+    if (base === undefined) continue;
+    const isFenced = isPromoted && base.producerEpoch === maps.flow.producerEpoch;
+    positions.push({
+      topic,
+      targetTopic: targetTopicOf(topic),
+      targetTopicId: base.targetTopicId,
+      partition,
+      end: corrupt === undefined ? map.end : undefined,
+      fenceMarkers: isPromoted ? 1n : 0n,
+      fenceEnd: isFenced ? base.sequenceBase : undefined,
+    });
+  }
+  return positions;
+}

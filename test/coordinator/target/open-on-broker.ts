@@ -1,0 +1,57 @@
+import { systemClock } from '../../../common/clock.js';
+import { silentLogger } from '../../../common/log.js';
+import { FlowTarget } from '../../../coordinator/target/flow-target.js';
+import type { FlowTargetOptions } from '../../../coordinator/target/flow-target-parts.js';
+import { AdminClient } from '../../../kafka/admin/admin-client.js';
+import type { KafkaCluster } from '../../../kafka/client/index.js';
+import type { FlowConfig } from '../../../mirror/config/mirror-config.js';
+import { loadMirrorConfig } from '../../../mirror/config/mm2-config.js';
+import { clusterOf } from '../../kafka/records/on-broker.js';
+
+export const NEVER = new AbortController().signal;
+
+/** A source topic's id; nothing asks the source for it. */
+export const SOURCE_TOPIC_ID = '00112233-4455-6677-8899-aabbccddeeff';
+
+/** Each test takes an alias of its own, so that one broker serves them all. */
+export function flowFrom(source: string, ...lines: string[]): FlowConfig {
+  const text = [
+    `clusters = ${source}, west`,
+    `${source}.bootstrap.servers = s:9092`,
+    'west.bootstrap.servers = t:9092',
+    `${source}->west.enabled = true`,
+    'replication.factor = 1',
+    'offset-syncs.topic.replication.factor = 1',
+    'checkpoints.topic.replication.factor = 1',
+    ...lines,
+  ].join('\n');
+  const config = loadMirrorConfig({ path: 'f', text, requireSourceBootstrap: true });
+  const flow = config.flows.find(({ enabled }) => enabled);
+  if (flow === undefined) throw new TypeError('no flow');
+  return flow;
+}
+
+/** A coordinator's view of the target: its own sockets, as in a process of its own. */
+export class TargetProcess implements AsyncDisposable {
+  readonly cluster: KafkaCluster;
+  readonly admin: AdminClient;
+  readonly #opened: FlowTarget[] = [];
+
+  constructor(bootstrapServers: string) {
+    this.cluster = clusterOf(bootstrapServers);
+    this.admin = new AdminClient({ cluster: this.cluster, clock: systemClock });
+  }
+
+  async open(flow: FlowConfig, change: Partial<FlowTargetOptions> = {}): Promise<FlowTarget> {
+    const { cluster, admin } = this;
+    const options = { flow, cluster, admin, term: 1n, clock: systemClock, log: silentLogger };
+    const target = await FlowTarget.open({ ...options, ...change }, NEVER);
+    this.#opened.push(target);
+    return target;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const target of this.#opened) await target.close();
+    await this.cluster.close();
+  }
+}
