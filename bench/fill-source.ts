@@ -9,7 +9,7 @@ import type { CopyWorkload } from './workloads.js';
 
 const COMPACTED_CONFIG = {
   'cleanup.policy': 'compact',
-  'segment.bytes': String(8 * 1024 * 1024),
+  'segment.bytes': String(2 * 1024 * 1024),
   'min.cleanable.dirty.ratio': '0.01',
   'min.compaction.lag.ms': '0',
 };

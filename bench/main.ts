@@ -11,7 +11,13 @@ import { reportMarkdown } from './report-markdown.js';
 import { SUBJECTS, type BenchReport, type CopyResult, type WorkloadResult } from './results.js';
 import { runCopyWorkload, runLatencyWorkload, type RunOptions } from './run-workload.js';
 import { startTestBed } from './test-bed.js';
-import { QUICK_WITH_MM2, QUICK_WORKLOADS, WORKLOADS, type CopyWorkload, type Workload } from './workloads.js';
+import {
+  QUICK_WITH_MM2,
+  QUICK_WORKLOADS,
+  WORKLOADS,
+  type CopyWorkload,
+  type Workload,
+} from './workloads.js';
 
 const EXIT_USAGE = 2;
 

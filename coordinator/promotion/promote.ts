@@ -12,7 +12,7 @@ import {
   type StepName,
 } from './promotion-journal.js';
 import { phaseOf, planPromotion, targetEnds, type PromotionScope } from './promotion-look.js';
-import { partitionKey, type GroupPlan, type PromotionPlan } from './promotion-plan.js';
+import { isToCommit, partitionKey, type GroupPlan, type PromotionPlan } from './promotion-plan.js';
 
 /** How long a planned promotion waits for the last records; then it is called off. */
 export const DRAIN_MS_MAX = 30_000;
@@ -261,10 +261,6 @@ class Promotion {
     const elapsedMs = this.#options.clock.nowMs() - this.#startedMs;
     return { plan, alreadyPromoted, elapsedMs };
   }
-}
-
-function isToCommit({ targetOffset, note }: GroupPlan): boolean {
-  return targetOffset !== undefined && note === '';
 }
 
 function byGroup(rows: readonly GroupPlan[]): Map<string, GroupPlan[]> {

@@ -129,6 +129,11 @@ export interface PromotionPlan {
   blockers: Blocker[];
 }
 
+/** Whether the promotion has an offset to commit for this group and partition. */
+export function isToCommit({ targetOffset, note }: GroupPlan): boolean {
+  return targetOffset !== undefined && note === '';
+}
+
 /** A colon cannot be part of a topic's name. */
 export function partitionKey(topic: string, partition: number): string {
   return `${topic}:${partition}`;
@@ -159,7 +164,7 @@ export function buildPromotionPlan(input: PlanInput): PromotionPlan {
     topics: planTopics(input, mapped, positions),
     groups,
     // After the promotion consumers run on the target, as they should.
-    blockers: phase === 'promoted' ? [] : [...missingTopics(input), ...activeGroups(input)],
+    blockers: phase === 'promoted' ? [] : [...missingTopics(input), ...activeGroups(input, groups)],
   };
 }
 
@@ -294,9 +299,14 @@ function missingTopics(input: PlanInput): Blocker[] {
   }));
 }
 
-/** Offsets of a group with members belong to the members: moving them would lose or repeat records. */
-function activeGroups(input: PlanInput): Blocker[] {
-  const names = [...new Set(input.groups.map(({ group }) => group))].sort(compare);
+/**
+ * Offsets of a group with members belong to the members: moving them would lose or repeat records.
+ * Behind the fence a group that has nothing left to move may run: an earlier call moved it, and its
+ * consumers were faster than the rest of the promotion.
+ */
+function activeGroups(input: PlanInput, groups: readonly GroupPlan[]): Blocker[] {
+  const concerned = groups.filter((row) => input.phase === 'running' || isToCommit(row));
+  const names = [...new Set(concerned.map(({ group }) => group))].sort(compare);
   const blockers: Blocker[] = [];
   for (const name of names) {
     const group = input.targetGroups.get(name);

@@ -57,20 +57,23 @@ describe('elections', () => {
     const replicaAssignment = [{ partition: 0, replicas: nodes }];
     const configEntries = [{ name: 'min.insync.replicas', value: '1' }];
     await admin.createTopics({
-      waitForLeaders: true,
       topics: [
         { topic, numPartitions: -1, replicationFactor: -1, replicaAssignment, configEntries },
       ],
     });
     await admin.disconnect();
+    await eventually(async () => (await inSync(topic)).length === nodes.length);
   }
 
+  /** Empty as long as the asked node does not know the topic. */
   async function inSync(topic: string): Promise<readonly number[]> {
     const admin = connectKafkajs(awake()).admin();
     await admin.connect();
     try {
       const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
       return topics[0]?.partitions[0]?.isr ?? [];
+    } catch {
+      return [];
     } finally {
       await admin.disconnect();
     }

@@ -273,6 +273,18 @@ describe('buildPromotionPlan, blockers', () => {
     assert.match(blockers[0].message, /billing .*Stable, 2 members/);
   });
 
+  it('lets a group run behind the fence once it was moved, but not before', () => {
+    const moved = { ...active, offsets: new Map([[KEY, 45n]]) };
+    const targetGroups = new Map<string, TargetGroup>([['billing', moved]]);
+    const codes = (change: Partial<PlanInput>): string[] =>
+      buildPromotionPlan(input(change)).blockers.map(({ code }) => code);
+
+    assert.deepEqual(codes({ phase: 'running', targetGroups }), ['group-active']);
+    assert.deepEqual(codes({ phase: 'promoting', targetGroups }), []);
+    targetGroups.set('billing', active);
+    assert.deepEqual(codes({ phase: 'promoting', targetGroups }), ['group-active']);
+  });
+
   it('names each active group once, however many partitions it has', () => {
     const groups = [GROUP, { ...GROUP, partition: 1 }];
     const { blockers } = buildPromotionPlan(

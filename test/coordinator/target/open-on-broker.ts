@@ -34,12 +34,26 @@ export function flowFrom(source: string, ...lines: string[]): FlowConfig {
 /** A coordinator's view of the target: its own sockets, as in a process of its own. */
 export class TargetProcess implements AsyncDisposable {
   readonly cluster: KafkaCluster;
+  /** The real client without any of the faults. */
+  readonly realAdmin: AdminClient;
   readonly admin: AdminClient;
+  /** Methods to be called instead of the real ones: for what a broker does once in a blue moon. */
+  faults: Partial<Pick<AdminClient, 'fencePartitions' | 'commitGroupOffsets'>> = {};
+  readonly bootstrapServers: string;
   readonly #opened: FlowTarget[] = [];
 
   constructor(bootstrapServers: string) {
+    this.bootstrapServers = bootstrapServers;
     this.cluster = clusterOf(bootstrapServers);
-    this.admin = new AdminClient({ cluster: this.cluster, clock: systemClock });
+    const real = new AdminClient({ cluster: this.cluster, clock: systemClock });
+    this.realAdmin = real;
+    this.admin = new Proxy(real, {
+      get: (_, name) => {
+        const fault: unknown = Reflect.get(this.faults, name);
+        const member: unknown = fault ?? Reflect.get(real, name, real);
+        return typeof member === 'function' ? (member as () => unknown).bind(real) : member;
+      },
+    });
   }
 
   async open(flow: FlowConfig, change: Partial<FlowTargetOptions> = {}): Promise<FlowTarget> {

@@ -1,0 +1,103 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+
+import { HaltError } from '../../../agent/replication/halt.js';
+import { PartitionCopier } from '../../../agent/replication/partition-copier.js';
+import type { PositionRecovery } from '../../../agent/replication/position-recovery.js';
+import { RecoveryQueue } from '../../../agent/replication/recovery-queue.js';
+import { systemClock } from '../../../common/clock.js';
+import { silentLogger } from '../../../common/log.js';
+import type { KafkaCluster } from '../../../kafka/client/index.js';
+import { eventually } from '../../kit/eventually.js';
+
+/** Metadata without the topics says nothing against them. */
+const cluster = {
+  metadata: () => Promise.resolve({ topics: new Map() }),
+} as unknown as KafkaCluster;
+
+type Recover = PositionRecovery['recover'];
+
+/** A queue whose answers this file gives: what a broker says is for the tests with real ones. */
+function start(recover: Recover) {
+  const recovery = {
+    targetEnds: (copiers: readonly PartitionCopier[]) =>
+      Promise.resolve(new Map(copiers.map((copier) => [copier, 0n]))),
+    recover,
+  } as unknown as PositionRecovery;
+  const queue = new RecoveryQueue({
+    source: cluster,
+    target: cluster,
+    recovery,
+    clock: systemClock,
+    log: silentLogger,
+  });
+  const stop = new AbortController();
+  const running = queue.run(stop.signal);
+  const end = async (): Promise<void> => {
+    stop.abort();
+    await running;
+  };
+  return { queue, end };
+}
+
+function copierOf(partition: number): PartitionCopier {
+  return new PartitionCopier(
+    {
+      topic: 't',
+      partition,
+      targetTopic: 'a.t',
+      sourceTopicId: 's',
+      targetTopicId: 'x',
+      producerId: 1n,
+      producerEpoch: 0,
+      sequenceBase: 0n,
+      mapTail: [{ sourceStart: 0n, targetStart: 0n, length: 1n }],
+      accept: '',
+    },
+    { needsRecovery: () => undefined, bytesHeld: () => undefined, stateChanged: () => undefined },
+  );
+}
+
+const POSITION = { sourceNext: 1n, targetNext: 1n };
+
+describe('RecoveryQueue', () => {
+  it('tries a partition again that fails, while others go on', async () => {
+    const failing = copierOf(0);
+    const others = [copierOf(1), copierOf(2)];
+    let failures = 3;
+    const { queue, end } = start(async (copier) => {
+      if (copier === failing && failures-- > 0) throw new Error('not now');
+      copier.resumeAt(POSITION);
+    });
+    for (const copier of [failing, ...others]) queue.add(copier);
+    await eventually(() => others.every(({ state }) => state === 'running'));
+    assert.equal(failing.state, 'recovering');
+    await eventually(() => failing.state === 'running');
+    assert.equal(failing.failures, 3);
+    await end();
+  });
+
+  it('lets a halt stop one partition only', async () => {
+    const [halted, other] = [copierOf(0), copierOf(1)];
+    const { queue, end } = start(async (copier) => {
+      if (copier === halted) throw new HaltError('target-diverged', 'somebody else wrote');
+      copier.resumeAt(POSITION);
+    });
+    queue.add(halted);
+    queue.add(other);
+    await eventually(() => other.state === 'running' && halted.state === 'halted');
+    await end();
+  });
+
+  it('leaves alone a partition that was stopped in the meantime', async () => {
+    const copier = copierOf(0);
+    const { queue, end } = start(async (each) => {
+      await copier.stop();
+      each.resumeAt(POSITION);
+    });
+    queue.add(copier);
+    await eventually(() => copier.state === 'stopped');
+    await end();
+    assert.equal(copier.state, 'stopped');
+  });
+});
