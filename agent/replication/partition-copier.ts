@@ -113,6 +113,8 @@ export class PartitionCopier {
   /** Recoveries since the last successful append. */
   failures = 0;
   conflicts = 0;
+  /** Whether the failure that it settles for was a conflict. */
+  metRival = false;
 
   #queue: PreparedBatch[] = [];
   #queuedBytes = 0;
@@ -244,7 +246,8 @@ export class PartitionCopier {
         this.#abandon('settling');
       } else {
         this.failures += 1;
-        if (failure.kind === 'conflict') this.conflicts += 1;
+        this.metRival = failure.kind === 'conflict';
+        if (this.metRival) this.conflicts += 1;
         this.#abandon('settling');
       }
     } else if (this.state === 'stopping') this.#abandon('stopping');

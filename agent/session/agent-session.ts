@@ -274,7 +274,7 @@ export class AgentSession {
     if (held === undefined || held.copier !== copier) return;
     if (state === 'fenced') void this.#release(held, 'fenced');
     // Somebody else appended, and the lease is no longer certain: the rival is in the right.
-    else if (state === 'settling' && copier.conflicts > 0 && !this.#lease.valid) {
+    else if (state === 'settling' && copier.metRival && !this.#lease.valid) {
       void this.#release(held, 'met a rival after the lease had ended');
     }
   }

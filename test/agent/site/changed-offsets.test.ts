@@ -22,9 +22,7 @@ const committed = (offset: bigint, rest: Partial<CommittedOffset> = {}): Committ
 });
 
 const reportedAs = (offset: bigint, metadata = ''): Map<string, GroupOffset> =>
-  new Map([
-    ['g|orders|0', { group: 'g', topic: 'orders', partition: 0, offset, metadata }],
-  ]);
+  new Map([['g|orders|0', { group: 'g', topic: 'orders', partition: 0, offset, metadata }]]);
 
 const change = (
   offsets: readonly CommittedOffset[],

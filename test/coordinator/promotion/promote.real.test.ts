@@ -14,10 +14,7 @@ import {
   readPromotion,
   type StepName,
 } from '../../../coordinator/promotion/promotion-journal.js';
-import {
-  planPromotion,
-  type PromotionHost,
-} from '../../../coordinator/promotion/promotion-look.js';
+import { planPromotion } from '../../../coordinator/promotion/promotion-look.js';
 import { ErrorCode } from '../../../kafka/messages/error-codes.js';
 import { buildBatch } from '../../../kafka/records/build-batch.js';
 import { produceBatch } from '../../kafka/records/on-broker.js';
