@@ -289,6 +289,7 @@ export class PartitionCopier {
   restart(): void {
     if (this.state !== 'running') return;
     this.failures += 1;
+    this.metRival = false;
     this.#abandon('settling');
     this.#settleIfIdle();
   }
