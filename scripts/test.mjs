@@ -20,7 +20,7 @@ import { ROOT } from './cache.mjs';
 import { KAFKA_CURRENT, KAFKA_OLDER } from './fetch-kafka.mjs';
 import { StepFailed, withoutHosts } from './progress.mjs';
 
-/** Real tests mostly wait: measured on 2 cores, two at a time take little more than half the time. */
+/** Real tests mostly wait: on 2 busy cores, two at a time put 645 s of files into 338 s. */
 const REAL_FILES_AT_ONCE = 2;
 const UNIT_MS_MAX = 120_000;
 const REAL_MS_MAX = 900_000;
