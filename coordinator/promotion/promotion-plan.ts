@@ -258,7 +258,7 @@ function planTopics(
     }
     plan.partitions += 1;
     // A sum that leaves a partition out would look like the whole: one unknown makes all unknown.
-    const missing = missingRecords(position);
+    const missing = missingRecords(position, map);
     plan.rpoRecords =
       missing === undefined || plan.rpoRecords === undefined
         ? undefined
@@ -270,11 +270,18 @@ function planTopics(
   return [...topics.values()].sort((a, b) => compare(a.topic, b.topic));
 }
 
-function missingRecords(position: PartitionPosition | undefined): bigint | undefined {
-  if (position?.sourceEnd === undefined) return undefined;
-  if (position.lagRecords !== undefined) return position.lagRecords;
-  if (position.sourceNext === undefined) return undefined;
-  return max(0n, position.sourceEnd - position.sourceNext);
+/**
+ * From the newest of what is known: a copier that looks for its position reports none, and the map has
+ * the runs that it reported last.
+ */
+function missingRecords(
+  position: PartitionPosition | undefined,
+  mapped: MappedPartition | undefined,
+): bigint | undefined {
+  const { sourceEnd, sourceNext = -1n } = position ?? {};
+  const copiedTo = max(sourceNext, mapped?.end?.sourceNext ?? -1n);
+  if (sourceEnd === undefined || copiedTo < 0n) return undefined;
+  return max(0n, sourceEnd - copiedTo);
 }
 
 /**

@@ -170,6 +170,14 @@ const GROUP_CASES: readonly GroupCase[] = [
   },
 ];
 
+describe('what a promotion would lose', () => {
+  it('is counted from the map where a copier that recovers reports an older position', () => {
+    const position = { ...POSITION, sourceNext: 55n, sourceEnd: 115n, lagRecords: 60n };
+    const { topics } = buildPromotionPlan(input({ positions: [position] }));
+    assert.equal(topics[0]?.rpoRecords, 15n);
+  });
+});
+
 describe('buildPromotionPlan, groups', () => {
   for (const { fact, group, mapped, position, targetEnd, current, expected } of GROUP_CASES) {
     it(fact, () => {
@@ -219,7 +227,7 @@ describe('buildPromotionPlan, groups', () => {
 describe('buildPromotionPlan, topics', () => {
   it('adds up what is missing, and takes the oldest look as its uncertainty', () => {
     const positions = [
-      { ...POSITION, lagRecords: 7n, sourceEndAgeMs: 40 },
+      { ...POSITION, sourceEnd: 107n, lagRecords: 7n, sourceEndAgeMs: 40 },
       { ...POSITION, partition: 1, lagRecords: undefined, sourceEnd: 103n, sourceEndAgeMs: 900 },
     ];
     const mapped = [MAPPED, { ...MAPPED, partition: 1 }];
