@@ -16,7 +16,7 @@ import type { CopyWorkload } from './workloads.js';
  */
 const WARM_UP_SHARE = 0.2;
 
-const COPY_MS_MAX = 300_000;
+const COPY_MS_MAX = 180_000;
 
 /** After a copy, so that a record too many would have arrived. */
 const SETTLE_MS = 300;

@@ -63,6 +63,7 @@ const HOW_IT_IS_MEASURED = `\
   warms it up, to the last record as the target's end offsets tell; start-up time is from the start of the
   process to the first record on the target.
 - CPU is user and system time of all threads; peak memory is the largest resident size since the start.
+- Where a workload has a link, the limit is measured without it.
 - Latency is from the call that produces a record at the source to its arrival at a consumer of the target;
   for the limit both are at the target.
 - After each copy the records on the target are counted; a wrong count is shown as a failure.`;
@@ -202,7 +203,7 @@ function coresText(result: CopyResult, report: BenchReport): string {
 }
 
 function failuresText(result: WorkloadResult): string {
-  const lines = result.failures.map((text) => `- ${text.split('\n')[0] ?? ''}`);
+  const lines = result.failures.map((text) => `- ${text}`);
   return `Failures:\n\n${lines.join('\n')}`;
 }
 

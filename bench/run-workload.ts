@@ -65,7 +65,7 @@ export async function runCopyWorkload(
         report(`round ${round + 1}: ${describeCopy(measured)}`);
         failures.push(...wrongCounts(measured));
       } catch (error) {
-        failures.push((error as Error).message);
+        failures.push(failureLine(error));
         report(`round ${round + 1}: failed: ${(error as Error).message}`);
       }
       await cleanUp(bed, kept);
@@ -88,6 +88,11 @@ async function finish(bed: TestBed, result: CopyResult): Promise<CopyResult> {
 async function cleanUp(bed: TestBed, keptOnSource: readonly string[]): Promise<void> {
   await deleteTopicsExcept(bed.target, []);
   await deleteTopicsExcept(bed.source, keptOnSource);
+}
+
+/** Without the end of the copier's log, which only whoever watches wants to see. */
+function failureLine(error: unknown): string {
+  return (error as Error).message.split('\n')[0] ?? '';
 }
 
 function wrongCounts(round: CopyRound): string[] {
@@ -124,7 +129,7 @@ export async function runLatencyWorkload(
         rounds.push(measured);
         report(`round ${round + 1}: ${describeLatency(measured)}`);
       } catch (error) {
-        failures.push((error as Error).message);
+        failures.push(failureLine(error));
         report(`round ${round + 1}: failed: ${(error as Error).message}`);
       }
       await cleanUp(bed, []);

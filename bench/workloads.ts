@@ -70,8 +70,12 @@ const LARGE = {
 /** With a link every figure but the round trip matters less, so that less is copied. */
 const OVER_LINK = { ...LARGE, records: 300_000, quickRecords: 8_000 } as const;
 
-/** A window of one request would be all that is on the way: batches and fetches are made larger. */
+/**
+ * One request in flight would be one for each round trip, so that here, besides larger batches and
+ * fetches, several are allowed, though a retry then costs MirrorMaker 2 its order.
+ */
 const MM2_OVER_LINK = {
+  'producer.max.in.flight.requests.per.connection': '5',
   'producer.batch.size': '1048576',
   'producer.max.request.size': '8388608',
   'consumer.max.partition.fetch.bytes': '8388608',
