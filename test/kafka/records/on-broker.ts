@@ -70,15 +70,15 @@ async function produceOnce(place: Place, batch: Buffer): Promise<ProduceAnswer> 
   return answer;
 }
 
-/** All batches of a partition, as the broker stores them. */
-export async function fetchBatches(place: Place): Promise<Buffer[]> {
+/** Batches of a partition from an offset on, as the broker stores them; one fetch may not be all. */
+export async function fetchBatches(place: Place, fetchOffset = 0n): Promise<Buffer[]> {
   const nodeId = await leaderOf(place);
   const topicId = place.cluster.topicIdOf(place.topic);
   assert.ok(topicId);
   const wanted = {
     partition: place.partition,
     currentLeaderEpoch: -1,
-    fetchOffset: 0n,
+    fetchOffset,
     lastFetchedEpoch: -1,
     partitionMaxBytes: FETCH_BYTES,
   };
