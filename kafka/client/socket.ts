@@ -1,4 +1,4 @@
-import { connect as connectTcp, isIP, type Socket } from 'node:net';
+import { connect as connectTcp, isIP, type Socket, type TcpSocketConnectOpts } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import type { Clock } from '../../common/clock.js';
 import { ConnectionError } from './errors.js';
@@ -6,6 +6,9 @@ import type { TlsOptions } from './security.js';
 
 /** Idle time after which the operating system asks whether the broker is still there. */
 const KEEP_ALIVE_DELAY_MS = 30_000;
+
+/** Bytes that one read of a plain socket may take; each such socket owns one buffer of this size. */
+const READ_BUFFER_BYTES = 128 * 1024;
 
 export interface Address {
   host: string;
@@ -62,7 +65,7 @@ export async function openSocket(options: OpenSocketOptions): Promise<Socket> {
 function startSocket({ host, port, tls }: OpenSocketOptions): Socket {
   const tcp = { host, port, noDelay: true, keepAlive: true };
   const timing = { keepAliveInitialDelay: KEEP_ALIVE_DELAY_MS };
-  if (tls === undefined) return connectTcp({ ...tcp, ...timing });
+  if (tls === undefined) return connectReusingBuffer({ ...tcp, ...timing });
 
   const { verifyHostname = true, servername, ...context } = tls;
   const name = servername ?? (isIP(host) === 0 ? host : undefined);
@@ -73,6 +76,24 @@ function startSocket({ host, port, tls }: OpenSocketOptions): Socket {
     ...(verifyHostname ? {} : { checkServerIdentity: () => undefined }),
   });
   socket.setNoDelay(true).setKeepAlive(true, KEEP_ALIVE_DELAY_MS);
+  return socket;
+}
+
+/**
+ * A TCP socket that reads into one buffer again and again, instead of a new one for each chunk: the
+ * splitter copies every byte once anyway. Its `data` events carry views that are void after the event.
+ */
+function connectReusingBuffer(options: TcpSocketConnectOpts): Socket {
+  const socket = connectTcp({
+    ...options,
+    onread: {
+      buffer: Buffer.allocUnsafeSlow(READ_BUFFER_BYTES),
+      callback: (bytes, buffer) => {
+        socket.emit('data', Buffer.from(buffer.buffer, buffer.byteOffset, bytes));
+        return true;
+      },
+    },
+  });
   return socket;
 }
 

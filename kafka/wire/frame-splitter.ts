@@ -6,11 +6,10 @@ const LENGTH_BYTES = 4;
  * Cuts a byte stream into Kafka frames: an int32 length, then that many bytes.
  *
  *   chunk    |....LLLL frame LLLL fra|me LLLL frame|
- *                 ^^^^^^^^^^ a view     ^^ gathered into one buffer of exactly its size
  *
- * A frame that lies within one chunk is returned as a view of it; a frame over several chunks is
- * copied once, into a buffer made when its length is known. Nothing is ever re-concatenated, so a
- * frame of n bytes costs n bytes of copying however the socket slices it.
+ * Every frame is copied once, into a buffer of exactly its size that is made when its length is known:
+ * the chunks are views of a socket's one read buffer, and void after `push`. Nothing is ever
+ * re-concatenated, so a frame of n bytes costs n bytes of copying however the socket slices it.
  */
 export class FrameSplitter {
   readonly #frameBytesMax: number;
@@ -48,7 +47,10 @@ export class FrameSplitter {
       if (size === undefined) break;
       offset = size.end;
       if (size.bytes <= chunk.length - offset) {
-        frames.push(chunk.subarray(offset, offset + size.bytes));
+        // Of its own, not of Node's pool: a view kept of a pooled buffer would keep all of the pool.
+        const frame = Buffer.allocUnsafeSlow(size.bytes);
+        chunk.copy(frame, 0, offset);
+        frames.push(frame);
         offset += size.bytes;
       } else {
         this.#gathering = Buffer.allocUnsafeSlow(size.bytes);

@@ -38,11 +38,15 @@ describe('FrameSplitter', () => {
     }
   });
 
-  it('gives a frame within one chunk as a view of it', () => {
+  // A socket's chunks are views of its one read buffer, which the next read overwrites.
+  it('keeps nothing of a chunk', () => {
     const chunk = Buffer.concat([frameOf(1, 2), frameOf(3)]);
-    for (const frame of new FrameSplitter(FRAME_BYTES_MAX).push(chunk)) {
-      assert.equal(frame.buffer, chunk.buffer);
-    }
+    const found = new FrameSplitter(FRAME_BYTES_MAX).push(chunk);
+    chunk.fill(0xff);
+    assert.deepEqual(
+      found.map((frame) => [...frame]),
+      [[1, 2], [3]],
+    );
   });
 
   it('gathers a frame over several chunks into a buffer of exactly its size', () => {
