@@ -224,7 +224,8 @@ class Promotion {
       }
     }
     if (differences.length > 0) throw new PromotionVerifyError(this.#flow, differences);
-    return [`${groups.size} groups read back`, undefined];
+    const what = groups.size === 1 ? 'group' : 'groups';
+    return [`${groups.size} ${what} read back`, undefined];
   }
 
   async #step<T>(name: StepName, work: () => Promise<[string, T]>): Promise<T> {
