@@ -1,5 +1,4 @@
 import {
-  credentials,
   Metadata,
   status,
   type ChannelCredentials,
@@ -10,6 +9,7 @@ import {
 import type { Clock } from '../../common/clock.js';
 import { describeError } from '../../common/errors.js';
 import type { Logger } from '../../common/log.js';
+import type { TlsFiles } from '../../mirror/config/mirror-config.js';
 import {
   AgentServiceClient,
   type AgentMessage,
@@ -17,6 +17,7 @@ import {
   type Hello,
 } from '../../proto/gen/mirror/v1/agent.js';
 import type { MapRun, WorkItem } from '../../proto/gen/mirror/v1/common.js';
+import { channelCredentials } from './channel-credentials.js';
 
 /** Metadata in which a standby names the leader. */
 const LEADER_KEY = 'mirror-leader';
@@ -32,6 +33,7 @@ const FIND_TIMEOUT_MS = 5_000;
 export interface CoordinatorLinkOptions {
   /** `host:port` of all coordinators; one of them leads. */
   coordinators: readonly string[];
+  tls: TlsFiles;
   clock: Clock;
   log: Logger;
   /** The first message of each new stream. */
@@ -48,7 +50,7 @@ type Stream = ClientDuplexStream<AgentMessage, CoordinatorMessage>;
  */
 export class CoordinatorLink {
   readonly #options: CoordinatorLinkOptions;
-  readonly #credentials: ChannelCredentials = credentials.createInsecure();
+  readonly #credentials: ChannelCredentials;
   #client: AgentServiceClient | undefined;
   #stream: Stream | undefined;
   #congested = false;
@@ -58,6 +60,7 @@ export class CoordinatorLink {
 
   constructor(options: CoordinatorLinkOptions) {
     this.#options = options;
+    this.#credentials = channelCredentials(options.tls);
   }
 
   get connected(): boolean {

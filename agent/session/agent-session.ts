@@ -73,6 +73,7 @@ export class AgentSession {
     this.#report = new ProgressReport(clock);
     this.#link = new CoordinatorLink({
       coordinators: config.coordinators,
+      tls: config.tls,
       clock,
       log,
       hello: () => this.#hello(),
