@@ -17,6 +17,9 @@ const CALL_TIMEOUT_MS = 15_000;
 /** A promotion drains for half a minute at most; this is beyond every step's own limit. */
 const PROMOTE_TIMEOUT_MS = 300_000;
 
+/** A status of some hundred thousand partitions. */
+const ANSWER_BYTES_MAX = 64 * 1024 * 1024;
+
 /** Standbys pointing at each other in turn, while a leader is elected, are given up after this. */
 const REDIRECTS_MAX = 5;
 
@@ -77,7 +80,9 @@ export class OperatorClient {
     let redirects = 0;
     let failure: ServiceError | undefined;
     for (let address = waiting.shift(); address !== undefined; address = waiting.shift()) {
-      const client = new OperatorServiceClient(address, credentials.createInsecure());
+      const client = new OperatorServiceClient(address, credentials.createInsecure(), {
+        'grpc.max_receive_message_length': ANSWER_BYTES_MAX,
+      });
       try {
         return await call(client);
       } catch (error) {

@@ -9,6 +9,9 @@ export interface Finished {
   err: string;
 }
 
+/** `status --json` of ten thousand partitions is a few megabytes. */
+const OUTPUT_BYTES_MAX = 64 * 1024 * 1024;
+
 /** Runs the real program as a script would: without a terminal, and with only this environment. */
 export function runMirrorctl(
   args: readonly string[],
@@ -19,7 +22,7 @@ export function runMirrorctl(
     execFile(
       process.execPath,
       [program, ...args],
-      { env: { PATH: process.env['PATH'], ...env } },
+      { env: { PATH: process.env['PATH'], ...env }, maxBuffer: OUTPUT_BYTES_MAX },
       (error, out, err) => resolve({ code: error === null ? 0 : Number(error.code), out, err }),
     );
   });
