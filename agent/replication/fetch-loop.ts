@@ -10,7 +10,13 @@ import {
 import { fetchOutcomeOf, type FetchOutcome } from './fetch-outcome.js';
 import { FetchSession } from './fetch-session.js';
 import { HaltError } from './halt.js';
-import { backoffMs, FETCH_BYTES_MAX, FETCH_WAIT_BUSY_MS, FETCH_WAIT_MS } from './limits.js';
+import {
+  backoffMs,
+  FETCH_BYTES_MAX,
+  FETCH_WAIT_BUSY_MS,
+  FETCH_WAIT_MS,
+  RETRY_BACKOFF_MIN_MS,
+} from './limits.js';
 import type { MemoryBudget } from './memory-budget.js';
 import type { PartitionCopier } from './partition-copier.js';
 import { prepareFetched } from './prepared-batch.js';
@@ -124,6 +130,8 @@ export class FetchLoop {
     const response = await connection.request(fetch, request, limits);
     if (!this.#session.answered(response)) {
       this.#options.log.info({ nodeId, errorCode: response.errorCode }, 'fetch session ended');
+      // A broker that refuses every session must not be asked in a hot loop.
+      await clock.sleep(RETRY_BACKOFF_MIN_MS, signal);
       return;
     }
     for (const topic of response.responses) {

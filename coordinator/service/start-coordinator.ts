@@ -47,7 +47,7 @@ export async function startCoordinator(
   for (const flow of config.flows.filter(({ enabled }) => enabled)) {
     const keys = notYetDone(flow);
     if (keys.length > 0)
-      log.warn({ flow: flow.id, keys }, 'accepted, and not done by this version');
+      log.warn({ flow: flow.id, keys }, 'accepted, and not heeded by this version');
   }
   await coordinator.start();
   registerCoordinatorMetrics(metrics, coordinator);

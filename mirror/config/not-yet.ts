@@ -1,13 +1,17 @@
 import type { FlowConfig } from './mirror-config.js';
 
-/** What a flow asks for, on purpose or by MirrorMaker 2's defaults, that this version does not do. */
+/** Keys that a flow sets, on purpose or by MirrorMaker 2's defaults, and that this version does not heed. */
 export function notYetDone(flow: FlowConfig): string[] {
-  const asked: readonly (readonly [key: string, enabled: boolean])[] = [
+  const asked: readonly (readonly [key: string, unheeded: boolean])[] = [
     ['sync.topic.configs.enabled', flow.syncTopicConfigsEnabled],
     ['sync.topic.acls.enabled', flow.syncTopicAclsEnabled],
     ['sync.group.offsets.enabled', flow.syncGroupOffsetsEnabled],
     ['emit.heartbeats.enabled', flow.emitHeartbeatsEnabled],
     ['emit.offset-syncs.enabled', flow.emitOffsetSyncsEnabled],
+    // Turned off, and done all the same: promotion and discovery stand on them.
+    ['emit.checkpoints.enabled', !flow.emitCheckpointsEnabled],
+    ['refresh.topics.enabled', !flow.refreshTopicsEnabled],
+    ['refresh.groups.enabled', !flow.refreshGroupsEnabled],
   ];
-  return asked.filter(([, enabled]) => enabled).map(([key]) => key);
+  return asked.filter(([, unheeded]) => unheeded).map(([key]) => key);
 }

@@ -124,4 +124,26 @@ describe('mirror-maker', () => {
     assertMirrored(source, after);
     await maker.stop();
   });
+
+  it('drains before a planned promotion, and stays promoted after a restart', async () => {
+    const total = RECORDS_PER_PARTITION * PARTITIONS.length + 1_000;
+    const maker = await start();
+    const coordinator = { MIRRORCTL_COORDINATOR: String(maker.readyLine['grpc']) };
+    const status = () => runMirrorctl(['status', 'us-east:us-west'], coordinator);
+    await eventually(async () => (await status()).code === 0, status);
+    await writeUnique(east, { topic: 'orders', count: 1_000, from: RECORDS_PER_PARTITION });
+    const promote = ['promote', 'us-east:us-west', '--yes'];
+    const first = await runMirrorctl(promote, coordinator);
+    assert.equal(first.code, 0, first.err);
+    assert.match(first.out, /Source is reachable/);
+    assert.match(first.out, /done +drain/);
+    assert.equal((await readTopic(west, 'us-east.orders')).length, total);
+    await maker.stop();
+
+    const again = await start();
+    const other = { MIRRORCTL_COORDINATOR: String(again.readyLine['grpc']) };
+    const second = async () => runMirrorctl(promote, other);
+    await eventually(async () => (await second()).out.includes('was promoted before'), second);
+    await again.stop();
+  });
 });

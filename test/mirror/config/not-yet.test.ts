@@ -26,6 +26,12 @@ describe('what is asked for and not done yet', () => {
     ]);
   });
 
+  it('names what is turned off and done all the same', () => {
+    const keys = ['emit.checkpoints.enabled', 'refresh.topics.enabled', 'refresh.groups.enabled'];
+    const asked = askedBy(TEXT + keys.map((key) => `a->b.${key} = false\n`).join(''));
+    assert.deepEqual(asked.slice(-3), keys);
+  });
+
   it('leaves out what is turned off', () => {
     const off = ['sync.topic.configs', 'sync.topic.acls', 'emit.heartbeats', 'emit.offset-syncs'];
     const text = TEXT + off.map((key) => `a->b.${key}.enabled = false\n`).join('');
