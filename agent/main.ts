@@ -54,6 +54,7 @@ await runMain({
       log,
       metrics,
       http: { key: 'agent.http.listen', listen: config.httpListen },
+      drainLimitMs: config.drainTimeoutMs,
       start: () =>
         startAgent({
           config,

@@ -68,6 +68,7 @@ await runMain({
       log,
       metrics,
       http: { key: 'coordinator.http.listen', listen: config.coordinator.httpListen },
+      drainLimitMs: agent.drainTimeoutMs,
       start: () => start({ config, agent, log, metrics }),
     });
   },

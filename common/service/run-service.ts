@@ -23,6 +23,8 @@ export interface RunServiceOptions {
   log: Logger;
   metrics: Metrics;
   http: { key: string; listen: string };
+  /** How long a drain may take; DRAIN_LIMIT_MS unless told. */
+  drainLimitMs?: number;
   start: (shutdown: AbortSignal) => Promise<Service>;
 }
 
@@ -49,7 +51,7 @@ export async function runService(options: RunServiceOptions): Promise<number> {
     const fault = await Promise.race([service.failed, aborted(shutdown)]);
     if (fault !== undefined) log.fatal({ error: describeError(fault) }, 'failed');
     else log.info('draining');
-    await withinDrainLimit(service.close());
+    await withinDrainLimit(service.close(), options.drainLimitMs ?? DRAIN_LIMIT_MS);
     log.info('stopped');
     return fault === undefined ? 0 : 1;
   } catch (error) {
@@ -79,10 +81,10 @@ function aborted(signal: AbortSignal): Promise<undefined> {
   });
 }
 
-async function withinDrainLimit(closing: Promise<void>): Promise<void> {
+async function withinDrainLimit(closing: Promise<void>, limitMs: number): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const limit = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new TimeoutError('draining', DRAIN_LIMIT_MS)), DRAIN_LIMIT_MS);
+    timer = setTimeout(() => reject(new TimeoutError('draining', limitMs)), limitMs);
   });
   try {
     await Promise.race([closing, limit]);
