@@ -14,6 +14,11 @@ import { OperatorClient } from './rpc/operator-client.js';
 
 const stopped = new AbortController();
 process.on('SIGINT', () => stopped.abort());
+// `mirrorctl … | head` closes the pipe early: nobody reads on, and that is no fault.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit();
+});
 
 function contextOf(options: GlobalOptions): CommandContext {
   const interactive = process.stdin.isTTY && process.stdout.isTTY;
