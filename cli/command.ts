@@ -10,7 +10,7 @@ export interface CommandContext {
   /** Machine-readable output was asked for. */
   json: boolean;
   clock: Clock;
-  /** Who runs it, for the coordinator's journal. */
+  /** Who runs it, as `user@host`, for the coordinator's journal. */
   operator: string;
   /** Asks a question on the terminal; undefined where nobody can answer. */
   ask: ((question: string) => Promise<string>) | undefined;

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { userInfo } from 'node:os';
+import { hostname, userInfo } from 'node:os';
 import { createInterface } from 'node:readline/promises';
 
 import { systemClock } from '../common/clock.js';
@@ -27,7 +27,7 @@ function contextOf(options: GlobalOptions): CommandContext {
     output: new StreamOutput(process.stdout),
     json: options.json === true,
     clock: systemClock,
-    operator: userInfo().username,
+    operator: `${userInfo().username}@${hostname()}`,
     ask: interactive && options.json !== true ? ask : undefined,
     signal: stopped.signal,
   };

@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 
 import { VERSION } from '../common/version.js';
 import { installCompletion } from './commands/completion.js';
+import { JOURNAL_LIMIT_DEFAULT, runJournal } from './commands/journal.js';
 import { runPromote } from './commands/promote.js';
 import { runResume } from './commands/resume.js';
 import { runStatus } from './commands/status.js';
@@ -54,6 +55,7 @@ export function buildProgram(options: ProgramOptions): Command {
   addStatus(program, options, context);
   addPromote(program, options, context);
   addResume(program, options, context);
+  addJournal(program, options, context);
   program
     .command('version')
     .description('Print the version')
@@ -129,6 +131,31 @@ Examples:
     .action(async (flow: string, { topics, accept }: { topics?: string[]; accept?: string }) => {
       const wanted = { flow, topics: topics ?? [], accept: accept ?? '' };
       options.onExitCode(await runResume(context(), wanted));
+    });
+}
+
+function addJournal(
+  program: Command,
+  options: ProgramOptions,
+  context: () => CommandContext,
+): void {
+  program
+    .command('journal')
+    .description('Show who promoted, resumed, paused or rehearsed what, when, and what came of it')
+    .argument('[flow]', 'only the acts on this flow')
+    .option('--limit <count>', 'the newest so many', String(JOURNAL_LIMIT_DEFAULT))
+    .addHelpText(
+      'after',
+      `
+Kept in etcd, bounded, and in the coordinator's log; mirror-maker forgets it when it stops.
+
+Examples:
+  mirrorctl journal
+  mirrorctl journal us-east:us-west --limit 5
+  mirrorctl --json journal | jq '.entries[] | select(.outcome != "done")'`,
+    )
+    .action(async (flow: string | undefined, { limit }: { limit: string }) => {
+      options.onExitCode(await runJournal(context(), { flow, limit }));
     });
 }
 

@@ -2,6 +2,8 @@ import { credentials, Metadata, status as GrpcStatus, type ServiceError } from '
 
 import {
   OperatorServiceClient,
+  type Journal,
+  type ListJournalRequest,
   type PromoteEvent,
   type PromotePlan,
   type PromoteRequest,
@@ -56,6 +58,16 @@ export class OperatorClient {
     return this.#call((client) => {
       return new Promise((resolve, reject) => {
         client.resume(request, new Metadata(), within(CALL_TIMEOUT_MS), (error, answer) =>
+          error === null ? resolve(answer) : reject(error),
+        );
+      });
+    });
+  }
+
+  journal(request: ListJournalRequest): Promise<Journal> {
+    return this.#call((client) => {
+      return new Promise((resolve, reject) => {
+        client.listJournal(request, new Metadata(), within(CALL_TIMEOUT_MS), (error, answer) =>
           error === null ? resolve(answer) : reject(error),
         );
       });

@@ -4,11 +4,13 @@ import {
   SourceState,
   type AgentStatus,
   type FlowStatus,
+  type Journal,
   type PartitionStatus,
   type PromoteEvent,
   type PromotePlan,
   type Status,
 } from '../../proto/gen/mirror/v1/operator.js';
+import type { JournalEntry } from '../journal/journal-entry.js';
 import type { PromotionPlan } from '../promotion/promotion-plan.js';
 import type {
   CoordinatorIdentity,
@@ -114,6 +116,16 @@ export function writeOutcome(outcome: PromotionOutcome, state: FlowStateView): P
   const elapsedMs = milliseconds(outcome.elapsedMs);
   const value = { plan: writePlan(outcome.plan, state), alreadyPromoted, elapsedMs };
   return { event: { $case: 'result', value } };
+}
+
+export function writeJournal(entries: readonly JournalEntry[]): Journal {
+  return {
+    entries: entries.map(({ atMs, elapsedMs, before, after, ...entry }) => ({
+      ...entry,
+      ...{ atMs: milliseconds(atMs), elapsedMs: milliseconds(elapsedMs) },
+      ...{ before: { ...before }, after: { ...after } },
+    })),
+  };
 }
 
 const milliseconds = (ms: number): bigint => BigInt(Math.round(ms));

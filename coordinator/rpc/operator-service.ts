@@ -1,9 +1,16 @@
 import { describeError, MirrorError } from '../../common/errors.js';
 import { parseFlowId } from '../../mirror/flow.js';
 import type { OperatorServiceServer, PromoteRequest } from '../../proto/gen/mirror/v1/operator.js';
+import { JOURNAL_ENTRIES_MAX } from '../journal/journal.js';
 import type { PromotionRequest } from '../service/coordinator-port.js';
 import type { ServiceOptions } from './agent-service.js';
-import { writeOutcome, writePlan, writeStatus, writeStep } from './operator-messages.js';
+import {
+  writeJournal,
+  writeOutcome,
+  writePlan,
+  writeStatus,
+  writeStep,
+} from './operator-messages.js';
 import { statusOfError } from './status-of-error.js';
 
 export function operatorService(options: ServiceOptions): OperatorServiceServer {
@@ -43,6 +50,16 @@ export function operatorService(options: ServiceOptions): OperatorServiceServer 
       } catch (error) {
         callback(refuse(error, 'Resume'));
       }
+    },
+    listJournal: (call, callback) => {
+      void answer(async () => {
+        const { flow, limit } = call.request;
+        const entriesMax = limit > 0 ? limit : JOURNAL_ENTRIES_MAX;
+        return coordinator.journal(flow === '' ? '' : parseFlowId(flow), entriesMax);
+      }).then(
+        (entries) => callback(null, writeJournal(entries)),
+        (error: unknown) => callback(refuse(error, 'ListJournal')),
+      );
     },
     promote: (call) => {
       void answer(async () => {

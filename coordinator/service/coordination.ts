@@ -6,6 +6,7 @@ import type { FlowConfig } from '../../mirror/config/mirror-config.js';
 import { CoordinationCore } from '../core/coordination-core.js';
 import type { CoreAction, CoreEvent, LeaseRef } from '../core/events.js';
 import { parseItemKey, partitionKey } from '../core/work-item.js';
+import { Journal } from '../journal/journal.js';
 import { isPastReturn, readPromotion } from '../promotion/promotion-journal.js';
 import { LeadershipLostError } from '../store/errors.js';
 import type { Leadership, LeaseEvent } from '../store/lease-store.js';
@@ -23,7 +24,7 @@ import type {
 } from './messages.js';
 import { PromotionRunner, type Promoter } from './promotion-runner.js';
 import { takeProgress } from './progress-intake.js';
-import { resume, type ResumedPartition, type ResumeRequest } from './resume.js';
+import { resume, resumeEntry, type ResumedPartition, type ResumeRequest } from './resume.js';
 import { StoreExecutor } from './store-executor.js';
 
 /** How often deadlines are looked at. */
@@ -50,6 +51,7 @@ export class Coordination<Opened extends OpenedFlowTarget> {
   readonly flows: ReadonlyMap<string, FlowRuntime<Opened>>;
   readonly agents: AgentDirectory;
   readonly promotions: PromotionRunner<Opened>;
+  readonly journal: Journal;
   readonly term: bigint;
   readonly leadership: Leadership;
   readonly clock: Clock;
@@ -69,6 +71,7 @@ export class Coordination<Opened extends OpenedFlowTarget> {
     this.clock = clock;
     this.log = log;
     this.over = AbortSignal.any([leadership.lost, this.#end.signal]);
+    this.journal = new Journal({ documents: leadership, clock, log });
     this.core = new CoordinationCore({ leaseTtlMs });
     const emit = (event: CoreEvent): void => this.emit(event);
     const signal = this.over;
@@ -166,8 +169,10 @@ export class Coordination<Opened extends OpenedFlowTarget> {
 
   resume(request: ResumeRequest): ResumedPartition[] {
     const { target } = this.opened(request.flow);
-    this.log.info({ ...request }, 'an operator resumes halted partitions');
-    return resume({ core: this.core, target, emit: (event) => this.emit(event), request });
+    const emit = (event: CoreEvent): void => this.emit(event);
+    const resumed = resume({ core: this.core, target, emit, request });
+    void this.journal.record(resumeEntry(request, resumed));
+    return resumed;
   }
 
   emit(event: CoreEvent): void {

@@ -1,3 +1,4 @@
+import type { JournalEntry } from '../journal/journal-entry.js';
 import type { PromotionPlan } from '../promotion/promotion-plan.js';
 import type { MapRun } from '../target/partition-map.js';
 import type { AgentConnection, AgentHello, AgentLink } from './messages.js';
@@ -40,6 +41,8 @@ export interface CoordinatorPort {
   status(flow: string): StatusView;
   flowState(flow: string): FlowStateView;
   resume(request: ResumeRequest): ResumedPartition[];
+  /** Newest first; of one flow, or of all if empty. */
+  journal(flow: string, entriesMax: number): Promise<JournalEntry[]>;
   planPromotion(request: PromotionRequest, signal: AbortSignal): Promise<PromotionPlan>;
   /** Goes on when whoever asked no longer listens: half a failover helps nobody. */
   promote(

@@ -5,6 +5,7 @@ import type { ProbeAnswer } from '../../common/service/http-endpoint.js';
 import { nonSecretProperties } from '../../mirror/config/mm2-config.js';
 import type { MirrorConfig } from '../../mirror/config/mirror-config.js';
 import { parseItemKey } from '../core/work-item.js';
+import type { JournalEntry } from '../journal/journal-entry.js';
 import type { PromotionPlan } from '../promotion/promotion-plan.js';
 import { GrpcServer, type ServerTls } from '../rpc/grpc-server.js';
 import { LeadershipLostError } from '../store/errors.js';
@@ -130,6 +131,12 @@ export class Coordinator<Opened extends OpenedFlowTarget> implements Coordinator
 
   resume(request: ResumeRequest): ResumedPartition[] {
     return this.#leading().resume(request);
+  }
+
+  async journal(flow: string, entriesMax: number): Promise<JournalEntry[]> {
+    const coordination = this.#leading();
+    if (flow !== '') coordination.flow(flow);
+    return coordination.journal.list(flow, entriesMax);
   }
 
   async planPromotion(request: PromotionRequest, signal: AbortSignal): Promise<PromotionPlan> {

@@ -1,4 +1,5 @@
 import { describeError } from '../../common/errors.js';
+import { PromotionRefusedError } from '../promotion/promotion-errors.js';
 import type { PromotionPlan } from '../promotion/promotion-plan.js';
 import type { Coordination } from './coordination.js';
 import type { PromotionOutcome, PromotionRequest, PromotionStep } from './coordinator-port.js';
@@ -73,12 +74,29 @@ export class PromotionRunner<Opened extends OpenedFlowTarget> {
       for (const listener of listeners) listener(step);
     };
     const context = this.#context(request, tell);
-    const outcome = this.#promoter
-      .promote(context, this.#coordination.over)
-      .finally(() => this.#running.delete(request.flow));
+    const outcome = this.#journaled(context).finally(() => this.#running.delete(request.flow));
     const promotion = { outcome, listeners };
     this.#running.set(request.flow, promotion);
     return promotion;
+  }
+
+  async #journaled(context: PromotionContext<Opened>): Promise<PromotionOutcome> {
+    const { coordination, request } = context;
+    const { flow, operator } = request;
+    const facts = (): Record<string, string> => ({ state: coordination.flow(flow).phase });
+    const about = { operator, act: 'promote', flow, detail: '', before: facts() };
+    const act = await coordination.journal.begin(about);
+    try {
+      const outcome = await this.#promoter.promote(context, coordination.over);
+      const message = outcome.alreadyPromoted ? 'was promoted before; nothing was changed' : '';
+      await act.end({ outcome: 'done', after: facts(), message });
+      return outcome;
+    } catch (error) {
+      const refused = error instanceof PromotionRefusedError;
+      const message = describeError(error);
+      await act.end({ outcome: refused ? 'refused' : 'failed', after: facts(), message });
+      throw error;
+    }
   }
 
   #context(request: PromotionRequest, onStep: StepListener): PromotionContext<Opened> {

@@ -1,5 +1,6 @@
 import { PatternError, PatternList } from '../../mirror/policy/name-filter.js';
 import type { CoordinationCore } from '../core/coordination-core.js';
+import type { ActBegun, ActEnded } from '../journal/journal-entry.js';
 import type { CoreEvent, Problem } from '../core/events.js';
 import { ProtocolViolationError } from './errors.js';
 import type { FlowTargetPort } from './flow-target-port.js';
@@ -50,6 +51,24 @@ export function resume({ core, target, emit, request }: ResumeContext): ResumedP
   }
   emit({ kind: 'resume', items, accept });
   return resumed;
+}
+
+/** What the journal says of it. */
+export function resumeEntry(
+  request: ResumeRequest,
+  resumed: readonly ResumedPartition[],
+): ActBegun & ActEnded {
+  const { flow, topics, accept, operator } = request;
+  const asked = [...topics.map((topic) => `--topics ${topic}`), accept && `--accept ${accept}`];
+  const halted = resumed.map(({ topic, partition, halt }) => {
+    return `${partition < 0 ? topic : `${topic}-${partition}`} ${halt.code}`;
+  });
+  return {
+    ...{ operator, act: 'resume', flow, detail: asked.filter((part) => part !== '').join(' ') },
+    before: { halted: halted.join(', ') },
+    after: { resumed: String(resumed.length) },
+    ...{ outcome: 'done', message: resumed.length === 0 ? 'no partition was halted for that' : '' },
+  };
 }
 
 function topicSelection(patterns: readonly string[]): (topic: string) => boolean {

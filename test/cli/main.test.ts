@@ -134,6 +134,28 @@ describe('mirrorctl', () => {
     assert.equal(code, 0);
   });
 
+  it('shows who did what, and refuses a limit that is none', async () => {
+    const entry = {
+      ...{ id: '1-0', atMs: 0n, operator: 'ann@desk', act: 'promote', flow: 'a->b', detail: '' },
+      ...{ before: { state: 'running' }, after: { state: 'promoted' }, outcome: 'done' },
+      ...{ message: '', elapsedMs: 900n },
+    };
+    const address = await served({
+      listJournal: (_, answer) => answer(null, { entries: [entry] }),
+    });
+    const { code, out } = await mirrorctl(['--coordinator', address, 'journal', 'a:b']);
+    assert.match(
+      out,
+      /1970-01-01T.* ann@desk +promote a->b +done +900 ms +state running → promoted/,
+    );
+    assert.equal(code, 0);
+    const json = await mirrorctl(['--json', '--coordinator', address, 'journal']);
+    const { entries } = JSON.parse(json.out) as { entries: Record<string, unknown>[] };
+    assert.deepEqual(entries[0]?.['after'], { state: 'promoted' });
+    const wrong = await mirrorctl(['--coordinator', address, 'journal', '--limit', 'ten']);
+    assert.equal(wrong.code, 2);
+  });
+
   it('completes commands for a shell', async () => {
     const script = await mirrorctl(['completion', 'bash']);
     assert.match(script.out, /mirrorctl complete --/);

@@ -1,4 +1,4 @@
-import { Server, ServerCredentials, status } from '@grpc/grpc-js';
+import { Server, ServerCredentials, type UntypedServiceImplementation } from '@grpc/grpc-js';
 
 import { PartitionState } from '../../proto/gen/mirror/v1/common.js';
 import {
@@ -15,14 +15,7 @@ export async function serveOperator(
   service: Partial<OperatorServiceServer>,
 ): Promise<{ address: string; close: () => void }> {
   const server = new Server();
-  const unimplemented = { code: status.UNIMPLEMENTED, details: 'not in this test' };
-  const defaults: OperatorServiceServer = {
-    getStatus: (_call, callback) => callback(unimplemented),
-    planPromote: (_call, callback) => callback(unimplemented),
-    resume: (_call, callback) => callback(unimplemented),
-    promote: (call) => void call.emit('error', unimplemented),
-  };
-  server.addService(OperatorServiceService, Object.assign(defaults, service));
+  server.addService(OperatorServiceService, service as UntypedServiceImplementation); // the rest is UNIMPLEMENTED
   const port = await new Promise<number>((resolve, reject) => {
     server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
       error === null ? resolve(bound) : reject(error),

@@ -238,6 +238,48 @@ export interface ResumedPartition {
   halt: Halt | undefined;
 }
 
+export interface ListJournalRequest {
+  /** Only this flow; all if empty. */
+  flow: string;
+  /** At most so many of the newest; all that are kept if zero. */
+  limit: number;
+}
+
+export interface Journal {
+  entries: JournalEntry[];
+}
+
+export interface JournalEntry {
+  /** Sorts by when it began. */
+  id: string;
+  /** Wall clock of the coordinator, ms since 1970. */
+  atMs: bigint;
+  /** `user@host` of whoever asked. */
+  operator: string;
+  /** `promote`, `failback`, `resume`, `pause`, `drill`, … */
+  act: string;
+  flow: string;
+  /** What was asked for beyond that; may be empty. */
+  detail: string;
+  /** Small facts by name, such as `state`. */
+  before: { [key: string]: string };
+  after: { [key: string]: string };
+  /** `begun`, `done`, `refused` or `failed`. `begun` stays where the coordinator died. */
+  outcome: string;
+  message: string;
+  elapsedMs: bigint;
+}
+
+export interface JournalEntry_BeforeEntry {
+  key: string;
+  value: string;
+}
+
+export interface JournalEntry_AfterEntry {
+  key: string;
+  value: string;
+}
+
 function createBaseGetStatusRequest(): GetStatusRequest {
   return { flow: "" };
 }
@@ -2179,6 +2221,477 @@ export const ResumedPartition: MessageFns<ResumedPartition> = {
   },
 };
 
+function createBaseListJournalRequest(): ListJournalRequest {
+  return { flow: "", limit: 0 };
+}
+
+export const ListJournalRequest: MessageFns<ListJournalRequest> = {
+  encode(message: ListJournalRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.flow !== "") {
+      writer.uint32(10).string(message.flow);
+    }
+    if (message.limit !== 0) {
+      writer.uint32(16).int32(message.limit);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListJournalRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListJournalRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.flow = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.limit = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ListJournalRequest>): ListJournalRequest {
+    return ListJournalRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListJournalRequest>): ListJournalRequest {
+    const message = createBaseListJournalRequest();
+    message.flow = object.flow ?? "";
+    message.limit = object.limit ?? 0;
+    return message;
+  },
+};
+
+function createBaseJournal(): Journal {
+  return { entries: [] };
+}
+
+export const Journal: MessageFns<Journal> = {
+  encode(message: Journal, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.entries) {
+      JournalEntry.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Journal {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseJournal();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.entries.push(JournalEntry.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Journal>): Journal {
+    return Journal.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Journal>): Journal {
+    const message = createBaseJournal();
+    message.entries = object.entries?.map((e) => JournalEntry.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseJournalEntry(): JournalEntry {
+  return {
+    id: "",
+    atMs: 0n,
+    operator: "",
+    act: "",
+    flow: "",
+    detail: "",
+    before: {},
+    after: {},
+    outcome: "",
+    message: "",
+    elapsedMs: 0n,
+  };
+}
+
+export const JournalEntry: MessageFns<JournalEntry> = {
+  encode(message: JournalEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    if (message.atMs !== 0n) {
+      if (BigInt.asIntN(64, message.atMs) !== message.atMs) {
+        throw new globalThis.Error("value provided for field message.atMs of type int64 too large");
+      }
+      writer.uint32(16).int64(message.atMs);
+    }
+    if (message.operator !== "") {
+      writer.uint32(26).string(message.operator);
+    }
+    if (message.act !== "") {
+      writer.uint32(34).string(message.act);
+    }
+    if (message.flow !== "") {
+      writer.uint32(42).string(message.flow);
+    }
+    if (message.detail !== "") {
+      writer.uint32(50).string(message.detail);
+    }
+    globalThis.Object.entries(message.before).forEach(([key, value]: [string, string]) => {
+      JournalEntry_BeforeEntry.encode({ key: key as any, value }, writer.uint32(58).fork()).join();
+    });
+    globalThis.Object.entries(message.after).forEach(([key, value]: [string, string]) => {
+      JournalEntry_AfterEntry.encode({ key: key as any, value }, writer.uint32(66).fork()).join();
+    });
+    if (message.outcome !== "") {
+      writer.uint32(74).string(message.outcome);
+    }
+    if (message.message !== "") {
+      writer.uint32(82).string(message.message);
+    }
+    if (message.elapsedMs !== 0n) {
+      if (BigInt.asIntN(64, message.elapsedMs) !== message.elapsedMs) {
+        throw new globalThis.Error("value provided for field message.elapsedMs of type int64 too large");
+      }
+      writer.uint32(88).int64(message.elapsedMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): JournalEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseJournalEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.atMs = reader.int64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.operator = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.act = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.flow = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.detail = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            const entry7 = JournalEntry_BeforeEntry.decode(reader, reader.uint32());
+            if (entry7.value !== undefined) {
+              message.before[entry7.key] = entry7.value;
+            }
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            const entry8 = JournalEntry_AfterEntry.decode(reader, reader.uint32());
+            if (entry8.value !== undefined) {
+              message.after[entry8.key] = entry8.value;
+            }
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.outcome = reader.string();
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.message = reader.string();
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.elapsedMs = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<JournalEntry>): JournalEntry {
+    return JournalEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<JournalEntry>): JournalEntry {
+    const message = createBaseJournalEntry();
+    message.id = object.id ?? "";
+    message.atMs = (object.atMs !== undefined && object.atMs !== null) ? BigInt(object.atMs) : 0n;
+    message.operator = object.operator ?? "";
+    message.act = object.act ?? "";
+    message.flow = object.flow ?? "";
+    message.detail = object.detail ?? "";
+    message.before = (globalThis.Object.entries(object.before ?? {}) as [string, string][]).reduce(
+      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.String(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    message.after = (globalThis.Object.entries(object.after ?? {}) as [string, string][]).reduce(
+      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.String(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    message.outcome = object.outcome ?? "";
+    message.message = object.message ?? "";
+    message.elapsedMs = (object.elapsedMs !== undefined && object.elapsedMs !== null) ? BigInt(object.elapsedMs) : 0n;
+    return message;
+  },
+};
+
+function createBaseJournalEntry_BeforeEntry(): JournalEntry_BeforeEntry {
+  return { key: "", value: "" };
+}
+
+export const JournalEntry_BeforeEntry: MessageFns<JournalEntry_BeforeEntry> = {
+  encode(message: JournalEntry_BeforeEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): JournalEntry_BeforeEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseJournalEntry_BeforeEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<JournalEntry_BeforeEntry>): JournalEntry_BeforeEntry {
+    return JournalEntry_BeforeEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<JournalEntry_BeforeEntry>): JournalEntry_BeforeEntry {
+    const message = createBaseJournalEntry_BeforeEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
+    return message;
+  },
+};
+
+function createBaseJournalEntry_AfterEntry(): JournalEntry_AfterEntry {
+  return { key: "", value: "" };
+}
+
+export const JournalEntry_AfterEntry: MessageFns<JournalEntry_AfterEntry> = {
+  encode(message: JournalEntry_AfterEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): JournalEntry_AfterEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseJournalEntry_AfterEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<JournalEntry_AfterEntry>): JournalEntry_AfterEntry {
+    return JournalEntry_AfterEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<JournalEntry_AfterEntry>): JournalEntry_AfterEntry {
+    const message = createBaseJournalEntry_AfterEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
+    return message;
+  },
+};
+
 /**
  * What `mirrorctl` asks. Only the leader answers; a standby fails with FAILED_PRECONDITION and the
  * leader's address in the metadata key `mirror-leader`.
@@ -2224,6 +2737,16 @@ export const OperatorServiceService = {
     responseSerialize: (value: ResumeResult): Buffer => Buffer.from(ResumeResult.encode(value).finish()),
     responseDeserialize: (value: Buffer): ResumeResult => ResumeResult.decode(value),
   },
+  /** Who did what, when, and what came of it; newest first. */
+  listJournal: {
+    path: "/mirror.v1.OperatorService/ListJournal" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListJournalRequest): Buffer => Buffer.from(ListJournalRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListJournalRequest => ListJournalRequest.decode(value),
+    responseSerialize: (value: Journal): Buffer => Buffer.from(Journal.encode(value).finish()),
+    responseDeserialize: (value: Buffer): Journal => Journal.decode(value),
+  },
 } as const;
 
 export interface OperatorServiceServer extends UntypedServiceImplementation {
@@ -2234,6 +2757,8 @@ export interface OperatorServiceServer extends UntypedServiceImplementation {
   promote: handleServerStreamingCall<PromoteRequest, PromoteEvent>;
   /** Lets halted partitions try again, or go on past the halt that is accepted. */
   resume: handleUnaryCall<ResumeRequest, ResumeResult>;
+  /** Who did what, when, and what came of it; newest first. */
+  listJournal: handleUnaryCall<ListJournalRequest, Journal>;
 }
 
 export interface OperatorServiceClient extends Client {
@@ -2290,6 +2815,22 @@ export interface OperatorServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ResumeResult) => void,
+  ): ClientUnaryCall;
+  /** Who did what, when, and what came of it; newest first. */
+  listJournal(
+    request: ListJournalRequest,
+    callback: (error: ServiceError | null, response: Journal) => void,
+  ): ClientUnaryCall;
+  listJournal(
+    request: ListJournalRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: Journal) => void,
+  ): ClientUnaryCall;
+  listJournal(
+    request: ListJournalRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: Journal) => void,
   ): ClientUnaryCall;
 }
 
