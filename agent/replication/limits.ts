@@ -51,6 +51,18 @@ export const DAMAGED_READS_MAX = 3;
 /** Records looked at to find a position by their contents, where counting does not come out right. */
 export const ALIGNED_RECORDS_MAX = 2_000_000;
 
+/** How often partitions are looked at for offset syncs to write. */
+export const SYNC_LOOK_INTERVAL_MS = 500;
+
+/** A sync that `offset.lag.max` does not ask for yet is written this late; MirrorMaker 2: 60 s. */
+export const SYNC_DELAY_MS_MAX = 5_000;
+
+/** Syncs of one partition and look: MirrorMaker 2 keeps 64 in all, few of them near each other. */
+export const SYNCS_PER_LOOK_MAX = 8;
+
+/** Syncs in one batch: some 300 bytes each at most, so well below any usual max.message.bytes. */
+export const SYNCS_PER_BATCH_MAX = 1_000;
+
 /** Wait before the first and before any further attempt after a failure, in ms. */
 export const RETRY_BACKOFF_MIN_MS = 50;
 export const RETRY_BACKOFF_MAX_MS = 5_000;

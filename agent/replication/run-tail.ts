@@ -39,6 +39,11 @@ export class RunTail {
     this.#durableTarget = this.end?.targetNext ?? -1n;
   }
 
+  /** What is certainly on the target, oldest first. */
+  get runs(): readonly Run[] {
+    return this.#runs;
+  }
+
   /** Undefined if nothing was ever copied and no start was chosen. */
   get end(): Position | undefined {
     const last = this.#runs.at(-1);

@@ -212,10 +212,11 @@ export class AgentSession {
   }
 
   #startSite(flow: string): SiteWorker {
-    const { config, source } = this.#flows.open(flow)!;
+    const { config, heartbeats, source } = this.#flows.open(flow)!;
     const { clock, log } = this.#options;
     const site = new SiteWorker({
       flow: config,
+      heartbeats,
       source,
       clock,
       log: log.child({ flow }),

@@ -3,15 +3,20 @@ import type { Logger } from '../../common/log.js';
 import { KafkaCluster } from '../../kafka/client/index.js';
 import { securityOf } from '../../kafka/client/security-options.js';
 import type { FlowConfig, MirrorConfig } from '../../mirror/config/mirror-config.js';
+import { reverseHeartbeats } from '../../mirror/heartbeats.js';
 import { FlowCopier } from '../replication/flow-copier.js';
+import { OffsetSyncEmitter } from '../replication/offset-sync-emitter.js';
 import type { MemoryBudget } from '../replication/memory-budget.js';
 import type { CopierState, PartitionCopier } from '../replication/partition-copier.js';
 import type { Run } from '../replication/run-tail.js';
 
 export interface FlowRuntime {
   config: FlowConfig;
+  /** The pair whose heartbeats are to be written to the source, if any. */
+  heartbeats: FlowConfig | undefined;
   source: KafkaCluster;
   copier: FlowCopier;
+  offsetSyncs: OffsetSyncEmitter;
 }
 
 export interface FlowRuntimesOptions {
@@ -66,12 +71,19 @@ export class FlowRuntimes {
       findMapEntry: (needy, targetOffset) => findMapEntry(id, needy, targetOffset),
       onStateChanged: (changed, from) => onStateChanged(id, changed, from),
     });
-    const runtime = { config, source, copier };
+    const heartbeats = reverseHeartbeats(config, this.#config?.flows ?? []);
+    const offsetSyncs = new OffsetSyncEmitter({
+      ...{ config, source, target, clock },
+      copiers: () => copier.copiers,
+      log: this.#options.log.child({ flow: id }),
+    });
+    const runtime = { config, heartbeats, source, copier, offsetSyncs };
     this.#flows.set(id, runtime);
     return runtime;
   }
 
   async close(): Promise<void> {
+    await Promise.all([...this.#flows.values()].map(({ offsetSyncs }) => offsetSyncs.close()));
     await Promise.all([...this.#flows.values()].map(({ copier }) => copier.close()));
     await Promise.all([...this.#clusters.values()].map((cluster) => cluster.close()));
   }

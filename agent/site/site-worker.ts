@@ -2,8 +2,10 @@ import type { Clock } from '../../common/clock.js';
 import { describeError } from '../../common/errors.js';
 import type { Logger } from '../../common/log.js';
 import { AdminClient } from '../../kafka/admin/admin-client.js';
+import { emitPeriodically, SideTopic } from '../../kafka/admin/side-topic.js';
 import type { KafkaCluster } from '../../kafka/client/index.js';
 import type { FlowConfig } from '../../mirror/config/mirror-config.js';
+import { heartbeatRecord } from '../../mirror/heartbeats.js';
 import type { AgentMessage, GroupOffset } from '../../proto/gen/mirror/v1/agent.js';
 import { changedOffsets } from './changed-offsets.js';
 import { selectTopics } from './select-topics.js';
@@ -16,6 +18,8 @@ const GROUPS_INTERVAL_MS = 500;
 
 export interface SiteWorkerOptions {
   flow: FlowConfig;
+  /** The pair whose heartbeats are to be written to the source, if any. */
+  heartbeats: FlowConfig | undefined;
   source: KafkaCluster;
   clock: Clock;
   log: Logger;
@@ -44,6 +48,7 @@ export class SiteWorker {
     this.#running.push(
       this.#every(DISCOVERY_INTERVAL_MS, 'topics', (signal) => this.#discover(signal)),
       this.#every(GROUPS_INTERVAL_MS, 'groups', (signal) => this.#readGroups(signal)),
+      this.#emitHeartbeats(),
     );
   }
 
@@ -74,6 +79,20 @@ export class SiteWorker {
       }
       await clock.sleep(intervalMs, signal).catch(() => undefined);
     }
+  }
+
+  async #emitHeartbeats(): Promise<void> {
+    const { heartbeats: flow, source: cluster, clock, log } = this.#options;
+    if (flow === undefined) return;
+    const replicationFactor = flow.heartbeatsTopicReplicationFactor;
+    const topic = new SideTopic({
+      cluster,
+      topic: flow.policy.heartbeatsTopic(),
+      replicationFactor,
+    });
+    const intervalMs = flow.emitHeartbeatsIntervalMs;
+    const records = () => [heartbeatRecord(flow, clock.wallMs())];
+    await emitPeriodically({ topic, intervalMs, records, clock, log }, this.#stop.signal);
   }
 
   async #discover(signal: AbortSignal): Promise<void> {

@@ -5,6 +5,7 @@ import { KafkaCluster } from '../../kafka/client/index.js';
 import { securityOf } from '../../kafka/client/security-options.js';
 import type { MirrorConfig } from '../../mirror/config/mirror-config.js';
 import { FlowTarget } from '../target/flow-target.js';
+import { startHeartbeats } from '../target/heartbeats.js';
 import type { OpenedFlowTarget, OpenFlowTarget } from './flow-target-port.js';
 
 export interface TargetOpenerOptions {
@@ -35,7 +36,9 @@ export function targetOpener(options: TargetOpenerOptions): OpenFlowTarget<Conne
     const admin = new AdminClient({ cluster, clock });
     try {
       const target = await FlowTarget.open({ flow, cluster, admin, term, clock, log }, signal);
+      const heartbeats = startHeartbeats({ flow, cluster, clock, log });
       const close = async (): Promise<void> => {
+        await heartbeats.close();
         await target.close();
         await cluster.close();
       };

@@ -6,8 +6,6 @@ export function notYetDone(flow: FlowConfig): string[] {
     ['sync.topic.configs.enabled', flow.syncTopicConfigsEnabled],
     ['sync.topic.acls.enabled', flow.syncTopicAclsEnabled],
     ['sync.group.offsets.enabled', flow.syncGroupOffsetsEnabled],
-    ['emit.heartbeats.enabled', flow.emitHeartbeatsEnabled],
-    ['emit.offset-syncs.enabled', flow.emitOffsetSyncsEnabled],
     // Turned off, and done all the same: promotion and discovery stand on them.
     ['emit.checkpoints.enabled', !flow.emitCheckpointsEnabled],
     ['refresh.topics.enabled', !flow.refreshTopicsEnabled],

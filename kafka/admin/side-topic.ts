@@ -1,0 +1,97 @@
+import type { Clock } from '../../common/clock.js';
+import { describeError, MirrorError } from '../../common/errors.js';
+import type { Logger } from '../../common/log.js';
+import type { KafkaCluster } from '../client/index.js';
+import { ErrorCode } from '../messages/error-codes.js';
+import type { NewRecord } from '../records/build-batch.js';
+import { appendRecords } from './append-records.js';
+import { KafkaApiError } from './errors.js';
+import { createTopic } from './topic-admin.js';
+
+/** An interval of zero must not become a loop without a pause. */
+const EMIT_INTERVAL_MS_MIN = 100;
+
+export interface SideTopicOptions {
+  cluster: KafkaCluster;
+  topic: string;
+  /** -1 takes the broker's default. */
+  replicationFactor: number;
+}
+
+/**
+ * A compacted topic with one partition beside the copy, whose records may be repeated: created when
+ * it is first written, and again when it was deleted. One that exists already is taken as it is.
+ */
+export class SideTopic {
+  readonly topic: string;
+  readonly #options: SideTopicOptions;
+  #made = false;
+
+  constructor(options: SideTopicOptions) {
+    this.topic = options.topic;
+    this.#options = options;
+  }
+
+  /** One batch, tried once. Throws KafkaApiError, or what the connection throws. */
+  async append(records: readonly NewRecord[], signal: AbortSignal): Promise<void> {
+    const { cluster, topic } = this.#options;
+    try {
+      if (!this.#made) await this.#make(signal);
+      await appendRecords(cluster, { topic, partition: 0, records }, { signal });
+    } catch (error) {
+      // Whatever it was: the next attempt looks whether the topic is there.
+      this.#made = false;
+      throw error;
+    }
+  }
+
+  async #make(signal: AbortSignal): Promise<void> {
+    const { cluster, topic, replicationFactor } = this.#options;
+    const known = (await cluster.metadata([topic], { signal })).topics.get(topic);
+    if (known === undefined || known.errorCode === ErrorCode.UNKNOWN_TOPIC_OR_PARTITION) {
+      const configs = { 'cleanup.policy': 'compact' };
+      const wanted = { name: topic, partitionCount: 1, replicationFactor, configs };
+      await createTopic(cluster, wanted, { signal });
+      await cluster.metadata([topic], { signal });
+    } else if (known.errorCode !== ErrorCode.NONE) {
+      const { errorCode } = known;
+      throw new KafkaApiError({ api: 'Metadata', subject: `topic ${topic}`, errorCode });
+    }
+    this.#made = true;
+  }
+}
+
+export interface EmitOptions {
+  topic: SideTopic;
+  intervalMs: number;
+  /** What to write now; nothing if empty. */
+  records: () => readonly NewRecord[];
+  clock: Clock;
+  log: Logger;
+}
+
+/**
+ * Writes again and again until the signal aborts. A failure is left to the next turn, and logged when
+ * it is another one than before. Rejects for programmers' errors only.
+ */
+export async function emitPeriodically(options: EmitOptions, signal: AbortSignal): Promise<void> {
+  const { topic, intervalMs, clock, log } = options;
+  let problem = '';
+  while (!signal.aborted) {
+    try {
+      const records = options.records();
+      if (records.length > 0) await topic.append(records, signal);
+      if (problem !== '') log.info({ topic: topic.topic }, 'is written again');
+      problem = '';
+    } catch (error) {
+      if (signal.aborted) return;
+      if (!(error instanceof MirrorError)) throw error;
+      const { message } = error;
+      if (message !== problem)
+        log.warn({ topic: topic.topic, error: describeError(error) }, 'cannot be written');
+      problem = message;
+    }
+    const waitMs = Math.max(EMIT_INTERVAL_MS_MIN, intervalMs);
+    await clock.sleep(waitMs, signal).catch(() => undefined);
+  }
+}
