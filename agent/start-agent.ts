@@ -11,6 +11,7 @@ import { AgentSession, type AgentSessionOptions } from './session/agent-session.
 export interface StartAgentOptions {
   config: AgentConfig;
   loadFlows: AgentSessionOptions['loadFlows'];
+  clusters?: AgentSessionOptions['clusters'];
   clock: Clock;
   log: Logger;
   metrics: Metrics;
@@ -18,9 +19,9 @@ export interface StartAgentOptions {
 
 /** Starts an agent; it is ready once a coordinator has welcomed it. */
 export async function startAgent(options: StartAgentOptions): Promise<Service> {
-  const { config, loadFlows, clock, log, metrics } = options;
+  const { config, loadFlows, clusters, clock, log, metrics } = options;
   await initCodecs();
-  const session = new AgentSession({ config, loadFlows, version: VERSION, clock, log });
+  const session = new AgentSession({ config, loadFlows, clusters, version: VERSION, clock, log });
   registerAgentMetrics(metrics, session);
   session.start();
   return {

@@ -12,6 +12,7 @@ import { VERSION } from '../common/version.js';
 import type { CoordinatorConfig, MirrorConfig } from '../mirror/config/mirror-config.js';
 import { loadMirrorConfig } from '../mirror/config/mm2-config.js';
 import { readConfigText, referenceResolver } from '../mirror/config/read-config.js';
+import { ConfigReloader, type ConfigReloaderOptions } from './service/config-reloader.js';
 import { startCoordinator } from './service/start-coordinator.js';
 import { EtcdLeaseStore } from './store/etcd-lease-store.js';
 
@@ -29,6 +30,8 @@ Keys of mirror.properties: all of MirrorMaker 2's, and
   coordinator.http.listen         /healthz, /readyz and /metrics (127.0.0.1:7780)
   coordinator.lease.ttl.ms        how long a silent agent keeps its work (10000)
 
+Changes of the file are applied within seconds, and on SIGHUP; what needs a restart is logged.
+
 Example:
   mirror-coordinator /etc/mirrorctl/mirror.properties
 
@@ -43,12 +46,15 @@ await runMain({
   exit: (code) => process.exit(code),
   run: async (path) => {
     const log = createLogger('mirror-coordinator', process.env['LOG_LEVEL'] ?? 'info');
-    const config = loadMirrorConfig({
-      path,
-      text: await readConfigText(path),
-      requireSourceBootstrap: false,
-      resolveReference: referenceResolver(process.env),
-    });
+    const text = await readConfigText(path);
+    const load = (read: string): MirrorConfig =>
+      loadMirrorConfig({
+        path,
+        text: read,
+        requireSourceBootstrap: false,
+        resolveReference: referenceResolver(process.env),
+      });
+    const config = load(text);
     if (config.warnings.length > 0) process.stderr.write(`${formatProblems(config.warnings)}\n`);
     requireEtcd(path, config.coordinator);
     const metrics = new Metrics();
@@ -57,7 +63,7 @@ await runMain({
       log,
       metrics,
       http: { key: 'coordinator.http.listen', listen: config.coordinator.httpListen },
-      start: () => start(config, log, metrics),
+      start: () => start({ file: { path, text, load }, config, log, metrics }),
     });
   },
 });
@@ -70,7 +76,14 @@ function requireEtcd(path: string, { etcdEndpoints }: CoordinatorConfig): void {
   throw new ConfigError([{ severity: 'error', file: path, line: 0, key, message, hint }]);
 }
 
-async function start(config: MirrorConfig, log: Logger, metrics: Metrics): Promise<Service> {
+interface StartOptions {
+  file: Pick<ConfigReloaderOptions, 'path' | 'text' | 'load'>;
+  config: MirrorConfig;
+  log: Logger;
+  metrics: Metrics;
+}
+
+async function start({ file, config, log, metrics }: StartOptions): Promise<Service> {
   const { coordinator } = config;
   const { etcdUser, etcdPassword, etcdTls, listen } = coordinator;
   const store = new EtcdLeaseStore({
@@ -96,10 +109,16 @@ async function start(config: MirrorConfig, log: Logger, metrics: Metrics): Promi
     await store.close();
     throw error;
   });
+  const target = running.coordinator;
+  const reloader = new ConfigReloader({ ...file, target, clock: systemClock, log, metrics });
+  reloader.start();
+  process.on('SIGHUP', () => reloader.nudge());
   return {
     ...running,
     close: async () => {
+      const reloaded = reloader.close();
       await running.close();
+      await reloaded;
       await store.close();
     },
   };

@@ -4,11 +4,16 @@ import { hostname } from 'node:os';
 import { startAgent } from '../agent/start-agent.js';
 import { systemClock } from '../common/clock.js';
 import { formatProblems } from '../common/config/problems.js';
+import { splitList } from '../common/config/values.js';
 import { createLogger, type Logger } from '../common/log.js';
 import { runMain } from '../common/service/run-main.js';
 import { runService, type Service } from '../common/service/run-service.js';
 import { Metrics } from '../common/telemetry/metrics.js';
 import { VERSION } from '../common/version.js';
+import {
+  ConfigReloader,
+  type ConfigReloaderOptions,
+} from '../coordinator/service/config-reloader.js';
 import { startCoordinator } from '../coordinator/service/start-coordinator.js';
 import { InProcessLeaseStore } from '../coordinator/store/in-process-lease-store.js';
 import { loadAgentConfig, type AgentConfig } from '../mirror/config/agent-config.js';
@@ -29,6 +34,8 @@ Additional keys of mm2.properties:
   coordinator.listen        where mirrorctl finds it (127.0.0.1:7700)
   coordinator.http.listen   /healthz, /readyz and /metrics (127.0.0.1:7780)
 
+Changes of the file are applied within seconds, and on SIGHUP; what needs a restart is logged.
+
 Example:
   mirror-maker /etc/kafka/mm2.properties
   mirrorctl status
@@ -38,6 +45,7 @@ Exit codes: 0 drained after SIGTERM, 1 failed, 2 usage or configuration.
 `;
 
 interface Standalone {
+  file: Pick<ConfigReloaderOptions, 'path' | 'text' | 'load'>;
   config: MirrorConfig;
   agent: AgentConfig;
   log: Logger;
@@ -52,15 +60,15 @@ await runMain({
   exit: (code) => process.exit(code),
   run: async (path, { clusters }) => {
     const log = createLogger('mirror-maker', process.env['LOG_LEVEL'] ?? 'info');
-    const source = {
-      path,
-      text: await readConfigText(path),
-      resolveReference: referenceResolver(process.env),
+    const text = await readConfigText(path);
+    const source = { path, text, resolveReference: referenceResolver(process.env) };
+    const load = (read: string): MirrorConfig => {
+      const loaded = loadMirrorConfig({ ...source, text: read, requireSourceBootstrap: true });
+      return clusters === undefined ? loaded : onlyTargets(loaded, clusters);
     };
-    const loaded = loadMirrorConfig({ ...source, requireSourceBootstrap: true });
+    const loaded = load(text);
     if (loaded.warnings.length > 0) process.stderr.write(`${formatProblems(loaded.warnings)}\n`);
-    const selected = clusters === undefined ? loaded : onlyTargets(loaded, clusters);
-    const config = await withFreeAddresses(selected, log);
+    const config = await withFreeAddresses(loaded, log);
     const agent = loadAgentConfig({ ...source, hostname: hostname(), standalone: true });
     const metrics = new Metrics();
     return runService({
@@ -69,10 +77,16 @@ await runMain({
       metrics,
       http: { key: 'coordinator.http.listen', listen: config.coordinator.httpListen },
       drainLimitMs: agent.drainTimeoutMs,
-      start: () => start({ config, agent, log, metrics }),
+      start: () => start({ file: { path, text, load }, config, agent, log, metrics }),
     });
   },
 });
+
+/** One process reaches every cluster of its file, unless the file says otherwise. */
+function reachable({ properties, clusters }: MirrorConfig): string[] {
+  const named = splitList(properties.get('agent.clusters')?.value ?? '');
+  return named.length > 0 ? named : [...clusters.keys()];
+}
 
 /** Only where the file does not say where to listen. */
 async function withFreeAddresses(config: MirrorConfig, log: Logger): Promise<MirrorConfig> {
@@ -84,7 +98,7 @@ async function withFreeAddresses(config: MirrorConfig, log: Logger): Promise<Mir
   return { ...config, coordinator: { ...coordinator, listen, httpListen } };
 }
 
-async function start({ config, agent, log, metrics }: Standalone): Promise<Service> {
+async function start({ file, config, agent, log, metrics }: Standalone): Promise<Service> {
   const store = new InProcessLeaseStore({
     leaderTtlMs: config.coordinator.leaseTtlMs,
     clock: systemClock,
@@ -101,19 +115,26 @@ async function start({ config, agent, log, metrics }: Standalone): Promise<Servi
   });
   const worker = await startAgent({
     config: { ...agent, coordinators: [coordinator.address] },
-    loadFlows: () => config,
+    loadFlows: () => coordinator.coordinator.config,
+    clusters: () => reachable(coordinator.coordinator.config),
     clock: systemClock,
     log: log.child({ part: 'agent' }),
     metrics,
   });
+  const target = coordinator.coordinator;
+  const reloader = new ConfigReloader({ ...file, target, clock: systemClock, log, metrics });
+  reloader.start();
+  process.on('SIGHUP', () => reloader.nudge());
   return {
     addresses: coordinator.addresses,
     healthy: coordinator.healthy,
     ready: () => (coordinator.ready().ok ? worker.ready() : coordinator.ready()),
     failed: Promise.race([coordinator.failed, worker.failed]),
     close: async () => {
+      const reloaded = reloader.close();
       await worker.close();
       await coordinator.close();
+      await reloaded;
       await store.close();
     },
   };

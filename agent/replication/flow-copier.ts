@@ -1,4 +1,5 @@
 import type { Clock } from '../../common/clock.js';
+import type { StartOffset } from '../../mirror/start-offset.js';
 import { describeError } from '../../common/errors.js';
 import type { Logger } from '../../common/log.js';
 import { FetchLoop } from './fetch-loop.js';
@@ -56,6 +57,11 @@ export class FlowCopier {
 
   get copiers(): ReadonlySet<PartitionCopier> {
     return this.#copiers;
+  }
+
+  /** Where partitions begin that have never been copied, from now on. */
+  set start(start: StartOffset) {
+    this.#options.start = start;
   }
 
   add(assignment: CopierAssignment): PartitionCopier {

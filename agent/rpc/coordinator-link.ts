@@ -79,6 +79,11 @@ export class CoordinatorLink {
     return true;
   }
 
+  /** Says hello anew, on a new stream; the session goes on. */
+  reconnect(): void {
+    this.#stream?.end();
+  }
+
   async run(signal: AbortSignal): Promise<void> {
     const { clock, log } = this.#options;
     while (!signal.aborted) {

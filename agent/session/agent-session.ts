@@ -17,7 +17,7 @@ import { MemoryBudget } from '../replication/memory-budget.js';
 import type { CopierState, PartitionCopier } from '../replication/partition-copier.js';
 import { CoordinatorLink } from '../rpc/coordinator-link.js';
 import { SiteWorker } from '../site/site-worker.js';
-import { FlowRuntimes } from './flow-runtimes.js';
+import { FlowRuntimes, type FlowRuntime } from './flow-runtimes.js';
 import { ProgressReport, type ReportedPartition } from './progress-report.js';
 import { partitionItem, workKey } from './work-key.js';
 
@@ -31,6 +31,8 @@ export interface AgentSessionOptions {
   config: AgentConfig;
   /** The flows' configuration, from the property lines that a coordinator ships. */
   loadFlows: (shipped: Readonly<Record<string, string>>) => MirrorConfig;
+  /** Clusters that it can reach, if they change with the flows; else those of its file. */
+  clusters?: (() => readonly string[]) | undefined;
   version: string;
   clock: Clock;
   log: Logger;
@@ -40,6 +42,7 @@ export interface AgentSessionOptions {
 interface HeldItem {
   item: WorkItem;
   leaseEpoch: bigint;
+  runtime: FlowRuntime;
   copier?: PartitionCopier;
   site?: SiteWorker;
   /** Set once it was told to stop; a repeated revoke or grant does not do it twice. */
@@ -62,6 +65,8 @@ export class AgentSession {
   readonly #stop = new AbortController();
   readonly #running: Promise<void>[] = [];
   #sessionId = '';
+  /** As the last hello said. */
+  #clusters = '';
   #helloAtMs = 0;
   #heartbeatDueMs = Infinity;
 
@@ -137,11 +142,13 @@ export class AgentSession {
   #hello(): Hello {
     const { config, version, clock } = this.#options;
     this.#helloAtMs = clock.nowMs();
+    const clusters = [...(this.#options.clusters?.() ?? config.clusters)];
+    this.#clusters = clusters.join();
     const held = [...this.#held.values()].map(({ item, leaseEpoch }) => ({ item, leaseEpoch }));
     return {
       agentId: config.id,
       site: config.site,
-      clusters: [...config.clusters],
+      clusters,
       version,
       sessionId: this.#sessionId,
       held: this.#sessionId === '' ? [] : held,
@@ -162,6 +169,9 @@ export class AgentSession {
       case 'revokes':
         for (const revoke of message.value.revokes) this.#revoked(revoke);
         return;
+      case 'configuration':
+        this.#configure(message.value.properties);
+        return;
       case 'mapAcks':
         for (const ack of message.value.acks) this.#mapAcknowledged(ack);
         return;
@@ -171,14 +181,42 @@ export class AgentSession {
   }
 
   #welcome(welcome: Welcome): void {
-    const { loadFlows, clock, log } = this.#options;
-    this.#flows.configure(loadFlows(welcome.properties));
+    const { clock, log } = this.#options;
+    this.#configure(welcome.properties);
     this.#sessionId = welcome.sessionId;
     this.#lease.open(Number(welcome.leaseTtlMs), this.#helloAtMs);
     this.#heartbeatDueMs = clock.nowMs();
     this.#report.forgetAll();
     for (const { site } of this.#held.values()) site?.repeatAll();
     log.info({ session: welcome.sessionId, term: welcome.term.toString() }, 'session opened');
+  }
+
+  /** Takes over the flows as they are now; what they do not concern runs on. */
+  #configure(properties: Readonly<Record<string, string>>): void {
+    const { loadFlows, clusters, log } = this.#options;
+    const { changed, retired } = this.#flows.configure(loadFlows(properties));
+    for (const { flow } of retired) log.info({ flow }, 'flow is configured anew, or no more');
+    const released = [...this.#held.values()]
+      .filter(({ runtime }) => retired.some((each) => each.runtime === runtime))
+      .map((held) => this.#release(held, 'its flow is configured anew, or no more'));
+    void Promise.all(released)
+      .then(() => this.#flows.closeRetired(retired.map(({ runtime }) => runtime)))
+      .catch((error: unknown) =>
+        log.warn({ error: describeError(error) }, 'a flow that is no more did not close well'),
+      );
+    for (const held of this.#held.values())
+      if (held.site !== undefined && changed.has(held.item.flow)) this.#restartSite(held);
+    const reachable = clusters?.().join() ?? this.#clusters;
+    if (this.#clusters !== reachable) this.#link.reconnect(); // the hello says what it can reach
+  }
+
+  /** Looks at the source under the flow's configuration of now. */
+  #restartSite(held: HeldItem): void {
+    const { site } = held;
+    delete held.site;
+    void site?.close().then(() => {
+      if (held.releasing === undefined) held.site = this.#startSite(held.runtime);
+    });
   }
 
   #granted(grant: Grant): void {
@@ -198,28 +236,27 @@ export class AgentSession {
       return;
     }
     const start = (): void => {
-      const next: HeldItem = { item, leaseEpoch };
+      const next: HeldItem = { item, leaseEpoch, runtime };
       this.#held.set(key, next);
       if (item.work?.$case === 'partition' && partition !== undefined) {
         const { mapTail, ...assignment } = partition;
         next.copier = runtime.copier.add({ ...item.work.value, ...assignment, mapTail });
       } else {
-        next.site = this.#startSite(item.flow);
+        next.site = this.#startSite(runtime);
       }
     };
     if (held?.releasing === undefined) start();
     else void held.releasing.then(start);
   }
 
-  #startSite(flow: string): SiteWorker {
-    const { config, heartbeats, source } = this.#flows.open(flow)!;
+  #startSite({ config, heartbeats, source }: FlowRuntime): SiteWorker {
     const { clock, log } = this.#options;
     const site = new SiteWorker({
       flow: config,
       heartbeats,
       source,
       clock,
-      log: log.child({ flow }),
+      log: log.child({ flow: config.id }),
       send: (message) => this.#link.send(message),
     });
     site.start();
@@ -250,7 +287,7 @@ export class AgentSession {
     const { item, copier, site } = held;
     await site?.close();
     if (copier !== undefined) {
-      await this.#flows.flows.get(item.flow)?.copier.remove(copier);
+      await held.runtime.copier.remove(copier);
       const partition = { flow: item.flow, leaseEpoch: held.leaseEpoch, copier };
       const progress = this.#report.report(partition);
       this.#link.send({ $case: 'progress', value: { partitions: [progress] } });

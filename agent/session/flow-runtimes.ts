@@ -4,6 +4,7 @@ import { KafkaCluster } from '../../kafka/client/index.js';
 import { securityOf } from '../../kafka/client/security-options.js';
 import type { FlowConfig, MirrorConfig } from '../../mirror/config/mirror-config.js';
 import { reverseHeartbeats } from '../../mirror/heartbeats.js';
+import { sameCluster, sameFlow } from '../../mirror/config/reload-plan.js';
 import { FlowCopier } from '../replication/flow-copier.js';
 import { OffsetSyncEmitter } from '../replication/offset-sync-emitter.js';
 import type { MemoryBudget } from '../replication/memory-budget.js';
@@ -14,9 +15,18 @@ export interface FlowRuntime {
   config: FlowConfig;
   /** The pair whose heartbeats are to be written to the source, if any. */
   heartbeats: FlowConfig | undefined;
-  source: KafkaCluster;
-  copier: FlowCopier;
+  readonly source: KafkaCluster;
+  readonly target: KafkaCluster;
+  readonly copier: FlowCopier;
   offsetSyncs: OffsetSyncEmitter;
+}
+
+/** What another configuration means for the flows that run. */
+export interface FlowChanges {
+  /** Those whose partitions go on, under another `config`. */
+  readonly changed: ReadonlySet<string>;
+  /** Those that are no longer here: for closeRetired once their partitions were let go of. */
+  readonly retired: readonly { readonly flow: string; readonly runtime: FlowRuntime }[];
 }
 
 export interface FlowRuntimesOptions {
@@ -33,6 +43,8 @@ export interface FlowRuntimesOptions {
 export class FlowRuntimes {
   readonly #options: FlowRuntimesOptions;
   readonly #clusters = new Map<string, KafkaCluster>();
+  /** Clusters that no flow uses any more once their copiers have stopped. */
+  readonly #retired = new Set<KafkaCluster>();
   readonly #flows = new Map<string, FlowRuntime>();
   #config: MirrorConfig | undefined;
 
@@ -40,9 +52,61 @@ export class FlowRuntimes {
     this.#options = options;
   }
 
-  /** Flows that run already keep what they were started with. */
-  configure(config: MirrorConfig): void {
+  /**
+   * Flows that run go on under their new configuration; those whose clusters are reached in another
+   * way, or that are no more, are retired: whoever holds their partitions lets go of them, and then
+   * calls `closeRetired`.
+   */
+  configure(config: MirrorConfig): FlowChanges {
+    const before = this.#config;
     this.#config = config;
+    const changed = new Set<string>();
+    const retired: { flow: string; runtime: FlowRuntime }[] = [];
+    if (before === undefined) return { changed, retired };
+    const moved = new Set<string>();
+    for (const [alias, cluster] of this.#clusters) {
+      if (sameCluster(before.clusters.get(alias), config.clusters.get(alias))) continue;
+      moved.add(alias);
+      this.#clusters.delete(alias);
+      this.#retired.add(cluster);
+    }
+    for (const [id, runtime] of this.#flows) {
+      const next = config.flows.find((flow) => flow.id === id && flow.enabled);
+      const { source, target } = runtime.config;
+      if (next === undefined || moved.has(source) || moved.has(target)) {
+        this.#flows.delete(id);
+        retired.push({ flow: id, runtime });
+      } else if (this.#change(runtime, { config: next, flows: config.flows })) changed.add(id);
+    }
+    return { changed, retired };
+  }
+
+  /** Whether anything is different for the flow; its copier goes on in any case. */
+  #change(
+    runtime: FlowRuntime,
+    { config, flows }: { config: FlowConfig; flows: readonly FlowConfig[] },
+  ): boolean {
+    const heartbeats = reverseHeartbeats(config, flows);
+    const sameHeartbeats =
+      heartbeats === undefined || runtime.heartbeats === undefined
+        ? heartbeats === runtime.heartbeats
+        : sameFlow(heartbeats, runtime.heartbeats);
+    if (sameHeartbeats && sameFlow(runtime.config, config)) return false;
+    runtime.config = config;
+    runtime.heartbeats = heartbeats;
+    runtime.copier.start = config.startOffset;
+    void runtime.offsetSyncs.close(); // it never rejects, and the new one writes newer syncs
+    runtime.offsetSyncs = this.#offsetSyncs(runtime);
+    return true;
+  }
+
+  /** Of retired flows, after their partitions were let go of. */
+  async closeRetired(runtimes: readonly FlowRuntime[]): Promise<void> {
+    await Promise.all(runtimes.map(({ offsetSyncs }) => offsetSyncs.close()));
+    await Promise.all(runtimes.map(({ copier }) => copier.close()));
+    const clusters = [...this.#retired];
+    this.#retired.clear();
+    await Promise.all(clusters.map((cluster) => cluster.close()));
   }
 
   get flows(): ReadonlyMap<string, FlowRuntime> {
@@ -72,12 +136,8 @@ export class FlowRuntimes {
       onStateChanged: (changed, from) => onStateChanged(id, changed, from),
     });
     const heartbeats = reverseHeartbeats(config, this.#config?.flows ?? []);
-    const offsetSyncs = new OffsetSyncEmitter({
-      ...{ config, source, target, clock },
-      copiers: () => copier.copiers,
-      log: this.#options.log.child({ flow: id }),
-    });
-    const runtime = { config, heartbeats, source, copier, offsetSyncs };
+    const parts = { config, heartbeats, source, target, copier };
+    const runtime = { ...parts, offsetSyncs: this.#offsetSyncs(parts) };
     this.#flows.set(id, runtime);
     return runtime;
   }
@@ -86,6 +146,16 @@ export class FlowRuntimes {
     await Promise.all([...this.#flows.values()].map(({ offsetSyncs }) => offsetSyncs.close()));
     await Promise.all([...this.#flows.values()].map(({ copier }) => copier.close()));
     await Promise.all([...this.#clusters.values()].map((cluster) => cluster.close()));
+  }
+
+  #offsetSyncs(parts: Omit<FlowRuntime, 'offsetSyncs'>): OffsetSyncEmitter {
+    const { config, source, target, copier } = parts;
+    const { clock, log } = this.#options;
+    return new OffsetSyncEmitter({
+      ...{ config, source, target, clock },
+      copiers: () => copier.copiers,
+      log: log.child({ flow: config.id }),
+    });
   }
 
   #cluster(alias: string): KafkaCluster | undefined {

@@ -18,9 +18,22 @@ import {
   heartbeat,
   sessionGone,
 } from './sessions.js';
-import { addFlow, createState, holds, type AgentEntry, type CoreState } from './state.js';
+import {
+  addFlow,
+  createState,
+  holds,
+  removeFlow,
+  type AgentEntry,
+  type CoreState,
+} from './state.js';
 import { Step } from './step.js';
-import { topicInventoried, topicProblem, topicReady } from './topics.js';
+import {
+  flowReopened,
+  topicInventoried,
+  topicProblem,
+  topicReady,
+  topicsDeselected,
+} from './topics.js';
 import { siteKey } from './work-item.js';
 
 export interface CoreOptions {
@@ -112,6 +125,12 @@ function handle(step: Step, event: CoreEvent, leaseTtlMs: number): void {
       return progress(step, event);
     case 'resume':
       return resume(step, event);
+    case 'topics-deselected':
+      return topicsDeselected(step, event);
+    case 'flow-reopened':
+      return flowReopened(step, event.flow);
+    case 'flow-removed':
+      return flowRemoved(step, event.flow);
     case 'tick':
       return tick(step, leaseTtlMs);
     default:
@@ -135,6 +154,11 @@ function flowMode(step: Step, event: CoreEvent & { kind: 'flow-mode' }): void {
     if (mode === 'stopped') step.revoke(item, 'the flow is stopped');
     if (mode === 'running') step.confirm(item);
   });
+}
+
+function flowRemoved(step: Step, name: string): void {
+  const flow = step.state.flows.get(name);
+  if (flow !== undefined) removeFlow(step.state, flow);
 }
 
 /** A new grant makes a new copier, wherever it is placed: the halted one is let go of. */

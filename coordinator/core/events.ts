@@ -100,6 +100,16 @@ export type CoreEvent =
     }
   /** An operator lets halted items try again, and accepts what made them halt, if anything. */
   | { readonly kind: 'resume'; readonly items: readonly string[]; readonly accept: string }
+  /** The flow's configuration no longer selects these: nobody is to copy them. */
+  | {
+      readonly kind: 'topics-deselected';
+      readonly flow: string;
+      readonly topics: readonly string[];
+    }
+  /** Its target was opened anew: what was made ready on it is looked at again. */
+  | { readonly kind: 'flow-reopened'; readonly flow: string }
+  /** The flow is configured no more; only once nobody holds anything of it. */
+  | { readonly kind: 'flow-removed'; readonly flow: string }
   | { readonly kind: 'tick' };
 
 /**

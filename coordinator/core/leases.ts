@@ -63,6 +63,8 @@ export function leasesListed(step: Step, leases: readonly HolderRef[]): void {
 
 export function released(step: Step, event: CoreEvent & { kind: 'released' }): void {
   const { sessionId, lease } = event;
+  const agent = step.state.agents.get(sessionId);
+  if (agent !== undefined) step.state.unconfirmed.confirm(agent.agentId, lease.item);
   const item = step.state.items.get(lease.item);
   if (item === undefined || !holds(item, sessionId, lease.leaseEpoch)) return;
   if (item.state === 'held' && item.holder?.draining === false)
@@ -81,6 +83,9 @@ export function progress(step: Step, event: CoreEvent & { kind: 'progress' }): v
 /** Takes over a lease as the store has it; its agent is told once it may be. */
 export function adopt(step: Step, item: ItemEntry, holder: HolderRef): void {
   const agent = knownAgent(step, holder.sessionId, holder.agentId);
+  const before = item.holder;
+  if (before !== undefined && before !== agent && item.state !== 'granting')
+    step.state.unconfirmed.note(before.agentId, item.key);
   setHolder(step.state, item, { state: 'held', agent });
   item.leaseEpoch = holder.leaseEpoch;
   if (!step.wanted(item) && item.flow.mode === 'stopped') step.revoke(item, 'the flow is stopped');

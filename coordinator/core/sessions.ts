@@ -19,6 +19,7 @@ export function agentJoined(step: Step, event: CoreEvent & { kind: 'agent-joined
   step.state.placementDue = true;
 
   const claimed = new Set(held.map((lease) => lease.item));
+  step.state.unconfirmed.keepOnly(agentId, claimed);
   for (const lease of held) {
     const item = step.state.items.get(lease.item);
     if (item === undefined || !holds(item, sessionId, lease.leaseEpoch))

@@ -7,6 +7,7 @@ import type {
   SourceTopic,
   TargetTopic,
 } from './events.js';
+import { Unconfirmed } from './unconfirmed.js';
 import type { WorkItem } from './work-item.js';
 
 /**
@@ -99,6 +100,7 @@ export interface CoreState {
   /** The session that joined last under an agent id. */
   readonly agentsById: Map<string, AgentEntry>;
   readonly revoking: Set<ItemEntry>;
+  readonly unconfirmed: Unconfirmed;
   /** Something changed that may let an item be granted or moved. */
   placementDue: boolean;
 }
@@ -110,6 +112,7 @@ export function createState(): CoreState {
     agents: new Map(),
     agentsById: new Map(),
     revoking: new Set(),
+    unconfirmed: new Unconfirmed(),
     placementDue: false,
   };
 }
@@ -212,6 +215,14 @@ export function removeItem(state: CoreState, item: ItemEntry): void {
   item.flow.unheld.delete(item);
   state.items.delete(item.key);
   if (item.work.kind === 'partition') item.topic?.items.delete(item.work.partition);
+}
+
+/** Forgets a flow of which nobody holds anything. */
+export function removeFlow(state: CoreState, flow: FlowEntry): void {
+  for (const topic of flow.topics.values())
+    for (const item of [...topic.items.values()]) removeItem(state, item);
+  removeItem(state, flow.site);
+  state.flows.delete(flow.name);
 }
 
 /** Every item weighs the same for now; measured bytes per second come in here. */

@@ -44,6 +44,7 @@ export class Step {
     const { holder } = item;
     if (item.state !== 'held' || holder === undefined) return;
     setHolder(this.state, item, { state: 'revoking', agent: holder });
+    this.state.unconfirmed.note(holder.agentId, item.key);
     item.revokeDeadlineMs = this.nowMs + REVOKE_WAIT_MAX_MS;
     if (holder.connected && !holder.closing)
       this.outbox.sendRevoke(holder.sessionId, leaseOf(item), reason);
@@ -57,7 +58,9 @@ export class Step {
 
   /** Nobody has it now; what is not wanted any more, or cannot be granted yet, is forgotten. */
   unhold(item: ItemEntry): void {
-    const { topic } = item;
+    const { topic, holder } = item;
+    if (holder !== undefined && (item.state === 'held' || item.state === 'revoking'))
+      this.state.unconfirmed.note(holder.agentId, item.key);
     setUnheld(this.state, item);
     if (topic === undefined || (topic.source !== undefined && topic.target !== undefined)) return;
     removeItem(this.state, item);

@@ -54,6 +54,22 @@ export function topicProblem(
   askSoon(step, topic, step.nowMs + wait);
 }
 
+export function topicsDeselected(
+  step: Step,
+  event: CoreEvent & { kind: 'topics-deselected' },
+): void {
+  const topics = step.state.flows.get(event.flow)?.topics;
+  for (const name of event.topics) {
+    const topic = topics?.get(name);
+    if (topic !== undefined) dropTopic(step, topic);
+  }
+}
+
+export function flowReopened(step: Step, name: string): void {
+  for (const topic of step.state.flows.get(name)?.topics.values() ?? [])
+    if (topic.source !== undefined) askSoon(step, topic, step.nowMs);
+}
+
 function askSoon(step: Step, topic: TopicEntry, notBeforeMs: number): void {
   topic.ensureNotBeforeMs = notBeforeMs;
   step.state.placementDue = true;

@@ -104,6 +104,11 @@ export function* writeCoordinatorMessage(says: CoordinatorSays): Iterable<Coordi
       };
       return;
     }
+    case 'configuration': {
+      const properties = Object.fromEntries(says.properties);
+      yield { message: { $case: 'configuration', value: { properties } } };
+      return;
+    }
     case 'heartbeat-ack':
       yield { message: { $case: 'heartbeatAck', value: { sequence: says.sequence } } };
       return;

@@ -48,10 +48,19 @@ export class AgentDirectory {
   readonly #options: AgentDirectoryOptions;
   /** Agent ids between hello and welcome: a second one at that moment is refused. */
   readonly #arriving = new Set<string>();
+  #properties: ReadonlyMap<string, string>;
   #closed = false;
 
   constructor(options: AgentDirectoryOptions) {
     this.#options = options;
+    this.#properties = options.properties;
+  }
+
+  /** What agents are told from now on, those that are connected at once. */
+  configure(properties: ReadonlyMap<string, string>): void {
+    this.#properties = properties;
+    for (const { link } of this.sessions.values())
+      link?.send({ kind: 'configuration', properties });
   }
 
   /** Resolves once the welcome is sent and the core knows of the agent. */
@@ -140,7 +149,8 @@ export class AgentDirectory {
   }
 
   #welcome(hello: AgentHello, to: { sessionId: string; link: AgentLink }): AgentSession {
-    const { clock, leaseTtlMs, leadership, properties, emit, log } = this.#options;
+    const { clock, leaseTtlMs, leadership, emit, log } = this.#options;
+    const properties = this.#properties;
     const { sessionId, link } = to;
     const { agentId, site, clusters, version, held } = hello;
     const nowMs = clock.nowMs();

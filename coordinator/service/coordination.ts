@@ -2,9 +2,11 @@ import assert from 'node:assert/strict';
 import type { Clock } from '../../common/clock.js';
 import { describeError, MirrorError } from '../../common/errors.js';
 import type { Logger } from '../../common/log.js';
-import type { FlowConfig } from '../../mirror/config/mirror-config.js';
+import type { FlowConfig, MirrorConfig } from '../../mirror/config/mirror-config.js';
+import { nonSecretProperties } from '../../mirror/config/mm2-config.js';
+import { topicExclusion } from '../../mirror/policy/topic-selection.js';
 import { CoordinationCore } from '../core/coordination-core.js';
-import type { CoreAction, CoreEvent, LeaseRef } from '../core/events.js';
+import type { CoreAction, CoreEvent, LeaseRef, SourceTopic } from '../core/events.js';
 import { parseItemKey, partitionKey } from '../core/work-item.js';
 import { Journal } from '../journal/journal.js';
 import { isPastReturn, readPromotion } from '../promotion/promotion-journal.js';
@@ -13,7 +15,7 @@ import type { Leadership, LeaseEvent } from '../store/lease-store.js';
 import { AgentDirectory, type AgentSession } from './agent-directory.js';
 import { NotReadyError, ProtocolViolationError, UnknownFlowError } from './errors.js';
 import type { DurableAck, OpenedFlowTarget, OpenFlowTarget } from './flow-target-port.js';
-import { FlowRuntime } from './flow-runtime.js';
+import { FlowRuntime, type FlowRuntimeOptions } from './flow-runtime.js';
 import type {
   AgentConnection,
   AgentHello,
@@ -48,7 +50,6 @@ export interface CoordinationOptions<Opened extends OpenedFlowTarget> {
 /** Everything that one term of leadership runs; gone with it. */
 export class Coordination<Opened extends OpenedFlowTarget> {
   readonly core: CoordinationCore;
-  readonly flows: ReadonlyMap<string, FlowRuntime<Opened>>;
   readonly agents: AgentDirectory;
   readonly promotions: PromotionRunner<Opened>;
   readonly journal: Journal;
@@ -59,6 +60,8 @@ export class Coordination<Opened extends OpenedFlowTarget> {
   /** Aborted when this term is over, for whatever reason. */
   readonly over: AbortSignal;
   readonly #store: StoreExecutor;
+  readonly #flows = new Map<string, FlowRuntime<Opened>>();
+  readonly #runtime: Omit<FlowRuntimeOptions<Opened>, 'flow'>;
   readonly #end = new AbortController();
   #ready = false;
   #tickSoon = false;
@@ -91,23 +94,34 @@ export class Coordination<Opened extends OpenedFlowTarget> {
     const onDurable = (flow: string, acks: readonly DurableAck[]): void =>
       this.#sendMapAcks(flow, acks);
     const open = options.openTarget;
-    const flows = options.flows.map((flow) => {
-      const { term } = this;
-      const runtime = {
-        flow,
-        term,
-        clock,
-        log,
-        open,
-        emit,
-        onDurable,
-        onFenced,
-        signal,
-        ...promotion,
-      };
-      return [flow.id, new FlowRuntime<Opened>(runtime)] as const;
-    });
-    this.flows = new Map<string, FlowRuntime<Opened>>(flows);
+    const { term } = this;
+    this.#runtime = { term, clock, log, open, emit, onDurable, onFenced, signal, ...promotion };
+    for (const flow of options.flows)
+      this.#flows.set(flow.id, new FlowRuntime<Opened>({ ...this.#runtime, flow }));
+  }
+
+  get flows(): ReadonlyMap<string, FlowRuntime<Opened>> {
+    return this.#flows;
+  }
+
+  /** Begins to work on one more flow. */
+  addFlow(flow: FlowConfig): void {
+    const runtime = new FlowRuntime<Opened>({ ...this.#runtime, flow });
+    this.#flows.set(flow.id, runtime);
+    runtime.start();
+  }
+
+  /** Forgets a flow of which nobody holds anything. */
+  async removeFlow(id: string): Promise<void> {
+    const runtime = this.#flows.get(id);
+    if (runtime === undefined) return;
+    this.emit({ kind: 'flow-removed', flow: id });
+    this.#flows.delete(id);
+    await runtime.close();
+  }
+
+  configureAgents(config: MirrorConfig): void {
+    this.agents.configure(nonSecretProperties(config));
   }
 
   /** Whether agents and operators are served. */
@@ -196,7 +210,7 @@ export class Coordination<Opened extends OpenedFlowTarget> {
         return;
       case 'inventory':
         if (this.#holdsSite(sessionId, message.flow)) this.#sourceSeen(message.flow, nowMs);
-        this.emit({ kind: 'inventory', sessionId, flow: message.flow, topics: message.topics });
+        this.#takeInventory(sessionId, message.flow, message.topics);
         return;
       case 'group-offsets':
         if (!this.#holdsSite(sessionId, message.flow)) return;
@@ -213,6 +227,14 @@ export class Coordination<Opened extends OpenedFlowTarget> {
       default:
         message satisfies never;
     }
+  }
+
+  /** An agent that was not told yet of a change may list what is no longer selected. */
+  #takeInventory(sessionId: string, flow: string, listed: readonly SourceTopic[]): void {
+    const selection = this.#flows.get(flow)?.flow;
+    if (selection === undefined) return;
+    const topics = listed.filter(({ name }) => topicExclusion(selection, name) === null);
+    this.emit({ kind: 'inventory', sessionId, flow, topics });
   }
 
   #holdsSite(sessionId: string, flow: string): boolean {

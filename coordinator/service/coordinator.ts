@@ -4,6 +4,7 @@ import type { Logger } from '../../common/log.js';
 import type { ProbeAnswer } from '../../common/service/http-endpoint.js';
 import { nonSecretProperties } from '../../mirror/config/mm2-config.js';
 import type { MirrorConfig } from '../../mirror/config/mirror-config.js';
+import type { ReloadPlan } from '../../mirror/config/reload-plan.js';
 import { parseItemKey } from '../core/work-item.js';
 import type { JournalEntry } from '../journal/journal-entry.js';
 import type { PromotionPlan } from '../promotion/promotion-plan.js';
@@ -11,7 +12,7 @@ import { GrpcServer, type ServerTls } from '../rpc/grpc-server.js';
 import { LeadershipLostError } from '../store/errors.js';
 import type { Leader, Leadership, LeaseStore } from '../store/lease-store.js';
 import type { MapRun } from '../target/partition-map.js';
-import { Coordination } from './coordination.js';
+import { Coordination, TICK_MS } from './coordination.js';
 import type {
   CoordinatorIdentity,
   CoordinatorPort,
@@ -22,6 +23,7 @@ import { NotLeadingError, ProtocolViolationError } from './errors.js';
 import type { OpenedFlowTarget, OpenFlowTarget } from './flow-target-port.js';
 import type { AgentConnection, AgentHello, AgentLink } from './messages.js';
 import type { Promoter, StepListener } from './promotion-runner.js';
+import { reconfigure, type StillCopying } from './reconfigure.js';
 import type { ResumedPartition, ResumeRequest } from './resume.js';
 import { flowState, viewStatus, type FlowStateView, type StatusView } from './status-view.js';
 
@@ -53,6 +55,9 @@ export class Coordinator<Opened extends OpenedFlowTarget> implements Coordinator
   /** host:port that others are told. */
   #address = '';
   #coordination: Coordination<Opened> | undefined;
+  /** Replaced whole by a reload. */
+  #config: MirrorConfig;
+  #reloads = new AbortController();
   /** As the store last said; undefined while nobody leads, or before it said anything. */
   #leader: Leader | undefined;
   #campaigning: Promise<void> = Promise.resolve();
@@ -63,7 +68,33 @@ export class Coordinator<Opened extends OpenedFlowTarget> implements Coordinator
 
   constructor(options: CoordinatorOptions<Opened>) {
     this.#options = options;
+    this.#config = options.config;
     this.failed = new Promise((resolve) => (this.#fail = resolve));
+  }
+
+  /** What it runs with now. */
+  get config(): MirrorConfig {
+    return this.#config;
+  }
+
+  /**
+   * Takes over another configuration. Resolves once nothing is copied any more that it does not
+   * select, as far as this process leads: other processes read their own file.
+   */
+  async reconfigure(
+    plan: ReloadPlan,
+    onUnconfirmed: (agents: StillCopying) => void,
+  ): Promise<void> {
+    this.#reloads.abort(new ClosedError('an earlier configuration'));
+    this.#reloads = new AbortController();
+    this.#config = plan.config;
+    const superseded = this.#reloads.signal;
+    const coordination = this.#coordination;
+    if (coordination === undefined) return;
+    // A term that has just begun has the earlier flows, and must take them over first.
+    while (!coordination.ready && !coordination.over.aborted)
+      await this.#options.clock.sleep(TICK_MS, superseded);
+    await reconfigure(coordination, { plan, onUnconfirmed, superseded });
   }
 
   /** host:port as bound. */
@@ -173,7 +204,8 @@ export class Coordinator<Opened extends OpenedFlowTarget> implements Coordinator
 
   /** Resolves with the reason once this term is over and everything of it is closed. */
   async #lead(leadership: Leadership): Promise<Error> {
-    const { config, clock, log, openTarget, promoter } = this.#options;
+    const { clock, log, openTarget, promoter } = this.#options;
+    const config = this.#config;
     const coordination = new Coordination<Opened>({
       ...{ leadership, clock, log, openTarget, promoter },
       flows: config.flows.filter((flow) => flow.enabled),

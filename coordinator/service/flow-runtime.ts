@@ -1,5 +1,5 @@
 import type { Clock } from '../../common/clock.js';
-import { describeError, MirrorError } from '../../common/errors.js';
+import { ClosedError, describeError, MirrorError } from '../../common/errors.js';
 import type { Logger } from '../../common/log.js';
 import type { FlowConfig } from '../../mirror/config/mirror-config.js';
 import type { CoreEvent, FlowMode, SourceTopic } from '../core/events.js';
@@ -40,8 +40,8 @@ export interface FlowRuntimeOptions<Opened extends OpenedFlowTarget> {
 
 /** One flow under this leader: its target, opened again and again until it works, and its phase. */
 export class FlowRuntime<Opened extends OpenedFlowTarget> {
-  readonly flow: FlowConfig;
-  /** Undefined until opened; stays once it is. */
+  flow: FlowConfig;
+  /** Undefined until opened, and while it is opened anew under another configuration. */
   opened: Opened | undefined;
   phase: FlowPhase = 'running';
   #openProblem = 'its target is being opened';
@@ -55,6 +55,8 @@ export class FlowRuntime<Opened extends OpenedFlowTarget> {
   readonly #waiting: SourceTopic[] = [];
   #ensuring = 0;
   #stopped = false;
+  /** Ends the attempts to open a target whose configuration is no longer the flow's. */
+  #giveUpOpening = new AbortController();
   #opening: Promise<void> | undefined;
 
   constructor(options: FlowRuntimeOptions<Opened>) {
@@ -82,8 +84,26 @@ export class FlowRuntime<Opened extends OpenedFlowTarget> {
   }
 
   async close(): Promise<void> {
+    this.#giveUpOpening.abort(new ClosedError(`the target of ${this.id}`));
     await this.#opening;
     await this.opened?.close();
+  }
+
+  /** Opens the target anew under another configuration. Partitions that are held are copied on. */
+  async reconfigure(flow: FlowConfig): Promise<void> {
+    const { emit, signal } = this.#options;
+    this.flow = flow;
+    this.#giveUpOpening.abort(new ClosedError(`the target of ${this.id}`));
+    await this.#opening;
+    const { opened } = this;
+    this.opened = undefined;
+    this.#openProblem = 'its target is being opened';
+    this.#emitMode();
+    await opened?.close();
+    if (signal.aborted) return;
+    this.#giveUpOpening = new AbortController();
+    this.start();
+    emit({ kind: 'flow-reopened', flow: this.id });
   }
 
   setPhase(phase: FlowPhase): void {
@@ -98,6 +118,12 @@ export class FlowRuntime<Opened extends OpenedFlowTarget> {
   stop(): void {
     this.#stopped = true;
     this.#emitMode();
+  }
+
+  /** As stop(), for good: a target that is still being opened is not waited for. */
+  retire(): void {
+    this.#giveUpOpening.abort(new ClosedError(`the target of ${this.id}`));
+    this.stop();
   }
 
   meter(topic: string, partition: number): CopyMeter {
@@ -124,7 +150,9 @@ export class FlowRuntime<Opened extends OpenedFlowTarget> {
   }
 
   async #openUntilDone(): Promise<void> {
-    const { clock, log, signal, open, flow, term, promotionCutOff } = this.#options;
+    const { clock, log, open, term, promotionCutOff } = this.#options;
+    const signal = AbortSignal.any([this.#options.signal, this.#giveUpOpening.signal]);
+    const { flow } = this;
     for (let waitMs = OPEN_RETRY_MIN_MS; !signal.aborted;) {
       try {
         const cutOff = await promotionCutOff(this.id);

@@ -84,6 +84,7 @@ export type CoordinatorSays =
       readonly term: bigint;
       readonly properties: ReadonlyMap<string, string>;
     }
+  | { readonly kind: 'configuration'; readonly properties: ReadonlyMap<string, string> }
   | { readonly kind: 'heartbeat-ack'; readonly sequence: bigint }
   | { readonly kind: 'grants'; readonly grants: readonly GrantMessage[] }
   | { readonly kind: 'revokes'; readonly leases: readonly LeaseRef[]; readonly reason: string }

@@ -9,7 +9,8 @@ import { startHeartbeats } from '../target/heartbeats.js';
 import type { OpenedFlowTarget, OpenFlowTarget } from './flow-target-port.js';
 
 export interface TargetOpenerOptions {
-  readonly config: MirrorConfig;
+  /** Asked at each opening: a reload may have changed it. */
+  readonly config: () => MirrorConfig;
   readonly clientId: string;
   readonly clock: Clock;
   readonly log: Logger;
@@ -27,7 +28,7 @@ export function targetOpener(options: TargetOpenerOptions): OpenFlowTarget<Conne
   const { config, clientId, clock, log } = options;
   return async ({ flow, term }, signal) => {
     const alias = flow.target;
-    const client = config.clusters.get(alias);
+    const client = config().clusters.get(alias);
     const cluster = new KafkaCluster({
       ...{ alias, clientId, clock, log },
       bootstrapServers: client?.bootstrapServers ?? [],

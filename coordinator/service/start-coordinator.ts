@@ -38,9 +38,14 @@ export async function startCoordinator(
 ): Promise<RunningCoordinator> {
   const { config, store, storeName, clock, log, metrics } = options;
   const id = config.coordinator.id ?? options.id;
-  const coordinator = new Coordinator<ConnectedFlowTarget>({
+  const coordinator: Coordinator<ConnectedFlowTarget> = new Coordinator<ConnectedFlowTarget>({
     ...{ config, store, storeName, clock, log, id, version: VERSION },
-    openTarget: targetOpener({ config, clock, log, clientId: `mirror-coordinator-${id}` }),
+    openTarget: targetOpener({
+      config: () => coordinator.config,
+      clock,
+      log,
+      clientId: `mirror-coordinator-${id}`,
+    }),
     promoter: kafkaPromoter,
     tls: await readTls(config.coordinator.tls),
   });

@@ -3,6 +3,8 @@ import { afterEach, describe, it } from 'node:test';
 import { status, type ServiceError } from '@grpc/grpc-js';
 import { systemClock } from '../../../common/clock.js';
 import { MemoryKeyValue } from '../../../coordinator/store/memory-key-value.js';
+import { loadMirrorConfig } from '../../../mirror/config/mm2-config.js';
+import { planReload } from '../../../mirror/config/reload-plan.js';
 import type { AgentMessage } from '../../../proto/gen/mirror/v1/agent.js';
 import { PartitionState } from '../../../proto/gen/mirror/v1/common.js';
 import {
@@ -253,5 +255,34 @@ describe('Coordinator', () => {
     const fixture = await leading();
     const listen = fixture.coordinator.address;
     await assert.rejects(startFixture({ listen }), /coordinator\.listen: cannot listen on 127/);
+  });
+
+  it('reports a deselected topic only once its agent has let go of it', async () => {
+    const fixture = await leading();
+    const agent = await working(fixture);
+    const loaded = loadMirrorConfig({
+      path: 'test',
+      text: [...fixture.lines, 'topics.exclude = t'].join('\n'),
+      requireSourceBootstrap: false,
+    });
+    const plan = planReload(fixture.coordinator.config, loaded);
+    let applied = false;
+    const reload = fixture.coordinator
+      .reconfigure(plan, () => assert.fail('the agent did confirm'))
+      .then(() => (applied = true));
+    await until(() => agent.all('configuration')[0], 'the new configuration');
+    const revoked = () => agent.all('revokes').flatMap(({ revokes }) => revokes);
+    await until(() => (revoked().length >= 2 ? true : undefined), 'both revokes');
+    // A site that was not restarted yet still lists it: that selects nothing.
+    agent.say(inventory(2));
+    const [first, second] = revoked();
+    assert.ok(first !== undefined && second !== undefined);
+    agent.say({ $case: 'released', value: { releases: [{ ...first, reason: '' }] } });
+    await systemClock.sleep(200);
+    assert.equal(applied, false);
+    agent.say({ $case: 'released', value: { releases: [{ ...second, reason: '' }] } });
+    await reload;
+    assert.equal(fixture.coordinator.coordination?.core.state.flows.get('a->b')?.topics.size, 0);
+    await agent.leave();
   });
 });

@@ -109,6 +109,8 @@ export interface Fixture {
   readonly target: MemoryTarget;
   readonly agents: AgentServiceClient;
   readonly operators: OperatorServiceClient;
+  /** Of its configuration file. */
+  readonly lines: readonly string[];
   close(): Promise<void>;
 }
 
@@ -121,14 +123,15 @@ export interface FixtureOptions {
 
 export async function startFixture(options: FixtureOptions = {}): Promise<Fixture> {
   const { id = 'one', shared, listen = '127.0.0.1:0' } = options;
-  const text = [
+  const lines = [
     'clusters = a, b',
     'a.bootstrap.servers = 127.0.0.1:1',
     'b.bootstrap.servers = 127.0.0.1:2',
     'a->b.enabled = true',
     `coordinator.listen = ${listen}`,
     `coordinator.lease.ttl.ms = ${LEASE_TTL_MS}`,
-  ].join('\n');
+  ];
+  const text = lines.join('\n');
   const config = loadMirrorConfig({ path: 'test', text, requireSourceBootstrap: false });
   const clock = systemClock;
   const store = new InProcessLeaseStore({
@@ -158,7 +161,7 @@ export async function startFixture(options: FixtureOptions = {}): Promise<Fixtur
     await coordinator.close();
     await store.close();
   };
-  return { coordinator, store, target, agents, operators, close };
+  return { coordinator, store, target, agents, operators, lines, close };
 }
 
 /** Looks again and again; fails loudly instead of hanging. */

@@ -45,6 +45,7 @@ export interface CoordinatorMessage {
     | { $case: "grants"; value: Grants }
     | { $case: "revokes"; value: Revokes }
     | { $case: "mapAcks"; value: MapAcks }
+    | { $case: "configuration"; value: Configuration }
     | undefined;
 }
 
@@ -237,6 +238,16 @@ export interface FindMapEntryResponse {
   runs: MapRun[];
 }
 
+/** The flows' configuration has changed while the agent's session lives; as `properties` of Welcome. */
+export interface Configuration {
+  properties: { [key: string]: string };
+}
+
+export interface Configuration_PropertiesEntry {
+  key: string;
+  value: string;
+}
+
 function createBaseAgentMessage(): AgentMessage {
   return { message: undefined };
 }
@@ -425,6 +436,9 @@ export const CoordinatorMessage: MessageFns<CoordinatorMessage> = {
       case "mapAcks":
         MapAcks.encode(message.message.value, writer.uint32(42).fork()).join();
         break;
+      case "configuration":
+        Configuration.encode(message.message.value, writer.uint32(50).fork()).join();
+        break;
     }
     return writer;
   },
@@ -482,6 +496,14 @@ export const CoordinatorMessage: MessageFns<CoordinatorMessage> = {
             message.message = { $case: "mapAcks", value: MapAcks.decode(reader, reader.uint32()) };
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.message = { $case: "configuration", value: Configuration.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -527,6 +549,12 @@ export const CoordinatorMessage: MessageFns<CoordinatorMessage> = {
       case "mapAcks": {
         if (object.message?.value !== undefined && object.message?.value !== null) {
           message.message = { $case: "mapAcks", value: MapAcks.fromPartial(object.message.value) };
+        }
+        break;
+      }
+      case "configuration": {
+        if (object.message?.value !== undefined && object.message?.value !== null) {
+          message.message = { $case: "configuration", value: Configuration.fromPartial(object.message.value) };
         }
         break;
       }
@@ -2593,6 +2621,139 @@ export const FindMapEntryResponse: MessageFns<FindMapEntryResponse> = {
   fromPartial(object: DeepPartial<FindMapEntryResponse>): FindMapEntryResponse {
     const message = createBaseFindMapEntryResponse();
     message.runs = object.runs?.map((e) => MapRun.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseConfiguration(): Configuration {
+  return { properties: {} };
+}
+
+export const Configuration: MessageFns<Configuration> = {
+  encode(message: Configuration, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    globalThis.Object.entries(message.properties).forEach(([key, value]: [string, string]) => {
+      Configuration_PropertiesEntry.encode({ key: key as any, value }, writer.uint32(10).fork()).join();
+    });
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Configuration {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseConfiguration();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            const entry1 = Configuration_PropertiesEntry.decode(reader, reader.uint32());
+            if (entry1.value !== undefined) {
+              message.properties[entry1.key] = entry1.value;
+            }
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Configuration>): Configuration {
+    return Configuration.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Configuration>): Configuration {
+    const message = createBaseConfiguration();
+    message.properties = (globalThis.Object.entries(object.properties ?? {}) as [string, string][]).reduce(
+      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.String(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    return message;
+  },
+};
+
+function createBaseConfiguration_PropertiesEntry(): Configuration_PropertiesEntry {
+  return { key: "", value: "" };
+}
+
+export const Configuration_PropertiesEntry: MessageFns<Configuration_PropertiesEntry> = {
+  encode(message: Configuration_PropertiesEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Configuration_PropertiesEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseConfiguration_PropertiesEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Configuration_PropertiesEntry>): Configuration_PropertiesEntry {
+    return Configuration_PropertiesEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Configuration_PropertiesEntry>): Configuration_PropertiesEntry {
+    const message = createBaseConfiguration_PropertiesEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
     return message;
   },
 };
