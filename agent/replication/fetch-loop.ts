@@ -21,7 +21,7 @@ import type { MemoryBudget } from './memory-budget.js';
 import type { PartitionCopier } from './partition-copier.js';
 import { prepareFetched } from './prepared-batch.js';
 import { unpinned } from './unpinned.js';
-import { Wakeup } from './wakeup.js';
+import { Wakeup } from '../../common/wakeup.js';
 
 /** Beyond the long poll: a broker that is this late is taken for dead. */
 const REQUEST_TIMEOUT_MS = 30_000;

@@ -12,7 +12,7 @@ import {
 import type { PartitionCopier } from './partition-copier.js';
 import type { PositionRecovery } from './position-recovery.js';
 import { sourceTopicHalt, targetTopicHalt } from './topic-check.js';
-import { Wakeup } from './wakeup.js';
+import { Wakeup } from '../../common/wakeup.js';
 
 export interface RecoveryQueueOptions {
   source: KafkaCluster;

@@ -226,6 +226,8 @@ export class AgentSession {
     const held = this.#held.get(key);
     if (held !== undefined && held.releasing === undefined) {
       held.leaseEpoch = leaseEpoch;
+      // What was said between two grants was not listened to.
+      held.site?.repeatAll();
       return;
     }
     const runtime = this.#flows.open(item.flow);
@@ -257,7 +259,7 @@ export class AgentSession {
       source,
       clock,
       log: log.child({ flow: config.id }),
-      send: (message) => this.#link.send(message),
+      send: (message) => this.#link.writable && this.#link.send(message),
     });
     site.start();
     return site;

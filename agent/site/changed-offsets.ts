@@ -1,5 +1,6 @@
 import { topicExclusion, type TopicSelection } from '../../mirror/policy/topic-selection.js';
 import type { GroupOffset } from '../../proto/gen/mirror/v1/agent.js';
+import { commitKey } from './commit-reader.js';
 
 export interface CommittedOffset {
   topic: string;
@@ -19,7 +20,7 @@ export function changedOffsets(
   for (const [group, offsets] of committed) {
     for (const { topic, partition, offset, metadata } of offsets) {
       if (offset < 0n || topicExclusion(flow, topic) !== null) continue;
-      const last = reported.get(`${group}|${topic}|${partition}`);
+      const last = reported.get(commitKey(group, topic, partition));
       if (last?.offset === offset && last.metadata === (metadata ?? '')) continue;
       changed.push({ group, topic, partition, offset, metadata: metadata ?? '' });
     }

@@ -6,15 +6,12 @@ import { emitPeriodically, SideTopic } from '../../kafka/admin/side-topic.js';
 import type { KafkaCluster } from '../../kafka/client/index.js';
 import type { FlowConfig } from '../../mirror/config/mirror-config.js';
 import { heartbeatRecord } from '../../mirror/heartbeats.js';
-import type { AgentMessage, GroupOffset } from '../../proto/gen/mirror/v1/agent.js';
-import { changedOffsets } from './changed-offsets.js';
+import type { AgentMessage } from '../../proto/gen/mirror/v1/agent.js';
+import { GroupWatch } from './group-watch.js';
 import { selectTopics } from './select-topics.js';
 
 /** Topics and partitions are looked at this often: new ones are copied within seconds. */
 const DISCOVERY_INTERVAL_MS = 2_000;
-
-/** Committed offsets of groups are looked at this often. */
-const GROUPS_INTERVAL_MS = 500;
 
 export interface SiteWorkerOptions {
   flow: FlowConfig;
@@ -33,21 +30,25 @@ export interface SiteWorkerOptions {
  */
 export class SiteWorker {
   readonly #options: SiteWorkerOptions;
-  readonly #admin: AdminClient;
+  readonly #groups: GroupWatch;
   readonly #stop = new AbortController();
   readonly #running: Promise<void>[] = [];
   #inventory = '';
-  readonly #offsets = new Map<string, GroupOffset>();
 
   constructor(options: SiteWorkerOptions) {
     this.#options = options;
-    this.#admin = new AdminClient({ cluster: options.source, clock: options.clock });
+    const { flow, source, clock, log, send } = options;
+    this.#groups = new GroupWatch({
+      ...{ flow, source, clock, log },
+      admin: new AdminClient({ cluster: source, clock }),
+      send: (offsets) => send({ $case: 'groupOffsets', value: { flow: flow.id, offsets } }),
+    });
   }
 
   start(): void {
     this.#running.push(
       this.#every(DISCOVERY_INTERVAL_MS, 'topics', (signal) => this.#discover(signal)),
-      this.#every(GROUPS_INTERVAL_MS, 'groups', (signal) => this.#readGroups(signal)),
+      this.#groups.run(this.#stop.signal),
       this.#emitHeartbeats(),
     );
   }
@@ -55,7 +56,7 @@ export class SiteWorker {
   /** A new session knows nothing: the next looks report everything. */
   repeatAll(): void {
     this.#inventory = '';
-    this.#offsets.clear();
+    this.#groups.repeatAll();
   }
 
   async close(): Promise<void> {
@@ -102,21 +103,5 @@ export class SiteWorker {
     const inventory = JSON.stringify(topics);
     if (inventory === this.#inventory) return;
     if (send({ $case: 'inventory', value: { flow: flow.id, topics } })) this.#inventory = inventory;
-  }
-
-  async #readGroups(signal: AbortSignal): Promise<void> {
-    const { flow, send } = this.#options;
-    const groups: string[] = [];
-    for (const { groupId } of await this.#admin.listGroups({ signal })) {
-      if (flow.groupFilter.accepts(groupId)) groups.push(groupId);
-    }
-    if (groups.length === 0) return;
-    const committed = await this.#admin.groupOffsets(groups, { signal });
-    const changed = changedOffsets(flow, committed, this.#offsets);
-    if (changed.length === 0) return;
-    if (!send({ $case: 'groupOffsets', value: { flow: flow.id, offsets: changed } })) return;
-    for (const offset of changed) {
-      this.#offsets.set(`${offset.group}|${offset.topic}|${offset.partition}`, offset);
-    }
   }
 }

@@ -215,7 +215,7 @@ export class Coordination<Opened extends OpenedFlowTarget> {
       case 'group-offsets':
         if (!this.#holdsSite(sessionId, message.flow)) return;
         this.#sourceSeen(message.flow, nowMs);
-        this.flows.get(message.flow)?.target?.recordGroupOffsets(message.offsets);
+        this.flows.get(message.flow)?.recordGroupOffsets(message.offsets);
         return;
       case 'released':
         for (const lease of message.leases) this.emit({ kind: 'released', sessionId, lease });

@@ -11,6 +11,7 @@ import type {
   OpenedFlowTarget,
   OpenFlowTarget,
 } from './flow-target-port.js';
+import type { GroupOffsetReport } from './messages.js';
 
 /** Waits between attempts to open a target that cannot be used: doubles up to the maximum. */
 export const OPEN_RETRY_MIN_MS = 500;
@@ -53,6 +54,8 @@ export class FlowRuntime<Opened extends OpenedFlowTarget> {
   agentSeenAtMs: number | undefined;
   readonly #options: FlowRuntimeOptions<Opened>;
   readonly #waiting: SourceTopic[] = [];
+  /** By group, topic and partition: as many as the target will hold. */
+  readonly #earlyOffsets = new Map<string, GroupOffsetReport>();
   #ensuring = 0;
   #stopped = false;
   /** Ends the attempts to open a target whose configuration is no longer the flow's. */
@@ -134,6 +137,18 @@ export class FlowRuntime<Opened extends OpenedFlowTarget> {
     return meter;
   }
 
+  /** While the target is being opened they are kept: the site's agent says them once. */
+  recordGroupOffsets(offsets: readonly GroupOffsetReport[]): void {
+    if (this.target !== undefined) {
+      this.target.recordGroupOffsets(offsets);
+      return;
+    }
+    for (const offset of offsets) {
+      const key = JSON.stringify([offset.group, offset.topic, offset.partition]);
+      this.#earlyOffsets.set(key, offset);
+    }
+  }
+
   ensureTopic(topic: SourceTopic): void {
     this.#waiting.push(topic);
     this.#ensureNext();
@@ -175,6 +190,8 @@ export class FlowRuntime<Opened extends OpenedFlowTarget> {
     this.#openProblem = '';
     target.onDurable((acks) => onDurable(this.id, acks));
     target.onFenced(() => onFenced(this.id));
+    target.recordGroupOffsets([...this.#earlyOffsets.values()]);
+    this.#earlyOffsets.clear();
     const { promoted } = target;
     log.info({ flow: this.id, promoted: promoted !== undefined }, 'flow target is open');
     // Fenced, or perhaps so: nothing is copied any more, and there is no way back.

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 
 import { changedOffsets, type CommittedOffset } from '../../../agent/site/changed-offsets.js';
+import { commitKey } from '../../../agent/site/commit-reader.js';
 import type { TopicSelection } from '../../../mirror/policy/topic-selection.js';
 import type { GroupOffset } from '../../../proto/gen/mirror/v1/agent.js';
 
@@ -22,7 +23,9 @@ const committed = (offset: bigint, rest: Partial<CommittedOffset> = {}): Committ
 });
 
 const reportedAs = (offset: bigint, metadata = ''): Map<string, GroupOffset> =>
-  new Map([['g|orders|0', { group: 'g', topic: 'orders', partition: 0, offset, metadata }]]);
+  new Map([
+    [commitKey('g', 'orders', 0), { group: 'g', topic: 'orders', partition: 0, offset, metadata }],
+  ]);
 
 const change = (
   offsets: readonly CommittedOffset[],
