@@ -18,11 +18,8 @@ import type { CopierState, PartitionCopier } from '../replication/partition-copi
 import { CoordinatorLink } from '../rpc/coordinator-link.js';
 import { SiteWorker } from '../site/site-worker.js';
 import { FlowRuntimes, type FlowRuntime } from './flow-runtimes.js';
-import { ProgressReport, type ReportedPartition } from './progress-report.js';
+import { ProgressReport, reportIntervalMs, type ReportedPartition } from './progress-report.js';
 import { partitionItem, workKey } from './work-key.js';
-
-/** How often news of partitions is sent. */
-const REPORT_INTERVAL_MS = 200;
 
 /** How often the deadline of a heartbeat is looked at. */
 const HEARTBEAT_CHECK_MS = 50;
@@ -117,7 +114,7 @@ export class AgentSession {
     const { signal } = this.#stop;
     this.#running.push(
       this.#link.run(signal),
-      this.#every(REPORT_INTERVAL_MS, () => this.#sendProgress()),
+      this.#reportProgress(),
       this.#every(HEARTBEAT_CHECK_MS, () => this.#sendHeartbeat()),
     );
   }
@@ -320,10 +317,15 @@ export class AgentSession {
     }
   }
 
-  #sendProgress(): void {
-    if (!this.connected || !this.#link.writable) return;
-    const partitions = this.#report.collect(this.partitions());
-    if (partitions.length > 0) this.#link.send({ $case: 'progress', value: { partitions } });
+  async #reportProgress(): Promise<void> {
+    const { signal } = this.#stop;
+    while (!signal.aborted) {
+      const canSend = this.connected && this.#link.writable;
+      const partitions = canSend ? this.#report.collect(this.partitions()) : [];
+      if (partitions.length > 0) this.#link.send({ $case: 'progress', value: { partitions } });
+      const waitMs = reportIntervalMs(this.#held.size, partitions);
+      await this.#options.clock.sleep(waitMs, signal).catch(() => undefined);
+    }
   }
 
   #sendHeartbeat(): void {

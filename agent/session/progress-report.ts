@@ -10,6 +10,21 @@ const REFRESH_MIN_MS = 1_000;
 /** With many partitions less often: one report per partition and second would be most of the load. */
 const REFRESH_MS_PER_PARTITION = 1;
 
+/**
+ * Between two reports. A few partitions report often: groups that read right behind the copier wait for
+ * the map to know what they have read. With much to say or to look through it is seldom.
+ */
+const REPORT_INTERVAL_MIN_MS = 25;
+const REPORT_INTERVAL_MAX_MS = 200;
+const HELD_PER_MS = 50;
+const RUNS_PER_MS = 4;
+
+export function reportIntervalMs(held: number, said: readonly PartitionProgress[]): number {
+  const runs = said.reduce((sum, partition) => sum + 1 + partition.runs.length, 0);
+  const costMs = held / HELD_PER_MS + runs / RUNS_PER_MS;
+  return Math.min(REPORT_INTERVAL_MAX_MS, Math.max(REPORT_INTERVAL_MIN_MS, costMs));
+}
+
 const STATES: Readonly<Record<CopierState, PartitionState>> = {
   recovering: PartitionState.RECOVERING,
   starting: PartitionState.RECOVERING,

@@ -5,6 +5,7 @@ import type { KafkaCluster } from '../../kafka/client/index.js';
 import type { FlowConfig } from '../../mirror/config/mirror-config.js';
 import type { GroupPositions } from './group-positions.js';
 import type { OffsetMapStore } from './offset-map-store.js';
+import type { MapRun } from './partition-map.js';
 
 export interface FlowTargetOptions {
   flow: FlowConfig;
@@ -20,6 +21,17 @@ export interface FlowTargetOptions {
 export interface FlowTargetParts {
   maps: OffsetMapStore;
   groups: GroupPositions;
+  /** The producer of both: a later coordinator gets a higher epoch, or another id. */
+  writer: { producerId: bigint; producerEpoch: number };
+}
+
+/** What the holder of a partition's lease is told. */
+export interface PartitionGrant {
+  producerId: bigint;
+  producerEpoch: number;
+  sequenceBase: bigint;
+  sourceTopicId: string;
+  mapTail: MapRun[];
 }
 
 /** Of the flow's data: one producer for all its partitions and agents. */

@@ -5,13 +5,15 @@ import type { FlowProducer } from '../../mirror/records/offset-map-record.js';
 import { TopicProblem, WriterFencedError } from './errors.js';
 import {
   listMapped,
+  translate,
   translateGroup,
   type MappedPosition,
   type TranslatedGroupOffset,
 } from './flow-positions.js';
 import type { GroupOffset, GroupPositions } from './group-positions.js';
+import { GroupSync } from './group-sync.js';
 import {
-  CHECKPOINT_INTERVAL_MS,
+  CHECKPOINT_GAP_MS,
   CLOSE_FLUSH_MS_MAX,
   FLUSH_PARTITIONS_MAX,
   MAP_FLUSH_INTERVAL_MS,
@@ -30,19 +32,14 @@ import {
   mapTransactionalId,
   type FlowTargetOptions,
   type FlowTargetParts,
+  type PartitionGrant,
 } from './flow-target-parts.js';
 import { openFlowTarget } from './open-flow-target.js';
 import type { MapRun } from './partition-map.js';
 import { runPeriodically } from './run-periodically.js';
+import { runWhenChanged } from './run-when-changed.js';
+import { writerNumber } from './sync-decision.js';
 import { ensureMirrorTopic } from './topics.js';
-
-export interface PartitionGrant {
-  producerId: bigint;
-  producerEpoch: number;
-  sequenceBase: bigint;
-  sourceTopicId: string;
-  mapTail: MapRun[];
-}
 
 /**
  * One flow's durable state on its target cluster: the offset maps, the group positions, the flow's
@@ -56,9 +53,11 @@ export class FlowTarget implements AsyncDisposable {
   readonly #durableListeners: ((acks: MapAck[]) => void)[] = [];
   readonly #fencedListeners: (() => void)[] = [];
   readonly #stop = new AbortController();
-  readonly #running: Promise<void>;
+  readonly #running: Promise<unknown>;
+  readonly #sync: GroupSync | undefined;
   #fenced: WriterFencedError | undefined;
-  #problem: string | undefined;
+  /** By what is not written at present. */
+  readonly #problems = new Map<string, string>();
   #closing: Promise<void> | undefined;
 
   /** Fences earlier writers, then reads everything. Throws FlowBlockedError for what only people mend. */
@@ -70,6 +69,7 @@ export class FlowTarget implements AsyncDisposable {
     this.#options = options;
     this.#maps = parts.maps;
     this.#groups = parts.groups;
+    this.#sync = this.#makeSync(parts.writer);
     this.#running = this.#run();
   }
 
@@ -92,7 +92,7 @@ export class FlowTarget implements AsyncDisposable {
 
   /** Why nothing is written at present; undefined while all is well. */
   get problem(): string | undefined {
-    return this.#problem;
+    return this.#problems.values().next().value;
   }
 
   /** Records of the internal topics that could not be read. */
@@ -144,6 +144,7 @@ export class FlowTarget implements AsyncDisposable {
   /** Idempotent for repeats. Throws OffsetMapConflictError, or TopicProblem for a corrupt map. */
   applyProgress(update: ProgressUpdate): void {
     this.#maps.apply(update);
+    if (update.runs.length > 0) this.#groups.mapGrew(update.topic, update.partition);
     if (update.truncatedTo !== undefined || update.renewed?.restarted !== undefined) {
       this.#groups.mapTruncated(update.topic, update.partition);
     }
@@ -290,27 +291,49 @@ export class FlowTarget implements AsyncDisposable {
     return this.#maps.setBase(topic, partition, base);
   }
 
-  #run(): Promise<void> {
-    const { clock } = this.#options;
-    return runPeriodically({
-      tasks: [
-        { intervalMs: MAP_FLUSH_INTERVAL_MS, run: (signal) => this.#flushMaps(signal) },
-        { intervalMs: CHECKPOINT_INTERVAL_MS, run: (signal) => this.#groups.flush(signal) },
-        { intervalMs: PRODUCER_REFRESH_INTERVAL_MS, run: (signal) => this.#refresh(signal) },
-      ],
-      clock,
-      signal: this.#stop.signal,
-      onSuccess: () => (this.#problem = undefined),
-      onFailure: (error) => this.#taskFailed(error),
+  #makeSync(writer: FlowTargetParts['writer']): GroupSync | undefined {
+    const { flow, admin, clock, log } = this.#options;
+    if (!flow.syncGroupOffsetsEnabled) return undefined;
+    return new GroupSync({
+      ...{ admin, clock, log: log.child({ flow: flow.id }), writer: writerNumber(writer) },
+      intervalMs: flow.syncGroupOffsetsIntervalMs,
+      rows: () => this.#groups.rows,
+      translate: (row) => translate(this.#maps, row),
+      confirm: (signal) => this.#unlessFenced(() => this.#groups.announce(signal)),
+      active: () => this.promoted === undefined && this.#fenced === undefined,
     });
   }
 
-  #taskFailed(error: MirrorError): 'go on' | 'stop' {
+  #run(): Promise<unknown> {
+    const { clock } = this.#options;
+    const { signal } = this.#stop;
+    const loop = (what: string) => ({
+      ...{ clock, signal },
+      onSuccess: () => void this.#problems.delete(what),
+      onFailure: (error: MirrorError) => this.#taskFailed(what, error),
+    });
+    const map = runPeriodically({
+      tasks: [
+        { intervalMs: MAP_FLUSH_INTERVAL_MS, run: (signal) => this.#flushMaps(signal) },
+        { intervalMs: PRODUCER_REFRESH_INTERVAL_MS, run: (signal) => this.#refresh(signal) },
+      ],
+      ...loop('offset map'),
+    });
+    const checkpoints = runWhenChanged({
+      changed: (signal) => this.#groups.changed(signal),
+      run: (signal) => this.#groups.flush(signal),
+      gapMs: CHECKPOINT_GAP_MS,
+      ...loop('checkpoints'),
+    });
+    return Promise.all([map, checkpoints, this.#sync?.run(signal)]);
+  }
+
+  #taskFailed(what: string, error: MirrorError): 'go on' | 'stop' {
     if (error instanceof WriterFencedError) this.#stepDown(error);
     if (this.#fenced !== undefined) return 'stop';
-    this.#problem = describeError(error);
-    const { log } = this.#options;
-    log.error({ flow: this.flowId, problem: this.#problem }, 'offset map not written');
+    const problem = describeError(error);
+    this.#problems.set(what, problem);
+    this.#options.log.error({ flow: this.flowId, problem }, `${what} not written`);
     return 'go on';
   }
 
@@ -346,8 +369,8 @@ export class FlowTarget implements AsyncDisposable {
   #stepDown(error: WriterFencedError): void {
     if (this.#fenced !== undefined) return;
     this.#fenced = error;
-    this.#problem = error.message;
-    this.#options.log.warn({ flow: this.flowId, problem: this.#problem }, 'offset map taken over');
+    this.#problems.set('offset map', error.message);
+    this.#options.log.warn({ flow: this.flowId, problem: error.message }, 'offset map taken over');
     for (const listener of this.#fencedListeners.splice(0)) listener();
   }
 

@@ -1,5 +1,6 @@
 import { describeError } from '../../common/errors.js';
 import type { Logger } from '../../common/log.js';
+import { Wakeup } from '../../common/wakeup.js';
 import type { TargetTranslation } from '../../mirror/offset-map.js';
 import type { ReplicationPolicy } from '../../mirror/policy/replication-policy.js';
 import {
@@ -29,6 +30,8 @@ export interface GroupRow {
   readonly partition: number;
   sourceOffset: bigint;
   metadata: string;
+  /** The source itself said so since this coordinator leads; else it was read from the target. */
+  live: boolean;
   /** What the checkpoints topic holds; undefined if nothing. */
   written: { sourceOffset: bigint; targetOffset: bigint; metadata: string } | undefined;
 }
@@ -37,9 +40,16 @@ export interface GroupPositionsOptions {
   topic: InternalTopic;
   policy: ReplicationPolicy;
   sourceAlias: string;
+  /** Whether the flow selects the group: others may be in the topic from earlier times. */
+  accepts: (group: string) => boolean;
   log: Logger;
   /** `unknown` for a partition whose map cannot be trusted. */
   translate: (row: GroupRow) => TargetTranslation;
+}
+
+interface DueCheckpoint {
+  row: GroupRow;
+  written: NonNullable<GroupRow['written']>;
 }
 
 /**
@@ -51,8 +61,11 @@ export class GroupPositions {
   readonly #rows = new Map<string, GroupRow>();
   /** Rows by `topic:partition`, to find those that a truncation of the map concerns. */
   readonly #byPartition = new Map<string, Set<GroupRow>>();
-  /** Rows whose translation is new, or may still change as the map grows. */
-  readonly #unsettled = new Set<GroupRow>();
+  /** Rows to be translated by the next flush. */
+  readonly #due = new Set<GroupRow>();
+  /** Likewise by `topic:partition`: ahead of the map, so that they move as it grows. */
+  readonly #ahead = new Map<string, Set<GroupRow>>();
+  readonly #wakeup = new Wakeup();
   /** Flushes take turns, so that an older translation never follows a newer one. */
   #turn: Promise<unknown> = Promise.resolve();
   /** Checkpoints that could not be read when the topic was loaded. */
@@ -72,6 +85,12 @@ export class GroupPositions {
       if (record.key !== null) latest.set(record.key.toString('latin1'), record);
     }, signal);
     for (const record of latest.values()) this.#restore(record);
+    if (this.#due.size > 0) this.#wakeup.wake();
+  }
+
+  /** Resolves when a flush has something to do, or the signal aborts. */
+  changed(signal: AbortSignal): Promise<void> {
+    return this.#wakeup.wait(signal);
   }
 
   record(offsets: readonly GroupOffset[]): void {
@@ -80,17 +99,30 @@ export class GroupPositions {
       const { policy, sourceAlias } = this.#options;
       const targetTopic = policy.formatRemoteTopic(sourceAlias, topic);
       const row = this.#rowOf({ group, topic, targetTopic, partition });
+      row.live = true;
       if (row.sourceOffset === offset && row.metadata === metadata) continue;
       row.sourceOffset = offset;
       row.metadata = metadata;
-      this.#unsettled.add(row);
+      this.#due.add(row);
     }
+    if (this.#due.size > 0) this.#wakeup.wake();
+  }
+
+  /** The map learned more of the partition: who was ahead of it can be translated better now. */
+  mapGrew(topic: string, partition: number): void {
+    const key = `${topic}:${partition}`;
+    const rows = this.#ahead.get(key);
+    if (rows === undefined) return;
+    this.#ahead.delete(key);
+    for (const row of rows) this.#due.add(row);
+    this.#wakeup.wake();
   }
 
   /** The map forgot what it knew of the partition's end: translations may go back. */
   mapTruncated(topic: string, partition: number): void {
     const rows = this.#byPartition.get(`${topic}:${partition}`) ?? [];
-    for (const row of rows) this.#unsettled.add(row);
+    for (const row of rows) this.#due.add(row);
+    this.#wakeup.wake();
   }
 
   /** Writes the checkpoints that have changed. What cannot be written is tried by the next call. */
@@ -101,17 +133,26 @@ export class GroupPositions {
   }
 
   async #flushNow(signal: AbortSignal): Promise<void> {
-    const changed: { row: GroupRow; written: NonNullable<GroupRow['written']> }[] = [];
-    for (const row of this.#unsettled) {
+    while (this.#due.size > 0) await this.#write(this.#takeDue(), signal);
+  }
+
+  #takeDue(): DueCheckpoint[] {
+    const changed: DueCheckpoint[] = [];
+    for (const row of this.#due) {
       if (changed.length === CHECKPOINTS_PER_WRITE_MAX) break;
+      this.#due.delete(row);
       const { sourceOffset, metadata } = row;
       const { kind, targetOffset } = this.#options.translate(row);
       // An exact position stays what it is; one past the map's end moves with the next report.
-      if (kind !== 'unknown' && kind !== 'beyond') this.#unsettled.delete(row);
+      if (kind === 'unknown' || kind === 'beyond') this.#waitForMap(row);
       if (targetOffset === undefined) continue;
       const written = { sourceOffset, targetOffset, metadata };
       if (!sameCheckpoint(row.written, written)) changed.push({ row, written });
     }
+    return changed;
+  }
+
+  async #write(changed: readonly DueCheckpoint[], signal: AbortSignal): Promise<void> {
     if (changed.length === 0) return;
     try {
       const records = changed.map(({ row, written }) =>
@@ -119,10 +160,16 @@ export class GroupPositions {
       );
       await this.#options.topic.append(records, signal);
     } catch (error) {
-      for (const { row } of changed) this.#unsettled.add(row);
+      for (const { row } of changed) this.#due.add(row);
       throw error;
     }
     for (const { row, written } of changed) row.written = written;
+  }
+
+  #waitForMap(row: GroupRow): void {
+    const key = `${row.topic}:${row.partition}`;
+    const rows = this.#ahead.get(key) ?? new Set<GroupRow>();
+    this.#ahead.set(key, rows.add(row));
   }
 
   /** Writes one known checkpoint again, so that the broker refuses earlier writers from then on. */
@@ -150,13 +197,14 @@ export class GroupPositions {
     }
     const { group, topic: targetTopic, partition, upstreamOffset, metadata } = checkpoint;
     const source = policy.upstreamTopic(targetTopic);
+    if (!this.#options.accepts(group)) return;
     if (source === null || policy.formatRemoteTopic(sourceAlias, source) !== targetTopic) return;
     const row = this.#rowOf({ group, topic: source, targetTopic, partition });
     row.sourceOffset = upstreamOffset;
     row.metadata = metadata;
     const targetOffset = checkpoint.downstreamOffset;
     row.written = { sourceOffset: upstreamOffset, targetOffset, metadata };
-    this.#unsettled.add(row);
+    this.#due.add(row);
   }
 
   #rowOf(key: Pick<GroupRow, 'group' | 'topic' | 'targetTopic' | 'partition'>): GroupRow {
@@ -164,7 +212,7 @@ export class GroupPositions {
     const text = JSON.stringify([key.group, key.topic, key.partition]);
     let row = this.#rows.get(text);
     if (row === undefined) {
-      row = { ...key, sourceOffset: -1n, metadata: '', written: undefined };
+      row = { ...key, sourceOffset: -1n, metadata: '', live: false, written: undefined };
       this.#rows.set(text, row);
       const partitionText = `${key.topic}:${key.partition}`;
       const ofPartition = this.#byPartition.get(partitionText) ?? new Set<GroupRow>();

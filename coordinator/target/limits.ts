@@ -22,8 +22,20 @@ export const INTERNAL_OPEN_MS_MAX = 60_000;
 /** How often what changed in the offset maps is written: the most that a crash makes agents repeat. */
 export const MAP_FLUSH_INTERVAL_MS = 200;
 
-/** How often changed group positions are written. */
-export const CHECKPOINT_INTERVAL_MS = 1_000;
+/** Between two writes of checkpoints: commits of a few milliseconds go together. */
+export const CHECKPOINT_GAP_MS = 10;
+
+/** Groups of the target that are looked at and committed to at a time. */
+export const SYNC_GROUPS_MAX = 16;
+
+/**
+ * Between the look at a group's offsets on the target and the commit that rests on it: a process that
+ * was frozen in between must look again.
+ */
+export const SYNC_LOOK_MS_MAX = 2_000;
+
+/** The first commit to the target comes this soon, however long the interval is. */
+export const SYNC_FIRST_MS = 5_000;
 
 /** Runs in one partition's map, 64 chunks; beyond it old ones are merged conservatively. */
 export const MAP_RUNS_MAX = 32_768;

@@ -27,7 +27,10 @@ export async function openFlowTarget(
 ): Promise<FlowTargetParts> {
   const { flow, admin, cluster, clock, log, term } = options;
   const mapTopic = flow.policy.offsetMapTopic(flow.source);
-  const checkpointsTopic = flow.policy.checkpointsTopic(flow.source);
+  // Turned off, MM2's topic is not written, and not even made; a promotion needs the positions still.
+  const checkpointsTopic = flow.emitCheckpointsEnabled
+    ? flow.policy.checkpointsTopic(flow.source)
+    : flow.policy.groupPositionsTopic(flow.source);
   const sleep = (ms: number): Promise<void> => clock.sleep(ms, signal);
   const on = { admin, cluster };
   const mapWanted = {
@@ -56,12 +59,13 @@ export async function openFlowTarget(
     topic: new InternalTopic({ cluster, topic: checkpointsTopic, clock, log, producer }),
     policy: flow.policy,
     sourceAlias: flow.source,
+    accepts: (group) => flow.groupFilter.accepts(group),
     log,
     translate: (row) => translate(maps, row),
   });
   await groups.load(signal);
   await groups.announce(signal);
-  return { maps, groups };
+  return { maps, groups, writer: producer };
 }
 
 /** The flow's producer is obtained once, and kept as long as the flow lives. */

@@ -5,11 +5,8 @@ export function notYetDone(flow: FlowConfig): string[] {
   const asked: readonly (readonly [key: string, unheeded: boolean])[] = [
     ['sync.topic.configs.enabled', flow.syncTopicConfigsEnabled],
     ['sync.topic.acls.enabled', flow.syncTopicAclsEnabled],
-    ['sync.group.offsets.enabled', flow.syncGroupOffsetsEnabled],
-    // Turned off, and done all the same: promotion and discovery stand on them.
-    ['emit.checkpoints.enabled', !flow.emitCheckpointsEnabled],
+    // Turned off, and done all the same: discovery stands on it.
     ['refresh.topics.enabled', !flow.refreshTopicsEnabled],
-    ['refresh.groups.enabled', !flow.refreshGroupsEnabled],
   ];
   return asked.filter(([, unheeded]) => unheeded).map(([key]) => key);
 }

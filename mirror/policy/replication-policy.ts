@@ -35,6 +35,9 @@ export interface ReplicationPolicy {
   /** Ours: the exact map of offsets. Its affixes make MirrorMaker 2 leave it alone, too. */
   offsetMapTopic(sourceAlias: string): string;
 
+  /** Ours: where groups stand, for flows that write no checkpoints. */
+  groupPositionsTopic(sourceAlias: string): string;
+
   /** Whether a copy to `targetAlias` would bring records back to a cluster they came through. */
   wouldCycle(topic: string, targetAlias: string): boolean;
 }
@@ -119,6 +122,10 @@ export class DefaultReplicationPolicy implements ReplicationPolicy {
 
   offsetMapTopic(sourceAlias: string): string {
     return this.#internalTopic('mm2-offset-map', sourceAlias);
+  }
+
+  groupPositionsTopic(sourceAlias: string): string {
+    return this.#internalTopic('mm2-group-positions', sourceAlias);
   }
 
   wouldCycle(topic: string, targetAlias: string): boolean {

@@ -1,0 +1,159 @@
+import type { Clock } from '../../common/clock.js';
+import { describeError } from '../../common/errors.js';
+import type { Logger } from '../../common/log.js';
+import type { AdminClient } from '../../kafka/admin/admin-client.js';
+import type { OffsetToCommit } from '../../kafka/admin/group-admin.js';
+import type { TargetTranslation } from '../../mirror/offset-map.js';
+import type { GroupRow } from './group-positions.js';
+import { SYNC_FIRST_MS, SYNC_GROUPS_MAX, SYNC_LOOK_MS_MAX } from './limits.js';
+import { decideSync } from './sync-decision.js';
+
+export interface GroupSyncOptions {
+  admin: AdminClient;
+  /** See `writerNumber`. */
+  writer: bigint;
+  intervalMs: number;
+  clock: Clock;
+  log: Logger;
+  rows: () => Iterable<GroupRow>;
+  translate: (row: GroupRow) => TargetTranslation;
+  /** Throws unless this coordinator is still the one that writes for the flow. */
+  confirm: (signal: AbortSignal) => Promise<void>;
+  /** False once the offsets on the target are no longer ours to move: the flow was promoted. */
+  active: () => boolean;
+}
+
+/** How the last attempt with a group ended: `active` has members there, `unknown` was not answered. */
+export type SyncOutcome = 'committed' | 'active' | 'failed' | 'unknown';
+
+interface DecidedCommit {
+  row: GroupRow;
+  /** What was translated: the row may have moved on since. */
+  sourceOffset: bigint;
+  commit: OffsetToCommit;
+}
+
+/** Groups in these states have no members. Whatever else there is, or comes: hands off. */
+const MEMBERLESS = new Set(['Empty', 'Dead']);
+
+/**
+ * Commits translated offsets on the target, of groups that have no members there, so that a consumer
+ * that starts there goes on where its group is on the source (`sync.group.offsets.enabled`). Brokers
+ * refuse such commits for a group that has got members since we looked.
+ */
+export class GroupSync {
+  readonly #options: GroupSyncOptions;
+  readonly #outcomes = new Map<string, SyncOutcome>();
+  readonly #last = new WeakMap<GroupRow, { sourceOffset: bigint; targetOffset: bigint }>();
+  /** Refused commits since the start, of single partitions. */
+  failures = 0;
+
+  constructor(options: GroupSyncOptions) {
+    this.#options = options;
+  }
+
+  outcomeOf(group: string): SyncOutcome | undefined {
+    return this.#outcomes.get(group);
+  }
+
+  /** Until the signal aborts; never rejects. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, intervalMs, log } = this.#options;
+    await clock.sleep(Math.min(intervalMs, SYNC_FIRST_MS), signal).catch(() => undefined);
+    while (!signal.aborted && this.#options.active()) {
+      try {
+        await this.round(signal);
+      } catch (error) {
+        if (signal.aborted) return;
+        // Not listed is not the same as not there: nothing is committed.
+        log.warn({ error: describeError(error) }, 'group offsets are not committed on the target');
+      }
+      await clock.sleep(intervalMs, signal).catch(() => undefined);
+    }
+  }
+
+  /** Every group once. Throws when the target's groups cannot be listed. */
+  async round(signal: AbortSignal): Promise<void> {
+    const { admin, rows } = this.#options;
+    const groups = new Map<string, GroupRow[]>();
+    for (const row of rows()) {
+      const ofGroup = groups.get(row.group);
+      if (ofGroup === undefined) groups.set(row.group, [row]);
+      else ofGroup.push(row);
+    }
+    if (groups.size === 0) return;
+    await this.#options.confirm(signal);
+    const listed = await admin.listGroups({ signal });
+    const states = new Map(listed.map(({ groupId, state }) => [groupId, state]));
+    const waiting = [...groups];
+    const work = async (): Promise<void> => {
+      for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+        const [group, ofGroup] = next;
+        const outcome = await this.#group(ofGroup, states.get(group), signal);
+        this.#outcomes.set(group, outcome);
+      }
+    };
+    await Promise.all(Array.from({ length: SYNC_GROUPS_MAX }, work));
+  }
+
+  async #group(
+    rows: readonly GroupRow[],
+    state: string | undefined,
+    signal: AbortSignal,
+  ): Promise<SyncOutcome> {
+    if (state !== undefined && !MEMBERLESS.has(state)) return 'active';
+    const { clock, log, admin } = this.#options;
+    const { group } = rows[0]!;
+    try {
+      const lookedAtMs = clock.nowMs();
+      const offsets = await this.#decide(rows, signal);
+      if (offsets.length === 0) return 'committed';
+      signal.throwIfAborted();
+      if (clock.nowMs() - lookedAtMs > SYNC_LOOK_MS_MAX || !this.#options.active())
+        return 'unknown';
+      const commits = offsets.map(({ commit }) => commit);
+      const failures = await admin.commitGroupOffsets(group, commits, { signal });
+      const failed = new Set(failures.map(({ topic, partition }) => `${topic}:${partition}`));
+      for (const { row, sourceOffset, commit } of offsets) {
+        if (failed.has(`${commit.topic}:${commit.partition}`)) continue;
+        this.#last.set(row, { sourceOffset, targetOffset: commit.offset });
+      }
+      const first = failures[0];
+      if (first === undefined) return 'committed';
+      this.failures += failures.length;
+      const { topic, partition, errorName } = first;
+      const refused = { group, topic, partition, error: errorName, partitions: failures.length };
+      // Members have come since the listing: then the offsets are theirs.
+      if (errorName === 'UNKNOWN_MEMBER_ID') return 'active';
+      log.warn(refused, 'the target does not take a group offset');
+      return 'failed';
+    } catch (error) {
+      if (signal.aborted) return 'unknown';
+      log.warn({ group, error: describeError(error) }, 'a group on the target is not known');
+      return 'unknown';
+    }
+  }
+
+  async #decide(rows: readonly GroupRow[], signal: AbortSignal): Promise<DecidedCommit[]> {
+    const { admin, translate, writer } = this.#options;
+    const { group } = rows[0]!;
+    const found = (await admin.groupOffsets([group], { signal })).get(group) ?? [];
+    const committed = new Map(found.map((each) => [`${each.topic}:${each.partition}`, each]));
+    const commits: DecidedCommit[] = [];
+    for (const row of rows) {
+      const { sourceOffset, metadata, live, targetTopic: topic, partition } = row;
+      const now = committed.get(`${topic}:${partition}`);
+      const current = now && { offset: now.offset, metadata: now.metadata ?? '' };
+      const { targetOffset } = translate(row);
+      const last = this.#last.get(row);
+      const decision = decideSync({
+        ...{ sourceOffset, metadata, live, targetOffset, current, writer, last },
+      });
+      if (decision.kind === 'keep') continue;
+      const { offset } = decision;
+      const commit = { topic, partition, offset, metadata: decision.metadata };
+      commits.push({ row, sourceOffset, commit });
+    }
+    return commits;
+  }
+}
