@@ -23,6 +23,8 @@ export interface ReadPartitionOptions {
   partition: number;
   fetchOffset: bigint;
   readCommitted: boolean;
+  /** The socket; 'scan' unless told, which is the copy's. */
+  lane?: string;
 }
 
 /** One fetch of one partition, apart from the copy's own fetch sessions. */
@@ -33,7 +35,7 @@ export async function readPartition(
   const { cluster, topic, topicId, partition, fetchOffset } = options;
   const leader = cluster.leaderOf(topic, partition);
   if (leader === undefined) throw new FetchRetryError(topic, partition);
-  const connection = await cluster.connection(leader.nodeId, 'scan');
+  const connection = await cluster.connection(leader.nodeId, options.lane ?? 'scan', { signal });
   const response = await connection.request(
     fetch,
     {

@@ -16,6 +16,8 @@ import { LeaseClock } from '../lease/lease-clock.js';
 import { MemoryBudget } from '../replication/memory-budget.js';
 import type { CopierState, PartitionCopier } from '../replication/partition-copier.js';
 import { CoordinatorLink } from '../rpc/coordinator-link.js';
+import { SITE_TASK_EXECUTORS } from '../site-tasks/registry.js';
+import { SiteTaskRunner } from '../site-tasks/site-task-runner.js';
 import { SiteWorker } from '../site/site-worker.js';
 import { FlowRuntimes, type FlowRuntime } from './flow-runtimes.js';
 import { ProgressReport, reportIntervalMs, type ReportedPartition } from './progress-report.js';
@@ -58,6 +60,7 @@ export class AgentSession {
   readonly #lease: LeaseClock;
   readonly #flows: FlowRuntimes;
   readonly #report: ProgressReport;
+  readonly #siteTasks: SiteTaskRunner;
   readonly #held = new Map<string, HeldItem>();
   readonly #stop = new AbortController();
   readonly #running: Promise<void>[] = [];
@@ -80,7 +83,10 @@ export class AgentSession {
       log,
       hello: () => this.#hello(),
       onMessage: (message) => this.#receive(message),
-      onDisconnected: () => (this.#heartbeatDueMs = Infinity),
+      onDisconnected: () => {
+        this.#heartbeatDueMs = Infinity;
+        this.#siteTasks.streamEnded();
+      },
     });
     this.#flows = new FlowRuntimes({
       agentId: config.id,
@@ -92,6 +98,13 @@ export class AgentSession {
       findMapEntry: async (flow, { assignment: { topic, partition } }, targetOffset) => {
         return this.#link.findMapEntry(partitionItem(flow, topic, partition), targetOffset);
       },
+    });
+    this.#siteTasks = new SiteTaskRunner({
+      executors: SITE_TASK_EXECUTORS,
+      openFlow: (flow) => this.#flows.open(flow),
+      send: (report) => this.#link.send({ $case: 'siteTaskReport', value: report }),
+      clock,
+      log,
     });
   }
 
@@ -122,6 +135,7 @@ export class AgentSession {
   /** Settles what is in flight, reports it, gives everything back and leaves. */
   async close(): Promise<void> {
     this.#link.send({ $case: 'draining', value: {} });
+    await this.#siteTasks.close();
     await Promise.all([...this.#held.values()].map((held) => this.#release(held, 'draining')));
     this.#stop.abort();
     await Promise.all(this.#running);
@@ -149,6 +163,7 @@ export class AgentSession {
       version,
       sessionId: this.#sessionId,
       held: this.#sessionId === '' ? [] : held,
+      siteTaskKinds: this.#siteTasks.kinds,
     };
   }
 
@@ -171,6 +186,15 @@ export class AgentSession {
         return;
       case 'mapAcks':
         for (const ack of message.value.acks) this.#mapAcknowledged(ack);
+        return;
+      case 'siteTask':
+        this.#siteTasks.start(message.value);
+        return;
+      case 'siteTaskAck':
+        this.#siteTasks.acknowledge(message.value.taskId, message.value.pieces);
+        return;
+      case 'cancelSiteTask':
+        this.#siteTasks.cancel(message.value.taskId);
         return;
       case undefined:
         this.#options.log.warn('a message of a newer coordinator was ignored');

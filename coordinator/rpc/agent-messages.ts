@@ -17,6 +17,7 @@ import type {
   GroupOffsetReport,
   ProgressReport,
 } from '../service/messages.js';
+import { readSiteTaskReport, writeSiteTaskMessage } from './site-task-messages.js';
 import {
   GRANTS_PER_MESSAGE_MAX,
   HELD_LEASES_MAX,
@@ -34,9 +35,9 @@ export function readHello(message: AgentMessage): AgentHello {
   const hello: HelloMessage = message.message.value;
   if (hello.held.length > HELD_LEASES_MAX)
     throw new ProtocolViolationError(`hello claims more than ${HELD_LEASES_MAX} leases`);
-  const { agentId, site, clusters, version, sessionId } = hello;
+  const { agentId, site, clusters, version, sessionId, siteTaskKinds } = hello;
   const held = hello.held.map((lease) => readLease(lease));
-  return { agentId, site, clusters, version, sessionId, held };
+  return { agentId, site, clusters, version, sessionId, held, siteTaskKinds };
 }
 
 export function readAgentMessage({ message }: AgentMessage): AgentSays {
@@ -67,6 +68,8 @@ export function readAgentMessage({ message }: AgentMessage): AgentSays {
       };
     case 'draining':
       return { kind: 'draining' };
+    case 'siteTaskReport':
+      return readSiteTaskReport(message.value);
     case 'hello':
       throw new ProtocolViolationError('hello comes once, first');
     default:
@@ -132,6 +135,11 @@ export function* writeCoordinatorMessage(says: CoordinatorSays): Iterable<Coordi
         }));
         yield { message: { $case: 'mapAcks', value: { acks } } };
       }
+      return;
+    case 'site-task':
+    case 'site-task-ack':
+    case 'cancel-site-task':
+      yield { message: writeSiteTaskMessage(says) };
       return;
     default:
       says satisfies never;

@@ -21,6 +21,7 @@ export interface AgentSession {
   readonly site: string;
   readonly clusters: readonly string[];
   readonly version: string;
+  readonly siteTaskKinds: readonly string[];
   /** Undefined while the stream is broken. */
   link: AgentLink | undefined;
   heardAtMs: number;
@@ -152,11 +153,11 @@ export class AgentDirectory {
     const { clock, leaseTtlMs, leadership, emit, log } = this.#options;
     const properties = this.#properties;
     const { sessionId, link } = to;
-    const { agentId, site, clusters, version, held } = hello;
+    const { agentId, site, clusters, version, held, siteTaskKinds } = hello;
     const nowMs = clock.nowMs();
     const renewal = { renewedAtMs: Number.NEGATIVE_INFINITY, renewing: false };
     const session: AgentSession = {
-      ...{ sessionId, agentId, site, clusters, version, link, heardAtMs: nowMs },
+      ...{ sessionId, agentId, site, clusters, version, siteTaskKinds, link, heardAtMs: nowMs },
       ...{ bufferedBytes: 0n, ...renewal, waitingSequence: undefined },
     };
     this.sessions.set(sessionId, session);

@@ -27,6 +27,8 @@ import type {
 import { PromotionRunner, type Promoter } from './promotion-runner.js';
 import { takeProgress } from './progress-intake.js';
 import { resume, resumeEntry, type ResumedPartition, type ResumeRequest } from './resume.js';
+import { siteAgents } from './site-agents.js';
+import { SiteTasks } from './site-tasks.js';
 import { StoreExecutor } from './store-executor.js';
 
 /** How often deadlines are looked at. */
@@ -52,6 +54,7 @@ export class Coordination<Opened extends OpenedFlowTarget> {
   readonly core: CoordinationCore;
   readonly agents: AgentDirectory;
   readonly promotions: PromotionRunner<Opened>;
+  readonly siteTasks: SiteTasks;
   readonly journal: Journal;
   readonly term: bigint;
   readonly leadership: Leadership;
@@ -84,6 +87,9 @@ export class Coordination<Opened extends OpenedFlowTarget> {
     this.agents = new AgentDirectory({
       ...{ leadership, core, leaseTtlMs, properties, clock, log, emit },
     });
+    const agentsFor = (flow: string): ReturnType<typeof siteAgents> =>
+      siteAgents(core.state, this.agents.sessions, flow);
+    this.siteTasks = new SiteTasks({ agentsFor, clock, log, over: this.over });
     this.promotions = new PromotionRunner<Opened>(this, options.promoter);
     const promotionCutOff = async (flow: string): Promise<boolean> =>
       isPastReturn(await readPromotion(leadership, flow));
@@ -175,9 +181,14 @@ export class Coordination<Opened extends OpenedFlowTarget> {
     const session = await this.agents.connect(hello, link);
     return {
       receive: (message) => {
-        if (session.link === link) this.#receive(session, message);
+        if (session.link !== link) return;
+        if (message.kind !== 'site-task-report') this.#receive(session, message);
+        else this.siteTasks.report(link, message.taskId, message.report);
       },
-      disconnected: () => this.agents.disconnected(session, link),
+      disconnected: () => {
+        this.agents.disconnected(session, link);
+        this.siteTasks.streamEnded(link);
+      },
     };
   }
 
@@ -195,7 +206,7 @@ export class Coordination<Opened extends OpenedFlowTarget> {
     if (this.core.placementDue) this.#placeSoon();
   }
 
-  #receive(session: AgentSession, message: AgentSays): void {
+  #receive(session: AgentSession, message: Exclude<AgentSays, { kind: 'site-task-report' }>): void {
     const { sessionId } = session;
     const nowMs = this.clock.nowMs();
     switch (message.kind) {

@@ -1,5 +1,6 @@
 import type { CopierState, LeaseRef, Problem, SourceTopic } from '../core/events.js';
 import type { MapRun } from '../target/partition-map.js';
+import type { SiteTask, SiteTaskReport } from './site-task-kinds.js';
 
 /** What agents and the coordinator say to each other, free of the wire's types. */
 
@@ -11,6 +12,8 @@ export interface AgentHello {
   /** Empty for a new session. */
   readonly sessionId: string;
   readonly held: readonly LeaseRef[];
+  /** Kinds of site tasks that it knows. */
+  readonly siteTaskKinds: readonly string[];
 }
 
 export interface ProgressReport {
@@ -50,7 +53,12 @@ export type AgentSays =
       readonly offsets: readonly GroupOffsetReport[];
     }
   | { readonly kind: 'released'; readonly leases: readonly (LeaseRef & { reason: string })[] }
-  | { readonly kind: 'draining' };
+  | { readonly kind: 'draining' }
+  | {
+      readonly kind: 'site-task-report';
+      readonly taskId: string;
+      readonly report: SiteTaskReport;
+    };
 
 export interface PartitionAssignment {
   readonly targetTopic: string;
@@ -88,7 +96,16 @@ export type CoordinatorSays =
   | { readonly kind: 'heartbeat-ack'; readonly sequence: bigint }
   | { readonly kind: 'grants'; readonly grants: readonly GrantMessage[] }
   | { readonly kind: 'revokes'; readonly leases: readonly LeaseRef[]; readonly reason: string }
-  | { readonly kind: 'map-acks'; readonly acks: readonly MapAckMessage[] };
+  | { readonly kind: 'map-acks'; readonly acks: readonly MapAckMessage[] }
+  | {
+      readonly kind: 'site-task';
+      readonly taskId: string;
+      readonly flow: string;
+      readonly task: SiteTask;
+    }
+  /** Pieces taken, in total. */
+  | { readonly kind: 'site-task-ack'; readonly taskId: string; readonly pieces: number }
+  | { readonly kind: 'cancel-site-task'; readonly taskId: string };
 
 /** The coordinator's end of an agent's stream. */
 export interface AgentLink {

@@ -71,7 +71,15 @@ describe('CoordinatorLink', () => {
         clock: systemClock,
         log: silentLogger,
         hello: () => ({
-          ...{ agentId: 'a', site: '', clusters: [], version: '0', sessionId: '', held: [] },
+          ...{
+            agentId: 'a',
+            site: '',
+            clusters: [],
+            version: '0',
+            sessionId: '',
+            held: [],
+            siteTaskKinds: [],
+          },
         }),
         onMessage: resolve,
         onDisconnected: () => resolve('lost'),
@@ -110,7 +118,15 @@ describe('CoordinatorLink', () => {
       const link = new CoordinatorLink({
         ...{ coordinators: [standby], tls: PLAIN, clock: systemClock, log: silentLogger },
         hello: () => ({
-          ...{ agentId: 'a', site: '', clusters: [], version: '0', sessionId: '', held: [] },
+          ...{
+            agentId: 'a',
+            site: '',
+            clusters: [],
+            version: '0',
+            sessionId: '',
+            held: [],
+            siteTaskKinds: [],
+          },
         }),
         onMessage: () => resolve(),
         onDisconnected: () => undefined,

@@ -188,7 +188,14 @@ export class TestAgent {
       if (message !== undefined) this.messages.push(message);
     });
     this.#call.on('error', (error) => (this.error = error as ServiceError));
-    const rest = { site: '', clusters: ['a', 'b'], version: 'test', sessionId: '', held: [] };
+    const rest = {
+      site: '',
+      clusters: ['a', 'b'],
+      version: 'test',
+      sessionId: '',
+      held: [],
+      siteTaskKinds: [],
+    };
     this.say({ $case: 'hello', value: { ...rest, ...hello } });
   }
 

@@ -21,6 +21,7 @@ import {
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { Halt, MapRun, PartitionState, WorkItem } from "./common.js";
+import { CancelSiteTask, SiteTask, SiteTaskAck, SiteTaskReport } from "./site_task.js";
 
 export const protobufPackage = "mirror.v1";
 
@@ -35,6 +36,7 @@ export interface AgentMessage {
     | { $case: "groupOffsets"; value: GroupOffsets }
     | { $case: "released"; value: Released }
     | { $case: "draining"; value: Draining }
+    | { $case: "siteTaskReport"; value: SiteTaskReport }
     | undefined;
 }
 
@@ -46,6 +48,9 @@ export interface CoordinatorMessage {
     | { $case: "revokes"; value: Revokes }
     | { $case: "mapAcks"; value: MapAcks }
     | { $case: "configuration"; value: Configuration }
+    | { $case: "siteTask"; value: SiteTask }
+    | { $case: "siteTaskAck"; value: SiteTaskAck }
+    | { $case: "cancelSiteTask"; value: CancelSiteTask }
     | undefined;
 }
 
@@ -62,6 +67,8 @@ export interface Hello {
   sessionId: string;
   /** What the agent holds and goes on copying; only with `session_id`. */
   held: HeldLease[];
+  /** The kinds of site tasks that the agent knows, as the fields of `SiteTask` name them. */
+  siteTaskKinds: string[];
 }
 
 export interface HeldLease {
@@ -276,6 +283,9 @@ export const AgentMessage: MessageFns<AgentMessage> = {
       case "draining":
         Draining.encode(message.message.value, writer.uint32(58).fork()).join();
         break;
+      case "siteTaskReport":
+        SiteTaskReport.encode(message.message.value, writer.uint32(162).fork()).join();
+        break;
     }
     return writer;
   },
@@ -349,6 +359,14 @@ export const AgentMessage: MessageFns<AgentMessage> = {
             message.message = { $case: "draining", value: Draining.decode(reader, reader.uint32()) };
             continue;
           }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.message = { $case: "siteTaskReport", value: SiteTaskReport.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -409,6 +427,12 @@ export const AgentMessage: MessageFns<AgentMessage> = {
         }
         break;
       }
+      case "siteTaskReport": {
+        if (object.message?.value !== undefined && object.message?.value !== null) {
+          message.message = { $case: "siteTaskReport", value: SiteTaskReport.fromPartial(object.message.value) };
+        }
+        break;
+      }
     }
     return message;
   },
@@ -438,6 +462,15 @@ export const CoordinatorMessage: MessageFns<CoordinatorMessage> = {
         break;
       case "configuration":
         Configuration.encode(message.message.value, writer.uint32(50).fork()).join();
+        break;
+      case "siteTask":
+        SiteTask.encode(message.message.value, writer.uint32(162).fork()).join();
+        break;
+      case "siteTaskAck":
+        SiteTaskAck.encode(message.message.value, writer.uint32(170).fork()).join();
+        break;
+      case "cancelSiteTask":
+        CancelSiteTask.encode(message.message.value, writer.uint32(178).fork()).join();
         break;
     }
     return writer;
@@ -504,6 +537,30 @@ export const CoordinatorMessage: MessageFns<CoordinatorMessage> = {
             message.message = { $case: "configuration", value: Configuration.decode(reader, reader.uint32()) };
             continue;
           }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.message = { $case: "siteTask", value: SiteTask.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 21: {
+            if (tag !== 170) {
+              break;
+            }
+
+            message.message = { $case: "siteTaskAck", value: SiteTaskAck.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 22: {
+            if (tag !== 178) {
+              break;
+            }
+
+            message.message = { $case: "cancelSiteTask", value: CancelSiteTask.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -558,13 +615,31 @@ export const CoordinatorMessage: MessageFns<CoordinatorMessage> = {
         }
         break;
       }
+      case "siteTask": {
+        if (object.message?.value !== undefined && object.message?.value !== null) {
+          message.message = { $case: "siteTask", value: SiteTask.fromPartial(object.message.value) };
+        }
+        break;
+      }
+      case "siteTaskAck": {
+        if (object.message?.value !== undefined && object.message?.value !== null) {
+          message.message = { $case: "siteTaskAck", value: SiteTaskAck.fromPartial(object.message.value) };
+        }
+        break;
+      }
+      case "cancelSiteTask": {
+        if (object.message?.value !== undefined && object.message?.value !== null) {
+          message.message = { $case: "cancelSiteTask", value: CancelSiteTask.fromPartial(object.message.value) };
+        }
+        break;
+      }
     }
     return message;
   },
 };
 
 function createBaseHello(): Hello {
-  return { agentId: "", site: "", clusters: [], version: "", sessionId: "", held: [] };
+  return { agentId: "", site: "", clusters: [], version: "", sessionId: "", held: [], siteTaskKinds: [] };
 }
 
 export const Hello: MessageFns<Hello> = {
@@ -586,6 +661,9 @@ export const Hello: MessageFns<Hello> = {
     }
     for (const v of message.held) {
       HeldLease.encode(v!, writer.uint32(50).fork()).join();
+    }
+    for (const v of message.siteTaskKinds) {
+      writer.uint32(162).string(v!);
     }
     return writer;
   },
@@ -651,6 +729,14 @@ export const Hello: MessageFns<Hello> = {
             message.held.push(HeldLease.decode(reader, reader.uint32()));
             continue;
           }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.siteTaskKinds.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -674,6 +760,7 @@ export const Hello: MessageFns<Hello> = {
     message.version = object.version ?? "";
     message.sessionId = object.sessionId ?? "";
     message.held = object.held?.map((e) => HeldLease.fromPartial(e)) || [];
+    message.siteTaskKinds = object.siteTaskKinds?.map((e) => e) || [];
     return message;
   },
 };

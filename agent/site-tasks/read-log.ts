@@ -1,0 +1,127 @@
+import type { Clock } from '../../common/clock.js';
+import { MirrorError } from '../../common/errors.js';
+import type { KafkaCluster } from '../../kafka/client/index.js';
+import { ErrorCode } from '../../kafka/messages/error-codes.js';
+import type { FetchPartitionResponse } from '../../kafka/messages/fetch.js';
+import { isControl, lastOffset } from '../../kafka/records/batch-header.js';
+import { splitBatches } from '../../kafka/records/batch-splitter.js';
+import { backoffMs } from '../replication/limits.js';
+import { prepareFetched } from '../replication/prepared-batch.js';
+import {
+  FetchRetryError,
+  readPartition,
+  type ReadPartitionOptions,
+} from '../replication/read-partition.js';
+import { LogBatch } from './log-batch.js';
+import type { LogRead } from './log-cursor.js';
+import type { Throttle } from './throttle.js';
+
+/** Reads that fail one after the other before the task gives up; its asker may start it again. */
+export const READ_ATTEMPTS_MAX = 8;
+
+const LANE = 'site-task';
+
+/** The topic is another one than what the map is about. */
+export class TopicChangedError extends MirrorError {
+  readonly code = 'MIRROR_TOPIC_CHANGED';
+  readonly retriable = false;
+
+  constructor(topic: string, cluster: string) {
+    super(`${topic} on ${cluster} is not the topic that was copied: deleted, or recreated`);
+  }
+}
+
+export interface LogReaderOptions {
+  readonly cluster: KafkaCluster;
+  readonly topic: string;
+  readonly topicId: string;
+  readonly partition: number;
+  readonly clock: Clock;
+  readonly throttle: Throttle;
+  readonly signal: AbortSignal;
+}
+
+/** Reads one side of one partition, throttled, with retries; counts what it read. */
+export class LogReader {
+  /** Bytes since they were last taken. */
+  bytes = 0;
+  readonly #options: LogReaderOptions;
+
+  constructor(options: LogReaderOptions) {
+    this.#options = options;
+  }
+
+  /** Committed records, as the copy sees them. */
+  async readSource(fetchOffset: bigint): Promise<LogRead> {
+    const answer = await this.#read(fetchOffset, true);
+    const { logStartOffset: logStart } = answer;
+    const jump = jumpTo(answer, fetchOffset);
+    if (jump !== undefined) return { batches: [], next: jump, logStart };
+    const { batches, sourceNext } = prepareFetched({
+      records: answer.records ?? Buffer.alloc(0),
+      abortedTransactions: answer.abortedTransactions ?? [],
+      fetchOffset,
+    });
+    const prepared = batches.map(({ batch, runs }) => new LogBatch(batch, runs));
+    return { batches: prepared, next: sourceNext, logStart };
+  }
+
+  /** Everything but markers. */
+  async readTarget(fetchOffset: bigint): Promise<LogRead> {
+    const answer = await this.#read(fetchOffset, false);
+    const { logStartOffset: logStart } = answer;
+    const jump = jumpTo(answer, fetchOffset);
+    if (jump !== undefined) return { batches: [], next: jump, logStart };
+    const { batches } = splitBatches(answer.records ?? Buffer.alloc(0));
+    const last = batches.at(-1);
+    const next = last === undefined ? fetchOffset : lastOffset(last) + 1n;
+    const records = batches.filter((batch) => !isControl(batch));
+    return { batches: records.map((batch) => new LogBatch(batch)), next, logStart };
+  }
+
+  /** The end of the log, for records of every producer. */
+  async highWatermark(fetchOffset: bigint): Promise<bigint> {
+    return (await this.#read(fetchOffset, false)).highWatermark;
+  }
+
+  async #read(fetchOffset: bigint, readCommitted: boolean): Promise<FetchPartitionResponse> {
+    const { cluster, topic, topicId, partition, clock, throttle, signal } = this.#options;
+    const wanted: ReadPartitionOptions = {
+      ...{ cluster, topic, topicId, partition, fetchOffset, readCommitted, lane: LANE },
+    };
+    for (let attempt = 1; ; attempt += 1) {
+      await throttle.wait(signal);
+      try {
+        if (cluster.leaderOf(topic, partition) === undefined)
+          await cluster.metadata([topic], { signal });
+        const answer = await readPartition(wanted, signal);
+        this.#check(answer);
+        const bytes = answer.records?.length ?? 0;
+        this.bytes += bytes;
+        throttle.took(bytes);
+        return answer;
+      } catch (error) {
+        const again = error instanceof MirrorError && error.retriable;
+        if (signal.aborted || !again || attempt === READ_ATTEMPTS_MAX) throw error;
+        await clock.sleep(backoffMs(attempt), signal);
+        await cluster.metadata([topic], { signal }).catch(() => undefined); // the next read tells
+      }
+    }
+  }
+
+  #check(answer: FetchPartitionResponse): void {
+    const { cluster, topic, topicId, partition } = this.#options;
+    const { errorCode } = answer;
+    if (errorCode === ErrorCode.NONE || errorCode === ErrorCode.OFFSET_OUT_OF_RANGE) return;
+    const known = cluster.topicIdOf(topic);
+    if (errorCode === ErrorCode.UNKNOWN_TOPIC_ID && known !== topicId)
+      throw new TopicChangedError(topic, cluster.alias);
+    throw new FetchRetryError(topic, partition, answer);
+  }
+}
+
+/** Where to go on from an offset that is not there: at the log's start, or nowhere (its end). */
+function jumpTo(answer: FetchPartitionResponse, fetchOffset: bigint): bigint | undefined {
+  if (answer.errorCode !== ErrorCode.OFFSET_OUT_OF_RANGE) return undefined;
+  return answer.logStartOffset > fetchOffset ? answer.logStartOffset : fetchOffset;
+}

@@ -1,0 +1,54 @@
+import type { CoordinatorMessage } from '../../proto/gen/mirror/v1/agent.js';
+import type { SiteTaskReport as ReportMessage } from '../../proto/gen/mirror/v1/site_task.js';
+import { ProtocolViolationError } from '../service/errors.js';
+import type { AgentSays, CoordinatorSays } from '../service/messages.js';
+import type { SiteTask } from '../service/site-task-kinds.js';
+
+type SiteTaskSays = Extract<
+  CoordinatorSays,
+  { kind: 'site-task' | 'site-task-ack' | 'cancel-site-task' }
+>;
+
+export function readSiteTaskReport(message: ReportMessage): AgentSays {
+  const { taskId, report } = message;
+  const kind = 'site-task-report';
+  switch (report?.$case) {
+    case 'piece':
+      return { kind, taskId, report: { kind: 'piece', piece: known(report.value.kind) } };
+    case 'result':
+      return { kind, taskId, report: { kind: 'result', result: known(report.value.kind) } };
+    case 'error':
+      return { kind, taskId, report: { kind: 'error', ...report.value } };
+    default:
+      throw new ProtocolViolationError('a site task report that says nothing');
+  }
+}
+
+export function writeSiteTaskMessage(
+  says: SiteTaskSays,
+): NonNullable<CoordinatorMessage['message']> {
+  const { taskId } = says;
+  switch (says.kind) {
+    case 'site-task':
+      return {
+        $case: 'siteTask',
+        value: { taskId, flow: says.flow, kind: writeTask(says.task) },
+      };
+    case 'site-task-ack':
+      return { $case: 'siteTaskAck', value: { taskId, pieces: says.pieces } };
+    default:
+      return { $case: 'cancelSiteTask', value: { taskId } };
+  }
+}
+
+function known<T>(kind: T | undefined): T {
+  if (kind === undefined)
+    throw new ProtocolViolationError('a site task report of a kind this coordinator does not know');
+  return kind;
+}
+
+/** The wire's arrays are not readonly; nothing else differs. */
+function writeTask(task: SiteTask) {
+  const { value } = task;
+  return { $case: task.$case, value: { ...value, segments: [...value.segments] } };
+}
