@@ -14,6 +14,8 @@ export interface CommandContext {
   operator: string;
   /** Asks a question on the terminal; undefined where nobody can answer. */
   ask: ((question: string) => Promise<string>) | undefined;
+  /** For references of a configuration file to it. */
+  env: Readonly<Record<string, string | undefined>>;
   /** Aborted by Ctrl-C. */
   signal: AbortSignal;
 }

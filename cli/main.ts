@@ -3,6 +3,7 @@ import { hostname, userInfo } from 'node:os';
 import { createInterface } from 'node:readline/promises';
 
 import { systemClock } from '../common/clock.js';
+import { ConfigError } from '../common/config/problems.js';
 import { describeError, MirrorError } from '../common/errors.js';
 import { FlowSyntaxError } from '../mirror/flow.js';
 import type { CommandContext } from './command.js';
@@ -29,6 +30,7 @@ function contextOf(options: GlobalOptions): CommandContext {
     clock: systemClock,
     operator: `${userInfo().username}@${hostname()}`,
     ask: interactive && options.json !== true ? ask : undefined,
+    env: process.env,
     signal: stopped.signal,
   };
 }
@@ -60,7 +62,7 @@ function report(error: unknown): ExitCode {
     if (hint !== undefined) process.stderr.write(`  ${hint}\n`);
   }
   if (error instanceof CliError) return error.exitCode;
-  if (error instanceof FlowSyntaxError) return ExitCode.usage;
+  if (error instanceof FlowSyntaxError || error instanceof ConfigError) return ExitCode.usage;
   return usage ?? ExitCode.failed;
 }
 

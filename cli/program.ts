@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 
 import { VERSION } from '../common/version.js';
 import { installCompletion } from './commands/completion.js';
+import { runConfigCheck } from './commands/config-check.js';
 import { JOURNAL_LIMIT_DEFAULT, runJournal } from './commands/journal.js';
 import { runPromote } from './commands/promote.js';
 import { runResume } from './commands/resume.js';
@@ -56,6 +57,7 @@ export function buildProgram(options: ProgramOptions): Command {
   addPromote(program, options, context);
   addResume(program, options, context);
   addJournal(program, options, context);
+  addConfig(program, options, context);
   program
     .command('version')
     .description('Print the version')
@@ -156,6 +158,30 @@ Examples:
     )
     .action(async (flow: string | undefined, { limit }: { limit: string }) => {
       options.onExitCode(await runJournal(context(), { flow, limit }));
+    });
+}
+
+function addConfig(program: Command, options: ProgramOptions, context: () => CommandContext): void {
+  program
+    .command('config')
+    .description('Check a configuration file')
+    .command('check')
+    .description('Explain what a file comes to: each value of each flow, its source, and problems')
+    .argument('<file>', 'mm2.properties, or the file of a coordinator')
+    .option('--flow <flow>', 'show this flow alone')
+    .addHelpText(
+      'after',
+      `
+Asks no server. Secrets are covered, and references such as \${file:/path:key} are shown as they are.
+Exit code 2 if the file cannot be used; warnings alone are 0.
+
+Examples:
+  mirrorctl config check mm2.properties
+  mirrorctl config check mm2.properties --flow us-east:us-west
+  mirrorctl --json config check mm2.properties | jq '.problems'`,
+    )
+    .action(async (file: string, { flow }: { flow?: string }) => {
+      options.onExitCode(await runConfigCheck(context(), { file, flow }));
     });
 }
 

@@ -111,6 +111,11 @@ export function quoted(text: string): string {
   return `\`${safe.replace(/[\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g, escapeCodeUnit)}\``;
 }
 
+/** A value, or a part of it, for a message; where it was looked up elsewhere, the reference to it. */
+export function quotedValue(property: { readonly reference?: string }, text: string): string {
+  return quoted(property.reference ?? text);
+}
+
 function escapeCodeUnit(unit: string): string {
   return `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }

@@ -9,6 +9,9 @@ export interface Property {
 
   /** The line, counted from 1, on which the key begins. */
   readonly line: number;
+
+  /** The text in the file, where the value was looked up elsewhere and must not be shown. */
+  readonly reference?: string;
 }
 
 /** Keys in the order of their first appearance. */

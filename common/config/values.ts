@@ -1,4 +1,4 @@
-import { quoted, type ProblemCollector } from './problems.js';
+import { quoted, quotedValue, type ProblemCollector } from './problems.js';
 import type { Property } from './properties.js';
 
 /** A list separated by commas; white space around an item does not count, empty items neither. */
@@ -79,7 +79,7 @@ export function parseHostPorts(property: Property, problems: ProblemCollector): 
     if (parseHostPort(item, { portMin: 1 }) === null) {
       problems.error(
         property,
-        `${quoted(property.key)} has ${quoted(item)}, which is not host:port`,
+        `${quoted(property.key)} has ${quotedValue(property, item)}, which is not host:port`,
         'for example kafka-1:9092,kafka-2:9092',
       );
     }
@@ -89,5 +89,8 @@ export function parseHostPorts(property: Property, problems: ProblemCollector): 
 
 function malformed(property: Property, expected: string, problems: ProblemCollector): void {
   const { key, value } = property;
-  problems.error(property, `${quoted(key)} must be ${expected}, not ${quoted(value)}`);
+  problems.error(
+    property,
+    `${quoted(key)} must be ${expected}, not ${quotedValue(property, value)}`,
+  );
 }

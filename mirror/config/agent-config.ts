@@ -1,4 +1,9 @@
-import { ProblemCollector, quoted, type Problem } from '../../common/config/problems.js';
+import {
+  ProblemCollector,
+  quoted,
+  quotedValue,
+  type Problem,
+} from '../../common/config/problems.js';
 import { nearestKey } from '../../common/config/nearest-key.js';
 import { parseProperties, type Properties, type Property } from '../../common/config/properties.js';
 import { parseHostPorts, splitList } from '../../common/config/values.js';
@@ -58,7 +63,7 @@ export function loadAgentConfig(options: LoadAgentConfigOptions): AgentConfig {
   const properties =
     options.resolveReference === undefined
       ? written
-      : resolveReferences(written, options.resolveReference, problems);
+      : resolveReferences(written, { resolve: options.resolveReference, problems });
   const reader = new ServiceReader(AGENT_OPTIONS, properties, problems);
   const standalone = options.standalone ?? false;
   const overrides = standalone
@@ -99,7 +104,7 @@ function readId(properties: Properties, hostname: string, problems: ProblemColle
   if (!AGENT_ID.test(value) || value.length > AGENT_ID_LENGTH_MAX) {
     problems.error(
       property,
-      `\`agent.id\` must have letters, digits, \`.\`, \`_\` and \`-\` only, not ${quoted(value)}`,
+      `\`agent.id\` must have letters, digits, \`.\`, \`_\` and \`-\` only, not ${quotedValue(property, value)}`,
     );
   }
   return value;

@@ -128,7 +128,7 @@ interface RoleOptions {
  * (tried with its 4.3), odd as it is that a cluster's option wins over the flow's without a side:
  * `A->B.source.consumer.x`, `A.consumer.x`, then of security `A.x` and `x`, then `A->B.consumer.x`.
  */
-function roleProperties(
+export function roleProperties(
   sides: FlowSides,
   side: 'source' | 'target',
   options: RoleOptions,

@@ -1,4 +1,4 @@
-import { ProblemCollector, quoted } from '../../common/config/problems.js';
+import { ProblemCollector, quoted, quotedValue } from '../../common/config/problems.js';
 import {
   mergeProperties,
   parseProperties,
@@ -12,7 +12,12 @@ import { CLIENT_KEYS, SECURITY_KEYS } from './client-keys.js';
 import { checkAcrossKeys } from './cross-checks.js';
 import { buildFlow } from './flow-config.js';
 import { indexKeys, type KeyIndex, type ScopedProperties } from './key-index.js';
-import type { ClusterConfig, FlowConfig, MirrorConfig } from './mirror-config.js';
+import type {
+  ClusterConfig,
+  CoordinatorConfig,
+  FlowConfig,
+  MirrorConfig,
+} from './mirror-config.js';
 import { OptionReader } from './option-reader.js';
 import { hasReference, resolveReferences, type ResolveReference } from './references.js';
 import { isLocalFileKey, isSecretKey } from './secrets.js';
@@ -34,6 +39,9 @@ export interface LoadMirrorConfigOptions {
 
   /** For `${file:...}`; without it references stay in the values as they are. */
   readonly resolveReference?: ResolveReference;
+
+  /** References that cannot be looked up are warned of and stay as they are: to check a file elsewhere. */
+  readonly keepUnresolved?: boolean;
 }
 
 /** These begin keys of our own, so a cluster of that name could not be told from them. */
@@ -45,6 +53,32 @@ const RESERVED_ALIASES: ReadonlySet<string> = new Set(['coordinator', 'agent']);
  */
 export function loadMirrorConfig(options: LoadMirrorConfigOptions): MirrorConfig {
   const problems = new ProblemCollector();
+  const { written, index, clusters, flows, coordinator } = analyseMirrorConfig(options, problems);
+  problems.throwIfErrors();
+  return Object.freeze({
+    clusters,
+    flows: Object.freeze(flows),
+    coordinator,
+    warnings: problems.warnings,
+    properties: new Map([...written].filter(([key]) => index.known.has(key))),
+  });
+}
+
+/** What a text says, as far as it can be understood. */
+export interface AnalysedConfig {
+  /** As written: references stand for themselves. */
+  readonly written: Properties;
+  readonly index: KeyIndex;
+  readonly clusters: ReadonlyMap<string, ClusterConfig>;
+  readonly flows: FlowConfig[];
+  readonly coordinator: CoordinatorConfig;
+}
+
+/** Everything that is wrong is added to `problems`; what is wrong is read as its default. */
+export function analyseMirrorConfig(
+  options: LoadMirrorConfigOptions,
+  problems: ProblemCollector,
+): AnalysedConfig {
   const written = mergeProperties(
     parseProperties({ ...options, isVerbatim: isSecretKey }, problems),
     options.overrides ?? new Map<string, Property>(),
@@ -52,7 +86,11 @@ export function loadMirrorConfig(options: LoadMirrorConfigOptions): MirrorConfig
   const properties =
     options.resolveReference === undefined
       ? written
-      : resolveReferences(written, options.resolveReference, problems);
+      : resolveReferences(written, {
+          resolve: options.resolveReference,
+          problems,
+          keepUnresolved: options.keepUnresolved ?? false,
+        });
   const aliases = readAliases(properties, options.path, problems);
   const index = indexKeys(properties, aliases, problems);
 
@@ -62,14 +100,7 @@ export function loadMirrorConfig(options: LoadMirrorConfigOptions): MirrorConfig
   const flows = buildFlows(index, problems);
   const coordinator = readCoordinatorConfig(index.global, problems);
   checkAcrossKeys({ ...options, clusters, flows, index }, problems);
-  problems.throwIfErrors();
-  return Object.freeze({
-    clusters,
-    flows: Object.freeze(flows),
-    coordinator,
-    warnings: problems.warnings,
-    properties: new Map([...written].filter(([key]) => index.known.has(key))),
-  });
+  return { written, index, clusters, flows, coordinator };
 }
 
 /**
@@ -112,7 +143,10 @@ function readAliases(
       ? `${quoted(alias)} is reserved for keys of mirrorctl`
       : aliasFault(alias);
     if (fault !== null) {
-      problems.error(property, `\`clusters\` has the alias ${quoted(alias)}: ${fault}`);
+      problems.error(
+        property,
+        `\`clusters\` has the alias ${quotedValue(property, alias)}: ${fault}`,
+      );
     } else if (aliases.has(alias)) {
       problems.warn(property, `\`clusters\` has the alias ${quoted(alias)} twice`);
     } else aliases.add(alias);

@@ -1,4 +1,4 @@
-import { quoted, type ProblemCollector } from '../../common/config/problems.js';
+import { quoted, quotedValue, type ProblemCollector } from '../../common/config/problems.js';
 import type { Property } from '../../common/config/properties.js';
 import { parseBoolean, parseChoice, parseInteger, splitList } from '../../common/config/values.js';
 import { patternFault, PatternList, PATTERNS_MAX } from '../policy/name-filter.js';
@@ -99,7 +99,7 @@ export class OptionReader {
     if (Object.hasOwn(classes, simpleName)) return classes[simpleName];
     this.#problems.error(
       property,
-      `${quoted(property.key)} names the Java class ${quoted(property.value)}, ` +
+      `${quoted(property.key)} names the Java class ${quotedValue(property, property.value)}, ` +
         'which cannot run here',
       `built in: ${Object.keys(classes).join(', ')}`,
     );
@@ -132,7 +132,7 @@ export class OptionReader {
       const splitQuantifier = /\{\d*$/.test(pattern) || /^\d*\}/.test(pattern);
       this.#problems.error(
         property,
-        `${quoted(property.key)} has the pattern ${quoted(pattern)}, ` +
+        `${quoted(property.key)} has the pattern ${quotedValue(property, pattern)}, ` +
           `which cannot be used: ${fault}`,
         splitQuantifier ? 'a comma separates patterns, so {m,n} cannot be written' : null,
       );

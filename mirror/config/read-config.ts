@@ -3,6 +3,8 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { ConfigError, ProblemCollector } from '../../common/config/problems.js';
 import { parseProperties, PROPERTIES_LENGTH_MAX } from '../../common/config/properties.js';
+import { splitList } from '../../common/config/values.js';
+import { patternFault, PatternList } from '../policy/name-filter.js';
 import type { Reference, ResolveReference } from './references.js';
 
 /** The text of a configuration file; a ConfigError names the file if it cannot be read. */
@@ -26,13 +28,16 @@ export function referenceResolver(
   return (reference: Reference): string | undefined => {
     switch (reference.providerClass) {
       case 'FileConfigProvider':
+        requireAllowed(reference, reference.path);
         return readPropertyOf(reference.path, reference.key);
       case 'DirectoryConfigProvider':
         // The key is one name in the directory: a path in it would leave the directory.
         if (reference.key === '..' || path.basename(reference.key) !== reference.key)
           return undefined;
+        requireAllowed(reference, reference.path);
         return readBounded(path.join(reference.path, reference.key));
       case 'EnvVarConfigProvider':
+        requireListed(reference);
         return env[reference.key];
       default:
         throw new TypeError(
@@ -40,6 +45,28 @@ export function referenceResolver(
         );
     }
   };
+}
+
+/** `allowed.paths` of Kafka's providers: absolute paths, each of a file or of a folder of them. */
+function requireAllowed({ params }: Reference, wanted: string): void {
+  const allowed = params.get('allowed.paths');
+  if (allowed === undefined || allowed.trim() === '') return;
+  const file = path.resolve(wanted);
+  const within = splitList(allowed).some((each) => {
+    const folder = path.resolve(each);
+    return file === folder || file.startsWith(folder === '/' ? folder : `${folder}/`);
+  });
+  if (!within) throw new TypeError('its path is not in `allowed.paths` of the provider');
+}
+
+/** `allowlist.pattern` of EnvVarConfigProvider: the whole name of a variable must match. */
+function requireListed({ params, key }: Reference): void {
+  const pattern = params.get('allowlist.pattern');
+  if (pattern === undefined || pattern === '') return;
+  const fault = patternFault(pattern);
+  if (fault !== null) throw new TypeError(`\`allowlist.pattern\` of the provider: ${fault}`);
+  if (!new PatternList([pattern]).matches(key))
+    throw new TypeError('its name does not match `allowlist.pattern` of the provider');
 }
 
 function readPropertyOf(file: string, key: string): string | undefined {

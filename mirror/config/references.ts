@@ -10,6 +10,9 @@ export interface Reference {
   /** Empty for a provider that needs none. */
   readonly path: string;
   readonly key: string;
+
+  /** `config.providers.<name>.param.*`, without that prefix: `allowed.paths`, `allowlist.pattern`. */
+  readonly params: ReadonlyMap<string, string>;
 }
 
 /** Looks a reference up; undefined if there is no such thing. May throw. */
@@ -18,9 +21,22 @@ export type ResolveReference = (reference: Reference) => string | undefined;
 // Without braces inside, so that a text of many `${` is still searched in linear time.
 const REFERENCE = /\$\{([^{}:]*):(?:([^{}:]*):)?([^{}]*)\}/g;
 
+/** Every reference in a value, as written. */
+export function referencesIn(value: string): readonly string[] {
+  return value.match(REFERENCE) ?? [];
+}
+
 /** Whether a value depends on a file or variable of the machine that reads it. */
 export function hasReference(value: string): boolean {
   return value.search(REFERENCE) !== -1;
+}
+
+export interface ResolveReferencesOptions {
+  readonly resolve: ResolveReference;
+  readonly problems: ProblemCollector;
+
+  /** A reference that cannot be looked up is a warning, and stays. */
+  readonly keepUnresolved?: boolean;
 }
 
 /**
@@ -29,30 +45,62 @@ export function hasReference(value: string): boolean {
  */
 export function resolveReferences(
   properties: Properties,
-  resolve: ResolveReference,
-  problems: ProblemCollector,
+  options: ResolveReferencesOptions,
 ): Properties {
-  const classes = new Map<string, string>();
-  for (const provider of splitList(properties.get('config.providers')?.value ?? '')) {
-    const className = properties.get(`config.providers.${provider}.class`)?.value ?? '';
-    classes.set(provider, className.slice(className.lastIndexOf('.') + 1));
-  }
-  if (classes.size === 0) return properties;
+  const { resolve, problems } = options;
+  const providers = readProviders(properties, problems);
+  if (providers.size === 0) return properties;
 
   const resolveOne = (property: Property): Property => {
     const value = property.value.replace(REFERENCE, (text, ...parts: (string | undefined)[]) => {
-      const [provider = '', path = '', key = ''] = parts;
-      const providerClass = classes.get(provider);
-      if (providerClass === undefined) return text;
-      const found = lookUp({ providerClass, path, key }, resolve);
+      const [name = '', path = '', key = ''] = parts;
+      const provider = providers.get(name);
+      if (provider === undefined) return text;
+      const found = lookUp({ ...provider, path, key }, resolve);
       if (typeof found === 'string') return found;
       const reason = `${quoted(property.key)} refers to ${quoted(text)}: ${found.reason}`;
+      if (options.keepUnresolved === true) {
+        problems.warn(property, reason, 'it must be there where the program runs');
+        return text;
+      }
       problems.error(property, reason);
       return '';
     });
-    return value === property.value ? property : Object.freeze({ ...property, value });
+    return value === property.value
+      ? property
+      : Object.freeze({ ...property, value, reference: property.value });
   };
   return new Map([...properties].map(([key, property]) => [key, resolveOne(property)]));
+}
+
+type Provider = Pick<Reference, 'providerClass' | 'params'>;
+
+function readProviders(
+  properties: Properties,
+  problems: ProblemCollector,
+): ReadonlyMap<string, Provider> {
+  const providers = new Map<string, Provider>();
+  const declared = properties.get('config.providers');
+  if (declared === undefined) return providers;
+  for (const name of splitList(declared.value)) {
+    const prefix = `config.providers.${name}.`;
+    const className = properties.get(`${prefix}class`);
+    if (className === undefined) {
+      const example = `${prefix}class = org.apache.kafka.common.config.provider.FileConfigProvider`;
+      problems.error(
+        declared,
+        `the provider ${quoted(name)} has no class`,
+        `for example ${example}`,
+      );
+      continue;
+    }
+    const params = new Map<string, string>();
+    for (const [key, { value }] of properties)
+      if (key.startsWith(`${prefix}param.`)) params.set(key.slice(prefix.length + 6), value);
+    const { value } = className;
+    providers.set(name, { providerClass: value.slice(value.lastIndexOf('.') + 1), params });
+  }
+  return providers;
 }
 
 function lookUp(reference: Reference, resolve: ResolveReference): string | { reason: string } {

@@ -1,4 +1,4 @@
-import { quoted, type ProblemCollector } from '../../common/config/problems.js';
+import { quoted, quotedValue, type ProblemCollector } from '../../common/config/problems.js';
 import type { Property } from '../../common/config/properties.js';
 import {
   parseHostPort,
@@ -52,7 +52,7 @@ export class ServiceReader {
     if (parseHostPort(property.value, { portMin }) === null) {
       this.#problems.error(
         property,
-        `${quoted(key)} must be host:port, not ${quoted(property.value)}`,
+        `${quoted(key)} must be host:port, not ${quotedValue(property, property.value)}`,
         `for example ${this.#option(key).default ?? 'mirror-1.example.org:7700'}`,
       );
     }
