@@ -3,7 +3,7 @@ import { ExitCode } from './exit-code.js';
 
 export interface CliErrorOptions extends ErrorOptions {
   /** What the user can do about it; one sentence or command. */
-  hint?: string;
+  hint?: string | undefined;
 }
 
 /** An error that a command ends with: what happened, what to do, and the exit code. */
@@ -18,9 +18,15 @@ export abstract class CliError extends MirrorError {
   }
 }
 
-/** The command line is wrong, or names something that does not exist. */
+/** The command line is wrong. */
 export class UsageError extends CliError {
   readonly code = 'MIRROR_USAGE';
+  readonly exitCode = ExitCode.usage;
+}
+
+/** What was named does not exist. */
+export class UnknownNameError extends CliError {
+  readonly code = 'MIRROR_UNKNOWN_NAME';
   readonly exitCode = ExitCode.usage;
 }
 

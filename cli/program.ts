@@ -4,7 +4,7 @@ import { VERSION } from '../common/version.js';
 import { installCompletion } from './commands/completion.js';
 import { runConfigCheck } from './commands/config-check.js';
 import { JOURNAL_LIMIT_DEFAULT, runJournal } from './commands/journal.js';
-import { runPromote } from './commands/promote.js';
+import { runPromote, type PromoteOptions } from './commands/promote.js';
 import { runResume } from './commands/resume.js';
 import { runStatus } from './commands/status.js';
 import type { CommandContext } from './command.js';
@@ -96,20 +96,27 @@ function addPromote(
     .description('Fail over: stop copying, and commit every group where it left off, on the target')
     .argument('<flow>', 'the flow whose target becomes the primary')
     .option('--plan', 'only show what would happen; changes nothing')
+    .option('--topics <regex...>', 'only topics whose whole name matches; the others stay mirrored')
+    .option('--groups <regex...>', 'move only groups whose whole name matches')
+    .option('--planned', 'copy everything first; refused if the source does not answer')
+    .option('--unplanned', 'stop with what was copied, even if the source answers')
+    .option('--accept <code...>', 'go past a blocker that the plan names, with what it costs')
     .option('--yes', 'do not ask')
     .addHelpText(
       'after',
       `
-Works with the source alive (planned: waits until everything is copied) and dead (unplanned).
-Safe to repeat: a flow that is promoted already is only reported.
+Chooses by what it finds, and says so: planned if the source answers (waits until everything is
+copied), unplanned if not. Safe to repeat: what is promoted already is only reported.
 
 Examples:
   mirrorctl promote us-east:us-west --plan
   mirrorctl promote us-east:us-west
+  mirrorctl promote us-east:us-west --topics 'orders.*' --groups 'billing'
   mirrorctl --json promote us-east:us-west --yes`,
     )
-    .action(async (flow: string, { plan, yes }: { plan?: boolean; yes?: boolean }) => {
-      const wanted = { flow, plan: plan === true, yes: yes === true };
+    .action(async (flow: string, given: Partial<PromoteOptions>) => {
+      const nothing = { plan: false, yes: false, planned: false, unplanned: false };
+      const wanted = { ...nothing, topics: [], groups: [], accept: [], ...given, flow };
       options.onExitCode(await runPromote(context(), wanted));
     });
 }

@@ -23,26 +23,24 @@ export function planDocument(plan: PromotePlan): unknown {
     ...plan,
     state: flowStateName(plan.state),
     sourceState: SOURCE_STATES[plan.sourceState],
-    mode: modeOf(plan),
+    mode: plan.planned ? 'planned' : 'unplanned',
   };
 }
 
-function modeOf({ sourceState }: PromotePlan): 'planned' | 'unplanned' {
-  return sourceState === SourceState.REACHABLE ? 'planned' : 'unplanned';
-}
-
 export function printPlan(output: Output, plan: PromotePlan): void {
-  const how =
-    modeOf(plan) === 'planned'
-      ? 'planned: waits until everything is copied, then stops'
-      : 'unplanned: stops with what was copied';
+  const how = plan.planned
+    ? 'planned: waits until everything is copied, then stops; --unplanned would not wait'
+    : 'unplanned: stops with what was copied';
   output.line(`Promotion of ${pc.bold(plan.flow)}, now ${flowStateName(plan.state)}`);
   output.line(`Source is ${SOURCE_STATES[plan.sourceState]}: ${plan.sourceEvidence}`);
   output.line(`Mode ${how}`);
   output.line();
   output.table(topicColumns, plan.topics);
   output.line(
-    pc.dim('RPO counts records known to be missing; what came after the last look is not in it.'),
+    pc.dim('RPO: what is known to be missing, and how old the oldest of it was at the last look;'),
+  );
+  output.line(
+    pc.dim('what came after that look is not in it. UNMAPPED: on the target, but never reported.'),
   );
   if (plan.groups.length > 0) {
     output.line();
@@ -52,6 +50,9 @@ export function printPlan(output: Output, plan: PromotePlan): void {
     if (note !== '') output.line(`${pc.yellow('!')} ${group} ${topic}-${partition}: ${note}`);
   }
   output.line();
+  for (const { code, message } of plan.warnings) {
+    output.line(`${pc.yellow('warning')} ${code}: ${message}`);
+  }
   for (const { code, message } of plan.blockers) {
     output.line(`${pc.red('blocked')} ${code}: ${message}`);
   }
@@ -63,11 +64,13 @@ const topicColumns: readonly Column<TopicPlan>[] = [
   { header: 'ON-TARGET', value: (row) => row.targetTopic },
   { header: 'PARTITIONS', value: (row) => formatCount(row.partitions), align: 'right' },
   { header: 'RPO-RECORDS', value: (row) => formatCount(row.rpoRecords), align: 'right' },
+  { header: 'RPO-TIME', value: (row) => formatDuration(row.rpoMs), align: 'right' },
   {
     header: 'LAST-LOOK',
     value: (row) => `${formatDuration(row.uncertaintyMs)} ago`,
     align: 'right',
   },
+  { header: 'UNMAPPED', value: (row) => formatCount(row.unmappedRecords), align: 'right' },
 ];
 
 const groupColumns: readonly Column<GroupPlan>[] = [

@@ -3,13 +3,14 @@ import pc from 'picocolors';
 import { parseFlowId } from '../../mirror/flow.js';
 import {
   FlowState,
+  PromoteMode,
   type PromoteEvent,
   type PromotePlan,
   type PromoteResult,
   type PromoteStep,
 } from '../../proto/gen/mirror/v1/operator.js';
 import type { CommandContext, CommandRun } from '../command.js';
-import { CallFailedError, RefusedError, UsageError } from '../errors.js';
+import { CallFailedError, RefusedError, UnknownNameError, UsageError } from '../errors.js';
 import { ExitCode } from '../exit-code.js';
 import { formatDuration } from '../output/format.js';
 import { planDocument, printPlan } from './promote-plan.js';
@@ -18,18 +19,39 @@ export interface PromoteOptions {
   flow: string;
   plan: boolean;
   yes: boolean;
+  topics: string[];
+  groups: string[];
+  planned: boolean;
+  unplanned: boolean;
+  accept: string[];
 }
 
 export const runPromote: CommandRun<PromoteOptions> = async (context, options) => {
   const flow = parseFlowId(options.flow);
-  const request = { flow, operator: context.operator };
-  const plan = await context.client.planPromote(request);
+  const { topics, groups, accept } = options;
+  const mode = modeOf(options);
+  const request = { flow, operator: context.operator, topics, groups, mode, accept };
+  const plan = await context.client.planPromote(request).catch(refuseUnknown);
   if (options.plan) return showPlan(context, plan);
-  if (plan.state !== FlowState.PROMOTED) await confirm(context, plan, options.yes);
+  if (plan.state !== FlowState.PROMOTED) await confirm(context, plan, options);
   const events = new PromotionEvents(context);
   await context.client.promote(request, (event) => events.take(event));
-  return events.finish(flow);
+  return events.finish(flow, options.topics);
 };
+
+function modeOf({ planned, unplanned }: PromoteOptions): PromoteMode {
+  if (planned && unplanned) {
+    throw new RefusedError('--planned and --unplanned contradict each other; nothing was changed');
+  }
+  if (planned) return PromoteMode.PLANNED;
+  return unplanned ? PromoteMode.UNPLANNED : PromoteMode.UNSPECIFIED;
+}
+
+/** A flow that does not exist is a precondition that is not met, for whoever scripts a failover. */
+function refuseUnknown(error: unknown): never {
+  if (!(error instanceof UnknownNameError)) throw error;
+  throw new RefusedError(error.message, { cause: error, hint: error.hint });
+}
 
 function showPlan(context: CommandContext, plan: PromotePlan): ExitCode {
   if (context.json) context.output.json(planDocument(plan));
@@ -38,7 +60,12 @@ function showPlan(context: CommandContext, plan: PromotePlan): ExitCode {
 }
 
 /** Nothing dangerous happens unseen: a person reads the plan, a script says `--yes`. */
-async function confirm(context: CommandContext, plan: PromotePlan, yes: boolean): Promise<void> {
+async function confirm(
+  context: CommandContext,
+  plan: PromotePlan,
+  { yes, topics }: PromoteOptions,
+): Promise<void> {
+  const isSubset = topics.length > 0;
   if (!context.json) printPlan(context.output, plan);
   const [blocker] = plan.blockers;
   if (blocker !== undefined) {
@@ -51,7 +78,9 @@ async function confirm(context: CommandContext, plan: PromotePlan, yes: boolean)
       hint: 'look at the plan with --plan, then call again with --yes',
     });
   }
-  const answer = await context.ask(`Promote ${plan.flow}? Copying stops for good. [y/N] `);
+  const of = plan.topics.map(({ topic }) => topic).join(', ');
+  const what = isSubset ? `${of} of ${plan.flow}` : plan.flow;
+  const answer = await context.ask(`Promote ${what}? Copying stops for good. [y/N] `);
   if (!/^y(es)?$/i.test(answer.trim()))
     throw new RefusedError('not confirmed; nothing was changed');
 }
@@ -77,7 +106,7 @@ class PromotionEvents {
     this.#context.output.line(`${mark}  ${step.name.padEnd(9)} ${step.message}${elapsed}`);
   }
 
-  finish(flow: string): ExitCode {
+  finish(flow: string, topics: readonly string[]): ExitCode {
     const result = this.#result;
     if (result === undefined) {
       throw new CallFailedError('the coordinator ended the call without a result', {
@@ -97,8 +126,10 @@ class PromotionEvents {
       return ExitCode.ok;
     }
     output.line();
-    if (alreadyPromoted) output.line(`${flow} was promoted before; nothing was changed.`);
-    else output.line(pc.green(`${flow} is promoted, in ${formatDuration(elapsedMs)}.`));
+    const subset = topics.length === 0 ? [] : (plan?.topics ?? []).map(({ topic }) => topic);
+    const what = subset.length === 0 ? flow : `${subset.join(', ')} of ${flow}`;
+    if (alreadyPromoted) output.line(`${what} was promoted before; nothing was changed.`);
+    else output.line(pc.green(`${what} is promoted, in ${formatDuration(elapsedMs)}.`));
     const target = flow.split('->')[1] ?? '';
     output.line(`Point producers and consumers at ${target}; its groups continue where they were:`);
     for (const topic of plan?.topics ?? [])

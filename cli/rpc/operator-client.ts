@@ -11,7 +11,13 @@ import {
   type ResumeResult,
   type Status,
 } from '../../proto/gen/mirror/v1/operator.js';
-import { CallFailedError, RefusedError, UnreachableError, UsageError } from '../errors.js';
+import {
+  CallFailedError,
+  RefusedError,
+  UnknownNameError,
+  UnreachableError,
+  UsageError,
+} from '../errors.js';
 
 const LEADER_KEY = 'mirror-leader';
 const CALL_TIMEOUT_MS = 15_000;
@@ -131,8 +137,9 @@ function leaderOf(error: ServiceError): string | undefined {
 function translate(error: ServiceError): Error {
   switch (error.code) {
     case GrpcStatus.NOT_FOUND:
+      return new UnknownNameError(error.details, { hint: "'mirrorctl status' lists the flows" });
     case GrpcStatus.INVALID_ARGUMENT:
-      return new UsageError(error.details, { hint: "'mirrorctl status' lists the flows" });
+      return new UsageError(error.details);
     case GrpcStatus.FAILED_PRECONDITION:
       return new RefusedError(error.details);
     case GrpcStatus.DEADLINE_EXCEEDED:

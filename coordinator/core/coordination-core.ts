@@ -33,6 +33,7 @@ import {
   topicProblem,
   topicReady,
   topicsDeselected,
+  topicsStopped,
 } from './topics.js';
 import { siteKey } from './work-item.js';
 
@@ -93,6 +94,8 @@ function handle(step: Step, event: CoreEvent, leaseTtlMs: number): void {
   switch (event.kind) {
     case 'flow-mode':
       return flowMode(step, event);
+    case 'topics-stopped':
+      return topicsStopped(step, event);
     case 'recovered':
       return recovered(step, event);
     case 'agent-joined':

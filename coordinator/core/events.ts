@@ -46,6 +46,12 @@ export type CoreEvent =
       readonly target: string;
       readonly mode: FlowMode;
     }
+  /** Topics of the flow that nobody is to copy, whatever its mode: the whole list, each time. */
+  | {
+      readonly kind: 'topics-stopped';
+      readonly flow: string;
+      readonly topics: readonly string[];
+    }
   /** What the store holds when leadership begins; once, before anything else but flow modes. */
   | {
       readonly kind: 'recovered';

@@ -88,7 +88,8 @@ export function adopt(step: Step, item: ItemEntry, holder: HolderRef): void {
     step.state.unconfirmed.note(before.agentId, item.key);
   setHolder(step.state, item, { state: 'held', agent });
   item.leaseEpoch = holder.leaseEpoch;
-  if (!step.wanted(item) && item.flow.mode === 'stopped') step.revoke(item, 'the flow is stopped');
+  const isStopped = item.topic !== undefined && item.flow.stoppedTopics.has(item.topic.name);
+  if (isStopped || item.flow.mode === 'stopped') step.revoke(item, 'it is stopped');
   else step.confirm(item);
 }
 

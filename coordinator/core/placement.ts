@@ -48,6 +48,7 @@ export function placeItems(step: Step): void {
 function askForTopics(step: Step, flow: FlowEntry): void {
   for (const topic of [...flow.ensureDue]) {
     if (topic.source === undefined || step.nowMs < topic.ensureNotBeforeMs) continue;
+    if (flow.stoppedTopics.has(topic.name)) continue;
     flow.ensureDue.delete(topic);
     topic.ensure = 'asked';
     step.outbox.action({ kind: 'ensure-topic', flow: flow.name, topic: topic.source });
@@ -61,6 +62,7 @@ function poolOf(
 ): AssignmentPool<ItemEntry, AgentEntry> {
   const unheld: ItemEntry[] = [];
   for (const item of flow.unheld) {
+    if (item.topic !== undefined && flow.stoppedTopics.has(item.topic.name)) continue;
     // Looked at again by a later tick: the delay is short, and nothing else would wake it.
     if (step.nowMs < item.notBeforeMs) step.state.placementDue = true;
     else unheld.push(item);

@@ -70,6 +70,8 @@ export interface FlowEntry {
   mode: FlowMode;
   readonly site: ItemEntry;
   readonly topics: Map<string, TopicEntry>;
+  /** Names of topics that are not granted, nor made ready: promoted, or about to be. */
+  stoppedTopics: ReadonlySet<string>;
   /** Every item of the flow whose state is unheld. */
   readonly unheld: Set<ItemEntry>;
   /** Topics whose `ensure` is due. */
@@ -164,6 +166,7 @@ export function addFlow(state: CoreState, options: FlowOptions): FlowEntry {
     -readonly [K in keyof FlowEntry]: FlowEntry[K];
   };
   flow.ensureDue = new Set();
+  flow.stoppedTopics = new Set();
   flow.site = newItem({
     ...{ key: siteKey, work: { kind: 'site', flow: name }, flow, topic: undefined },
   });

@@ -26,6 +26,7 @@ export class Step {
   wanted(item: ItemEntry): boolean {
     if (item.flow.mode === 'stopped') return false;
     if (item.work.kind === 'site') return true;
+    if (item.flow.stoppedTopics.has(item.work.topic)) return false;
     const source = item.topic?.source;
     return source !== undefined && item.work.partition < source.partitionCount;
   }

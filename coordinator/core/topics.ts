@@ -70,6 +70,17 @@ export function flowReopened(step: Step, name: string): void {
     if (topic.source !== undefined) askSoon(step, topic, step.nowMs);
 }
 
+export function topicsStopped(step: Step, event: CoreEvent & { kind: 'topics-stopped' }): void {
+  const flow = step.state.flows.get(event.flow);
+  if (flow === undefined) return;
+  flow.stoppedTopics = new Set(event.topics);
+  step.state.placementDue = true;
+  for (const topic of event.topics) {
+    for (const item of [...(flow.topics.get(topic)?.items.values() ?? [])])
+      step.revoke(item, 'the topic is stopped');
+  }
+}
+
 function askSoon(step: Step, topic: TopicEntry, notBeforeMs: number): void {
   topic.ensureNotBeforeMs = notBeforeMs;
   step.state.placementDue = true;

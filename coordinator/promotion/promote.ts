@@ -4,15 +4,21 @@ import type { Logger } from '../../common/log.js';
 import type { OffsetToCommit } from '../../kafka/admin/group-admin.js';
 import { PromotionRefusedError, PromotionVerifyError } from './promotion-errors.js';
 import {
-  isPastReturn,
-  readPromotion,
   writePromotion,
   type PromotionDocuments,
   type PromotionRecord,
   type StepName,
 } from './promotion-journal.js';
-import { phaseOf, planPromotion, targetEnds, type PromotionScope } from './promotion-look.js';
-import { isToCommit, partitionKey, type GroupPlan, type PromotionPlan } from './promotion-plan.js';
+import {
+  chooseTopics,
+  planPromotion,
+  targetEnds,
+  type ChosenTopics,
+  type PromotionScope,
+} from './promotion-look.js';
+import type { PromotedScope } from '../target/flow-promotions.js';
+import type { FlowPhase, GroupPlan, PromotionPlan } from './promotion-plan.js';
+import { isToCommit, partitionKey } from './promotion-rows.js';
 
 /** How long a planned promotion waits for the last records; then it is called off. */
 export const DRAIN_MS_MAX = 30_000;
@@ -50,8 +56,8 @@ export interface PromoteResult {
  *
  *   check ─► drain ─► fence ─► translate ─► commit ─► verify
  *                       │
- *                       └ from here on there is no way back, only on: a promotion that was cut off is
- *                         taken up after the fence by the next call, under any coordinator
+ *                       └ begins with a mark on the target: from there on there is no way back, only
+ *                         on. A promotion that was cut off is taken up by the next coordinator
  *
  * Throws PromotionRefusedError while something must be mended first.
  */
@@ -63,82 +69,106 @@ class Promotion {
   readonly #options: PromoteOptions;
   readonly #flow: string;
   readonly #startedMs: number;
+  readonly #chosen: ChosenTopics;
   #record: PromotionRecord;
+  /** The mark was made, by this call or by an earlier one that was cut off. */
+  #begun: boolean;
 
   constructor(options: PromoteOptions) {
     const { clock, operator, target } = options;
     this.#options = options;
     this.#flow = target.flowId;
     this.#startedMs = clock.nowMs();
+    this.#chosen = chooseTopics(options);
+    this.#begun = this.#chosen.phase !== 'running';
     this.#record = {
       flow: this.#flow,
       operator,
       startedAtMs: clock.wallMs(),
       step: 'check',
       stepStartedAtMs: clock.wallMs(),
-      fenceBegun: false,
       finishedAtMs: undefined,
       failure: undefined,
     };
   }
 
   async run(signal: AbortSignal): Promise<PromoteResult> {
-    const { target, host } = this.#options;
-    if (phaseOf(target) === 'promoted') {
-      host.setFlowState(this.#flow, 'promoted');
-      return this.#result(await planPromotion(this.#options, signal), true);
-    }
     try {
-      const plan = await this.#promote(signal);
-      return this.#result(plan, false);
+      if (this.#chosen.phase === 'promoted') return await this.#report(signal);
+      return this.#result(await this.#promote(signal), false);
     } catch (error) {
       await this.#giveUp(error);
       throw error;
     }
   }
 
-  async #promote(signal: AbortSignal): Promise<PromotionPlan> {
-    const { documents, target, host } = this.#options;
-    const isFenced = phaseOf(target) === 'promoting';
-    const isCutOff = isPastReturn(await readPromotion(documents, this.#flow));
-    this.#record.fenceBegun = isFenced || isCutOff;
-    const before = await this.#step('check', () => this.#check(signal));
-    host.setFlowState(this.#flow, 'promoting');
-    if (!this.#record.fenceBegun && before.source.state === 'reachable') {
-      await this.#step('drain', () => this.#drain(signal));
+  /** Nothing is changed, unless groups are named that were not moved then. */
+  async #report(signal: AbortSignal): Promise<PromoteResult> {
+    const { selection } = this.#options;
+    this.#setState('promoted');
+    const plan = await planPromotion(this.#options, signal);
+    if (selection.groups === undefined || !plan.groups.some(isToCommit)) {
+      return this.#result(plan, true);
     }
-    if (!isFenced) {
-      this.#record.fenceBegun = true;
+    await this.#step('commit', () => this.#commit(plan, signal));
+    await this.#step('verify', () => this.#verify(plan, signal));
+    await this.#save({ finishedAtMs: this.#options.clock.wallMs() });
+    return this.#result(plan, false);
+  }
+
+  async #promote(signal: AbortSignal): Promise<PromotionPlan> {
+    const { target } = this.#options;
+    const before = await this.#step('check', () => this.#check(signal));
+    this.#setState('promoting');
+    if (!this.#begun && before.isPlanned) await this.#step('drain', () => this.#drain(signal));
+    if (!target.promotions.isFenced(this.#scope)) {
       await this.#step('fence', () => this.#fence(signal));
     }
     const plan = await this.#step('translate', () => this.#translate(signal));
     await this.#step('commit', () => this.#commit(plan, signal));
     await this.#step('verify', () => this.#verify(plan, signal));
-    await target.completePromotion(signal);
+    await target.promotions.complete(this.#scope, signal);
     await this.#save({ finishedAtMs: this.#options.clock.wallMs() });
-    host.setFlowState(this.#flow, 'promoted');
+    this.#setState('promoted');
     return { ...plan, phase: 'promoted' };
+  }
+
+  get #scope(): PromotedScope {
+    const groups = this.#options.selection.groups?.patterns ?? [];
+    return { topics: this.#chosen.topics, groups };
+  }
+
+  #setState(phase: FlowPhase): void {
+    this.#options.host.setFlowState(this.#flow, phase, this.#chosen.topics);
   }
 
   async #check(signal: AbortSignal): Promise<[string, PromotionPlan]> {
     const plan = await planPromotion(this.#options, signal);
     if (plan.blockers.length > 0) throw new PromotionRefusedError(this.#flow, plan.blockers);
     const { state, evidence } = plan.source;
-    return [`source is ${state}: ${evidence}`, plan];
+    const accepted = plan.warnings.map(({ code }) => `; accepted ${code}`).join('');
+    return [`source is ${state}: ${evidence}${accepted}`, plan];
   }
 
   /** Waits until every partition was looked at after the drain began, and had nothing left. */
   async #drain(signal: AbortSignal): Promise<[string, void]> {
-    const { clock, host } = this.#options;
+    const { clock, host, selection } = this.#options;
     const startedMs = clock.nowMs();
     for (;;) {
       const elapsedMs = clock.nowMs() - startedMs;
-      const positions = host.partitionPositions(this.#flow);
+      const positions = host
+        .partitionPositions(this.#flow)
+        .filter(({ topic }) => this.#chosen.includes(topic));
       const lagging = positions.filter(
         ({ lagRecords, sourceEndAgeMs }) =>
           lagRecords !== 0n || sourceEndAgeMs === undefined || sourceEndAgeMs >= elapsedMs,
       );
       if (lagging.length === 0) return [`${positions.length} partitions have no lag`, undefined];
+      const source = host.sourceState(this.#flow);
+      if (selection.mode === 'auto' && source.state !== 'reachable') {
+        const message = `not drained, for the source is ${source.state} by now: ${source.evidence}`;
+        return [message, undefined];
+      }
       if (elapsedMs >= DRAIN_MS_MAX) {
         const named = lagging
           .slice(0, LAGGING_NAMED_MAX)
@@ -147,7 +177,8 @@ class Promotion {
           );
         const message =
           `the source answers, but after ${DRAIN_MS_MAX / 1_000} s ${lagging.length} partitions ` +
-          `still have records to copy: ${named.join(', ')}; stop the producers there first`;
+          `still have records to copy: ${named.join(', ')}; stop the producers there first, or ` +
+          'give up what is not copied with --unplanned';
         throw new PromotionRefusedError(this.#flow, [{ code: 'lag-remains', message }]);
       }
       await clock.sleep(DRAIN_LOOK_INTERVAL_MS, signal);
@@ -156,15 +187,20 @@ class Promotion {
 
   async #fence(signal: AbortSignal): Promise<[string, void]> {
     const { host, target } = this.#options;
-    await host.stopFlow(this.#flow, signal);
+    this.#begun = true; // also if the outcome of the mark is unknown
+    await target.promotions.begin(this.#scope, signal);
+    await host.stopFlow(this.#flow, this.#chosen.topics, signal);
     await target.flush(signal);
     const ends = await targetEnds(this.#options, signal);
     // Of a topic that is gone there is nothing to fence, and asking for it would fail the others.
     const partitions = target
       .mappedPartitions()
-      .map(({ targetTopic, partition }) => ({ topic: targetTopic, partition }))
+      .filter(({ topic, fenceEnd }) => this.#chosen.includes(topic) && fenceEnd === undefined)
+      .map(({ targetTopic, partition, producerEpoch }) => {
+        return { topic: targetTopic, partition, producerEpoch };
+      })
       .filter(({ topic, partition }) => ends.has(partitionKey(topic, partition)));
-    const outcome = await target.fence(partitions, signal);
+    const outcome = await target.promotions.fence(this.#scope, partitions, signal);
     const { length } = partitions;
     if (outcome === 'fenced') return [`${length} partitions refuse late appends`, undefined];
     const message =
@@ -246,10 +282,10 @@ class Promotion {
 
   /** Before the fence step the flow simply runs on; from then on it waits to be promoted again. */
   async #giveUp(error: unknown): Promise<void> {
-    const { host, log } = this.#options;
+    const { log } = this.#options;
     const failure = describeError(error);
-    const { step, fenceBegun } = this.#record;
-    if (!fenceBegun) host.setFlowState(this.#flow, 'running');
+    const { step } = this.#record;
+    if (!this.#begun) this.#setState('running');
     log.warn({ flow: this.#flow, step, failure }, 'promotion cut off');
     try {
       await this.#save({ failure });

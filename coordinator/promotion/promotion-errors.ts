@@ -1,5 +1,5 @@
 import { MirrorError } from '../../common/errors.js';
-import type { Blocker } from './promotion-plan.js';
+import type { Blocker } from './promotion-blockers.js';
 
 /** Something must be mended first. Nothing was changed that the same promotion would not repeat. */
 export class PromotionRefusedError extends MirrorError {

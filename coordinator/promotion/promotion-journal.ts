@@ -13,8 +13,6 @@ export interface PromotionRecord {
   /** The step that is under way, or the last one if `finishedAtMs` is set. */
   step: StepName;
   stepStartedAtMs: number;
-  /** Agents may have been fenced, by this call or by an earlier one that was cut off. */
-  fenceBegun: boolean;
   finishedAtMs: number | undefined;
   /** Why it ended early: then nothing past `step` was done. */
   failure: string | undefined;
@@ -44,12 +42,4 @@ export async function writePromotion(
   record: PromotionRecord,
 ): Promise<void> {
   await documents.put(promotionKey(record.flow), JSON.stringify({ version: VERSION, ...record }));
-}
-
-/**
- * Whether agents may have been fenced already, so that the flow must not be taken up again but
- * promoted to the end. The fence itself is durable on the target; this knows of one under way.
- */
-export function isPastReturn(record: PromotionRecord | undefined): boolean {
-  return record !== undefined && record.fenceBegun && record.finishedAtMs === undefined;
 }

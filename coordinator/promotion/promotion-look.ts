@@ -6,21 +6,23 @@ import { TIMESTAMP_LATEST } from '../../kafka/messages/list-offsets.js';
 import type { FlowTarget } from '../target/flow-target.js';
 import {
   buildPromotionPlan,
-  partitionKey,
   type FlowPhase,
+  type GroupPosition,
   type PartitionPosition,
   type PromotionPlan,
   type SourceLook,
   type TargetGroup,
 } from './promotion-plan.js';
+import { partitionKey } from './promotion-rows.js';
+import type { PromotionSelection } from './promotion-selection.js';
 
-/** What promotion asks of the coordinator that runs the flow. */
+/** What promotion asks of the coordinator that runs the flow. Without topics: of the whole flow. */
 export interface PromotionHost {
   sourceState(flow: string): SourceLook;
   partitionPositions(flow: string): readonly PartitionPosition[];
   /** No more grants; revokes everything; waits, within limits, for final progress and releases. */
-  stopFlow(flow: string, signal: AbortSignal): Promise<void>;
-  setFlowState(flow: string, state: FlowPhase): void;
+  stopFlow(flow: string, topics: readonly string[] | undefined, signal: AbortSignal): Promise<void>;
+  setFlowState(flow: string, state: FlowPhase, topics?: readonly string[]): void;
 }
 
 export interface PromotionScope {
@@ -28,6 +30,7 @@ export interface PromotionScope {
   admin: AdminClient;
   cluster: KafkaCluster;
   host: PromotionHost;
+  selection: PromotionSelection;
 }
 
 /** Groups that are asked about at a time. */
@@ -48,9 +51,43 @@ export async function planPromotion(
   }
 }
 
-export function phaseOf(target: FlowTarget): FlowPhase {
-  if (target.promoted === undefined) return 'running';
-  return target.promoted.completedAtMs === undefined ? 'promoting' : 'promoted';
+export interface ChosenTopics {
+  phase: FlowPhase;
+  /** What is to be promoted, or was: as on the source; undefined for the whole flow. */
+  topics: string[] | undefined;
+  includes: (topic: string) => boolean;
+}
+
+/**
+ * The topics that a promotion is about now. What was promoted by name before is left alone, unless
+ * nothing else is chosen: then all of it is reported.
+ */
+export function chooseTopics({
+  target,
+  host,
+  selection,
+}: Pick<PromotionScope, 'target' | 'host' | 'selection'>): ChosenTopics {
+  const { promotions, flowId } = target;
+  const { whole } = promotions;
+  if (selection.topics === undefined) {
+    const isDone = whole?.completedAtMs !== undefined;
+    const phase = whole === undefined ? 'running' : isDone ? 'promoted' : 'promoting';
+    const includes = (topic: string): boolean =>
+      isDone || promotions.topics.get(topic) !== 'promoted';
+    return { phase, topics: undefined, includes };
+  }
+  const known = [...target.mappedPartitions(), ...host.partitionPositions(flowId)];
+  const names = [...new Set(known.map(({ topic }) => topic))].filter((topic) =>
+    selection.topics!.matches(topic),
+  );
+  const open = names.filter((topic) => promotions.phaseOf(topic) !== 'promoted');
+  const topics = open.length === 0 ? names : open;
+  const chosen = new Set(topics);
+  const includes = (topic: string): boolean => chosen.has(topic);
+  if (open.length === 0)
+    return { phase: names.length > 0 ? 'promoted' : 'running', topics, includes };
+  const isBegun = open.some((topic) => promotions.phaseOf(topic) === 'promoting');
+  return { phase: isBegun ? 'promoting' : 'running', topics, includes };
 }
 
 async function lookAtTarget(scope: PromotionScope, signal: AbortSignal): Promise<PromotionPlan> {
@@ -60,21 +97,33 @@ async function lookAtTarget(scope: PromotionScope, signal: AbortSignal): Promise
 }
 
 function planWith(
-  { target, host }: PromotionScope,
+  scope: PromotionScope,
   ends: ReadonlyMap<string, bigint>,
-  groups: ReadonlyMap<string, TargetGroup>,
+  targetGroups: ReadonlyMap<string, TargetGroup>,
 ): PromotionPlan {
+  const { target, host, selection } = scope;
   const flow = target.flowId;
+  const { phase, topics, includes } = chooseTopics(scope);
+  const groups = chosenGroups(scope);
+  const chosenNothing: ('topic' | 'group')[] = [];
+  if (topics?.length === 0) chosenNothing.push('topic');
+  else if (selection.groups !== undefined && groups.length === 0) chosenNothing.push('group');
   return buildPromotionPlan({
-    flow,
-    phase: phaseOf(target),
+    ...{ flow, phase, groups, targetGroups, chosenNothing, targetEnds: ends },
+    ...{ mode: selection.mode, accept: selection.accept },
     source: host.sourceState(flow),
-    positions: host.partitionPositions(flow),
-    mapped: target.mappedPartitions(),
-    groups: target.groupPositions(),
-    targetEnds: ends,
-    targetGroups: groups,
+    positions: host.partitionPositions(flow).filter(({ topic }) => includes(topic)),
+    mapped: target.mappedPartitions().filter(({ topic }) => includes(topic)),
+    corruptCheckpoints: target.corruptCheckpoints,
   });
+}
+
+function chosenGroups(scope: PromotionScope): GroupPosition[] {
+  const { target, selection } = scope;
+  const { includes } = chooseTopics(scope);
+  return target
+    .groupPositions()
+    .filter(({ topic, group }) => includes(topic) && (selection.groups?.matches(group) ?? true));
 }
 
 /**
@@ -114,10 +163,11 @@ export class TargetLookError extends MirrorError {
 }
 
 async function targetGroups(
-  { target, admin }: PromotionScope,
+  scope: PromotionScope,
   signal: AbortSignal,
 ): Promise<Map<string, TargetGroup>> {
-  const names = [...new Set(target.groupPositions().map(({ group }) => group))];
+  const { admin } = scope;
+  const names = [...new Set(chosenGroups(scope).map(({ group }) => group))];
   const committed = await admin.groupOffsets(names, { signal });
   const groups = new Map<string, TargetGroup>();
   for (let start = 0; start < names.length; start += GROUPS_ASKED_MAX) {

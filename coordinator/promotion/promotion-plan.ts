@@ -7,6 +7,10 @@
  * - Counts are upper bounds where they cannot be exact: `reread` and `neverSee` never say too little.
  */
 
+import { findBlockers, type Blocker } from './promotion-blockers.js';
+import { partitionKey } from './promotion-rows.js';
+import type { PromotionMode } from './promotion-selection.js';
+
 export type FlowPhase = 'running' | 'promoting' | 'promoted';
 
 export type SourceState = 'reachable' | 'unreachable' | 'unknown';
@@ -27,6 +31,8 @@ export interface PartitionPosition {
   /** How long ago the source said so. */
   sourceEndAgeMs: number | undefined;
   lagRecords: bigint | undefined;
+  /** How old the oldest record not yet copied may have been at that look. */
+  missingMs?: number | undefined;
 }
 
 /** One partition as the offset map on the target knows it. */
@@ -36,6 +42,8 @@ export interface MappedPartition {
   partition: number;
   /** Undefined while the map knows nothing. */
   end: { sourceNext: bigint; targetNext: bigint } | undefined;
+  /** Why the map cannot be trusted; undefined if it can. */
+  corrupt?: string | undefined;
   /** Offsets that fences took at the end of the log, after everything mapped; no records. */
   fenceMarkers: bigint;
 }
@@ -76,6 +84,13 @@ export interface PlanInput {
   /** By `partitionKey`; a partition that the target does not have is missing. */
   targetEnds: ReadonlyMap<string, bigint>;
   targetGroups: ReadonlyMap<string, TargetGroup>;
+  mode: PromotionMode;
+  /** Codes of blockers that the operator goes past. */
+  accept: ReadonlySet<string>;
+  /** What was asked for and is not there: `topic` or `group`, if any. */
+  chosenNothing: readonly ('topic' | 'group')[];
+  /** Group positions on the target that could not be read. */
+  corruptCheckpoints: number;
 }
 
 export interface TopicPlan {
@@ -84,6 +99,8 @@ export interface TopicPlan {
   partitions: number;
   /** Records known to be on the source and not on the target; undefined where unknown. */
   rpoRecords: bigint | undefined;
+  /** At the last look, how old the oldest of them may have been; undefined where unknown. */
+  rpoMs: number | undefined;
   /** Age of the oldest look at the source that `rpoRecords` rests on. */
   uncertaintyMs: number;
   /** At most so many records on the target are not in the map: appended, but never reported. */
@@ -108,35 +125,18 @@ export interface GroupPlan {
   metadata: string;
 }
 
-export type BlockerCode =
-  | 'group-active' //          consumers run on the target already, under a group to be moved
-  | 'target-unreachable' //    the target does not answer
-  | 'target-topic-missing' //  a mirrored topic is gone from the target
-  | 'lag-remains' //           the source answers, and records keep coming
-  | 'commit-refused'; //       the target would not take a group's positions
-
-export interface Blocker {
-  code: BlockerCode;
-  message: string;
-}
-
 export interface PromotionPlan {
   flow: string;
   phase: FlowPhase;
   source: SourceLook;
   topics: TopicPlan[];
   groups: GroupPlan[];
+  /** What must be mended first. */
   blockers: Blocker[];
-}
-
-/** Whether the promotion has an offset to commit for this group and partition. */
-export function isToCommit({ targetOffset, note }: GroupPlan): boolean {
-  return targetOffset !== undefined && note === '';
-}
-
-/** A colon cannot be part of a topic's name. */
-export function partitionKey(topic: string, partition: number): string {
-  return `${topic}:${partition}`;
+  /** Whether everything is copied first; else what was copied by then is all there is. */
+  isPlanned: boolean;
+  /** What was, or may be, gone past. */
+  warnings: Blocker[];
 }
 
 export function buildPromotionPlan(input: PlanInput): PromotionPlan {
@@ -163,8 +163,8 @@ export function buildPromotionPlan(input: PlanInput): PromotionPlan {
     source,
     topics: planTopics(input, mapped, positions),
     groups,
-    // After the promotion consumers run on the target, as they should.
-    blockers: phase === 'promoted' ? [] : [...missingTopics(input), ...activeGroups(input, groups)],
+    isPlanned: input.mode !== 'unplanned' && source.state === 'reachable',
+    ...findBlockers(input, groups),
   };
 }
 
@@ -253,7 +253,7 @@ function planTopics(
     let plan = topics.get(topic);
     if (plan === undefined) {
       const counts = { partitions: 0, uncertaintyMs: 0, unmappedRecords: 0n };
-      plan = { topic, targetTopic, rpoRecords: 0n, ...counts };
+      plan = { topic, targetTopic, rpoRecords: 0n, rpoMs: 0, ...counts };
       topics.set(topic, plan);
     }
     plan.partitions += 1;
@@ -263,6 +263,11 @@ function planTopics(
       missing === undefined || plan.rpoRecords === undefined
         ? undefined
         : plan.rpoRecords + missing;
+    const missingMs = missing === 0n ? 0 : position?.missingMs;
+    plan.rpoMs =
+      missingMs === undefined || plan.rpoMs === undefined
+        ? undefined
+        : Math.max(plan.rpoMs, missingMs);
     plan.uncertaintyMs = Math.max(plan.uncertaintyMs, position?.sourceEndAgeMs ?? 0);
     const targetEnd = input.targetEnds.get(key);
     if (targetEnd !== undefined) plan.unmappedRecords += unmappedRecords(map, targetEnd);
@@ -282,59 +287,6 @@ function missingRecords(
   const copiedTo = max(sourceNext, mapped?.end?.sourceNext ?? -1n);
   if (sourceEnd === undefined || copiedTo < 0n) return undefined;
   return max(0n, sourceEnd - copiedTo);
-}
-
-/**
- * Only topics that the source still has: one that was deleted there and here must not stand in the
- * way of every other topic for ever. Where the source is silent, the groups' notes tell what is gone.
- */
-function missingTopics(input: PlanInput): Blocker[] {
-  const missing = new Map<string, number[]>();
-  const wanted = new Set(input.positions.map(({ targetTopic }) => targetTopic));
-  for (const { targetTopic, partition } of input.mapped) {
-    if (!wanted.has(targetTopic)) continue;
-    if (input.targetEnds.has(partitionKey(targetTopic, partition))) continue;
-    const partitions = missing.get(targetTopic) ?? [];
-    partitions.push(partition);
-    missing.set(targetTopic, partitions);
-  }
-  return [...missing].map(([topic, partitions]) => ({
-    code: 'target-topic-missing',
-    message:
-      `topic ${topic} was mirrored, but the target does not have its ` +
-      `partition${partitions.length === 1 ? '' : 's'} ${listed(partitions)}`,
-  }));
-}
-
-/**
- * Offsets of a group with members belong to the members: moving them would lose or repeat records.
- * Behind the fence a group that has nothing left to move may run: an earlier call moved it, and its
- * consumers were faster than the rest of the promotion.
- */
-function activeGroups(input: PlanInput, groups: readonly GroupPlan[]): Blocker[] {
-  const concerned = groups.filter((row) => input.phase === 'running' || isToCommit(row));
-  const names = [...new Set(concerned.map(({ group }) => group))].sort(compare);
-  const blockers: Blocker[] = [];
-  for (const name of names) {
-    const group = input.targetGroups.get(name);
-    if (group?.state !== 'active') continue;
-    const members = `${group.members} member${group.members === 1 ? '' : 's'}`;
-    const message =
-      `group ${name} is active on the target (${group.stateName}, ${members}): ` +
-      'stop its consumers there and promote again';
-    blockers.push({ code: 'group-active', message });
-  }
-  return blockers;
-}
-
-/** Enough to find it by; a topic may have thousands. */
-const PARTITIONS_LISTED_MAX = 10;
-
-function listed(partitions: readonly number[]): string {
-  const sorted = [...partitions].sort((a, b) => a - b);
-  const shown = sorted.slice(0, PARTITIONS_LISTED_MAX).join(', ');
-  const rest = sorted.length - PARTITIONS_LISTED_MAX;
-  return rest > 0 ? `${shown} and ${rest} more` : shown;
 }
 
 function byGroupAndPartition(a: GroupPlan, b: GroupPlan): number {

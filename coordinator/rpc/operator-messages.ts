@@ -84,15 +84,16 @@ function writeAgent(view: AgentView): AgentStatus {
   return { ...view, clusters: [...view.clusters], silentMs: milliseconds(view.silentMs) };
 }
 
-export function writePlan(plan: PromotionPlan, state: FlowStateView): PromotePlan {
+export function writePlan(plan: PromotionPlan): PromotePlan {
   return {
     flow: plan.flow,
-    state: FLOW_STATES[state],
+    state: FLOW_STATES[plan.phase],
     sourceState: SOURCE_STATES[plan.source.state],
     sourceEvidence: plan.source.evidence,
-    topics: plan.topics.map(({ topic, targetTopic, partitions, rpoRecords, uncertaintyMs }) => ({
-      ...{ topic, targetTopic, partitions, rpoRecords },
+    topics: plan.topics.map(({ uncertaintyMs, rpoMs, ...topic }) => ({
+      ...topic,
       uncertaintyMs: milliseconds(uncertaintyMs),
+      rpoMs: rpoMs === undefined ? undefined : milliseconds(rpoMs),
     })),
     groups: plan.groups.map((each) => {
       const { group, topic, targetTopic, partition, sourceOffset, targetOffset } = each;
@@ -102,7 +103,9 @@ export function writePlan(plan: PromotionPlan, state: FlowStateView): PromotePla
         ...{ currentOffset, reread, neverSee, note },
       };
     }),
-    blockers: plan.blockers.map(({ code, message }) => ({ code, message })),
+    blockers: plan.blockers.map((each) => ({ ...each })),
+    warnings: plan.warnings.map((each) => ({ ...each })),
+    planned: plan.isPlanned,
   };
 }
 
@@ -111,10 +114,10 @@ export function writeStep({ name, done, message, elapsedMs }: PromotionStep): Pr
   return { event: { $case: 'step', value } };
 }
 
-export function writeOutcome(outcome: PromotionOutcome, state: FlowStateView): PromoteEvent {
+export function writeOutcome(outcome: PromotionOutcome): PromoteEvent {
   const { alreadyPromoted } = outcome;
   const elapsedMs = milliseconds(outcome.elapsedMs);
-  const value = { plan: writePlan(outcome.plan, state), alreadyPromoted, elapsedMs };
+  const value = { plan: writePlan(outcome.plan), alreadyPromoted, elapsedMs };
   return { event: { $case: 'result', value } };
 }
 

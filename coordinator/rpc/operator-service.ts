@@ -1,7 +1,12 @@
 import { describeError, MirrorError } from '../../common/errors.js';
 import { parseFlowId } from '../../mirror/flow.js';
-import type { OperatorServiceServer, PromoteRequest } from '../../proto/gen/mirror/v1/operator.js';
+import {
+  PromoteMode,
+  type OperatorServiceServer,
+  type PromoteRequest,
+} from '../../proto/gen/mirror/v1/operator.js';
 import { JOURNAL_ENTRIES_MAX } from '../journal/journal.js';
+import { selectionOf, type PromotionMode } from '../promotion/promotion-selection.js';
 import type { PromotionRequest } from '../service/coordinator-port.js';
 import type { ServiceOptions } from './agent-service.js';
 import {
@@ -35,8 +40,7 @@ export function operatorService(options: ServiceOptions): OperatorServiceServer 
       call.on('cancelled', () => cancelled.abort());
       void answer(async () => {
         const request = readPromotion(call.request);
-        const plan = await coordinator.planPromotion(request, cancelled.signal);
-        return writePlan(plan, coordinator.flowState(request.flow));
+        return writePlan(await coordinator.planPromotion(request, cancelled.signal));
       }).then(
         (plan) => callback(null, plan),
         (error: unknown) => callback(refuse(error, 'PlanPromote')),
@@ -67,7 +71,7 @@ export function operatorService(options: ServiceOptions): OperatorServiceServer 
         const onStep = (step: Parameters<typeof writeStep>[0]): boolean =>
           call.write(writeStep(step));
         const outcome = await coordinator.promote(request, onStep);
-        call.write(writeOutcome(outcome, coordinator.flowState(request.flow)));
+        call.write(writeOutcome(outcome));
         call.end();
       }).catch((error: unknown) => call.emit('error', refuse(error, 'Promote')));
     },
@@ -79,6 +83,15 @@ async function answer<T>(work: () => Promise<T>): Promise<T> {
   return work();
 }
 
-function readPromotion({ flow, operator }: PromoteRequest): PromotionRequest {
-  return { flow: parseFlowId(flow), operator };
+const MODES: Readonly<Record<PromoteMode, PromotionMode>> = {
+  [PromoteMode.UNSPECIFIED]: 'auto',
+  [PromoteMode.PLANNED]: 'planned',
+  [PromoteMode.UNPLANNED]: 'unplanned',
+};
+
+function readPromotion(request: PromoteRequest): PromotionRequest {
+  const { flow, operator, topics, groups, accept } = request;
+  const mode = MODES[request.mode];
+  const selection = selectionOf({ topics, groups, mode, accept });
+  return { flow: parseFlowId(flow), operator, selection };
 }

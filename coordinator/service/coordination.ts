@@ -9,7 +9,6 @@ import { CoordinationCore } from '../core/coordination-core.js';
 import type { CoreAction, CoreEvent, LeaseRef, SourceTopic } from '../core/events.js';
 import { parseItemKey, partitionKey } from '../core/work-item.js';
 import { Journal } from '../journal/journal.js';
-import { isPastReturn, readPromotion } from '../promotion/promotion-journal.js';
 import { LeadershipLostError } from '../store/errors.js';
 import type { Leadership, LeaseEvent } from '../store/lease-store.js';
 import { AgentDirectory, type AgentSession } from './agent-directory.js';
@@ -91,17 +90,15 @@ export class Coordination<Opened extends OpenedFlowTarget> {
       siteAgents(core.state, this.agents.sessions, flow);
     this.siteTasks = new SiteTasks({ agentsFor, clock, log, over: this.over });
     this.promotions = new PromotionRunner<Opened>(this, options.promoter);
-    const promotionCutOff = async (flow: string): Promise<boolean> =>
-      isPastReturn(await readPromotion(leadership, flow));
     const resumePromotion = (flow: string): void => this.promotions.resume(flow);
-    const promotion = { promotionCutOff, resumePromotion };
     const onFenced = (flow: string): void =>
       this.stepDown(new LeadershipLostError(this.term, `the map of ${flow} has a newer writer`));
     const onDurable = (flow: string, acks: readonly DurableAck[]): void =>
       this.#sendMapAcks(flow, acks);
     const open = options.openTarget;
     const { term } = this;
-    this.#runtime = { term, clock, log, open, emit, onDurable, onFenced, signal, ...promotion };
+    const heard = { emit, onDurable, onFenced, resumePromotion };
+    this.#runtime = { term, clock, log, open, signal, ...heard };
     for (const flow of options.flows)
       this.#flows.set(flow.id, new FlowRuntime<Opened>({ ...this.#runtime, flow }));
   }

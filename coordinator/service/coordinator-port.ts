@@ -1,9 +1,10 @@
 import type { JournalEntry } from '../journal/journal-entry.js';
 import type { PromotionPlan } from '../promotion/promotion-plan.js';
+import type { PromotionSelection } from '../promotion/promotion-selection.js';
 import type { MapRun } from '../target/partition-map.js';
 import type { AgentConnection, AgentHello, AgentLink } from './messages.js';
 import type { ResumedPartition, ResumeRequest } from './resume.js';
-import type { FlowStateView, StatusView } from './status-view.js';
+import type { StatusView } from './status-view.js';
 
 export interface CoordinatorIdentity {
   readonly id: string;
@@ -31,6 +32,7 @@ export interface PromotionRequest {
   readonly flow: string;
   /** Who asked, for the journal. */
   readonly operator: string;
+  readonly selection: PromotionSelection;
 }
 
 /** What the gRPC services call. Every call throws NotLeadingError on a standby. */
@@ -39,7 +41,6 @@ export interface CoordinatorPort {
   connect(hello: AgentHello, link: AgentLink): Promise<AgentConnection>;
   findMapEntry(item: string, targetOffset: bigint): MapRun[];
   status(flow: string): StatusView;
-  flowState(flow: string): FlowStateView;
   resume(request: ResumeRequest): ResumedPartition[];
   /** Newest first; of one flow, or of all if empty. */
   journal(flow: string, entriesMax: number): Promise<JournalEntry[]>;

@@ -25,7 +25,7 @@ import type { AgentConnection, AgentHello, AgentLink } from './messages.js';
 import type { Promoter, StepListener } from './promotion-runner.js';
 import { reconfigure, type StillCopying } from './reconfigure.js';
 import type { ResumedPartition, ResumeRequest } from './resume.js';
-import { flowState, viewStatus, type FlowStateView, type StatusView } from './status-view.js';
+import { viewStatus, type StatusView } from './status-view.js';
 
 /** How long a coordinator that stepped down by itself lets others go first. */
 export const STEP_DOWN_PAUSE_MS = 1_000;
@@ -154,10 +154,6 @@ export class Coordinator<Opened extends OpenedFlowTarget> implements Coordinator
 
   status(flow: string): StatusView {
     return viewStatus(this.#leading(), flow);
-  }
-
-  flowState(flow: string): FlowStateView {
-    return flowState(this.#leading().flow(flow));
   }
 
   resume(request: ResumeRequest): ResumedPartition[] {

@@ -77,6 +77,12 @@ export class CopyMeter {
     return undefined;
   }
 
+  /** As `lagMs`, but at the last look: what came after that is not in it. */
+  get missingMs(): number | undefined {
+    const last = this.#looks.at(-1);
+    return last === undefined ? undefined : this.lagMs(last.atMs);
+  }
+
   recordsPerSecond(nowMs: number): number {
     return this.#recordsPerMs * 1_000 * this.#decay(nowMs);
   }

@@ -32,9 +32,7 @@ export interface FlowRuntimeOptions<Opened extends OpenedFlowTarget> {
   readonly onDurable: (flow: string, acks: readonly DurableAck[]) => void;
   /** Another coordinator writes the target's map: this one no longer leads, whatever it thinks. */
   readonly onFenced: (flow: string) => void;
-  /** Whether an earlier leader may have begun to fence this flow, and did not come to an end. */
-  readonly promotionCutOff: (flow: string) => Promise<boolean>;
-  /** Such a promotion can go on now. */
+  /** A promotion that an earlier leader did not come to an end with can go on now. */
   readonly resumePromotion: (flow: string) => void;
   readonly signal: AbortSignal;
 }
@@ -60,6 +58,8 @@ export class FlowRuntime<Opened extends OpenedFlowTarget> {
   #stopped = false;
   /** Ends the attempts to open a target whose configuration is no longer the flow's. */
   #giveUpOpening = new AbortController();
+  /** Topics whose phase is another one than the flow's; stopped from the fence on. */
+  readonly #topics = new Map<string, { phase: FlowPhase; stopped: boolean }>();
   #opening: Promise<void> | undefined;
 
   constructor(options: FlowRuntimeOptions<Opened>) {
@@ -109,18 +109,52 @@ export class FlowRuntime<Opened extends OpenedFlowTarget> {
     emit({ kind: 'flow-reopened', flow: this.id });
   }
 
-  setPhase(phase: FlowPhase): void {
-    this.#options.log.info({ flow: this.id, from: this.phase, to: phase }, 'flow phase');
+  /** Of all its topics, or of these. */
+  setPhase(phase: FlowPhase, topics?: readonly string[]): void {
+    const { log } = this.#options;
+    if (topics !== undefined) {
+      log.info({ flow: this.id, topics, to: phase }, 'phase of topics');
+      for (const topic of topics) this.#setTopicPhase(topic, phase);
+      this.#emitStoppedTopics();
+      return;
+    }
+    log.info({ flow: this.id, from: this.phase, to: phase }, 'flow phase');
     this.phase = phase;
     // A promotion decides itself when copying stops; until then it goes on.
     this.#stopped = phase === 'promoted' || (phase === 'promoting' && this.#stopped);
     this.#emitMode();
   }
 
-  /** No more grants, and everything is revoked. */
-  stop(): void {
-    this.#stopped = true;
-    this.#emitMode();
+  /** No more grants, and everything is revoked: of the flow, or of these topics. */
+  stop(topics?: readonly string[]): void {
+    if (topics === undefined) {
+      this.#stopped = true;
+      this.#emitMode();
+      return;
+    }
+    for (const topic of topics) {
+      this.#topics.set(topic, { phase: this.phaseOf(topic), stopped: true });
+    }
+    this.#emitStoppedTopics();
+  }
+
+  phaseOf(topic: string): FlowPhase {
+    return this.#topics.get(topic)?.phase ?? this.phase;
+  }
+
+  #setTopicPhase(topic: string, phase: FlowPhase): void {
+    if (phase === 'running') {
+      this.#topics.delete(topic);
+      return;
+    }
+    const stopped = phase === 'promoted' || this.#topics.get(topic)?.stopped === true;
+    this.#topics.set(topic, { phase, stopped });
+  }
+
+  #emitStoppedTopics(): void {
+    const stopped = [...this.#topics].filter(([, topic]) => topic.stopped);
+    const topics = stopped.map(([topic]) => topic);
+    this.#options.emit({ kind: 'topics-stopped', flow: this.id, topics });
   }
 
   /** As stop(), for good: a target that is still being opened is not waited for. */
@@ -165,13 +199,12 @@ export class FlowRuntime<Opened extends OpenedFlowTarget> {
   }
 
   async #openUntilDone(): Promise<void> {
-    const { clock, log, open, term, promotionCutOff } = this.#options;
+    const { clock, log, open, term } = this.#options;
     const signal = AbortSignal.any([this.#options.signal, this.#giveUpOpening.signal]);
     const { flow } = this;
     for (let waitMs = OPEN_RETRY_MIN_MS; !signal.aborted;) {
       try {
-        const cutOff = await promotionCutOff(this.id);
-        this.#ready(await open({ flow, term }, signal), cutOff);
+        this.#ready(await open({ flow, term }, signal));
         return;
       } catch (error) {
         if (signal.aborted) return;
@@ -183,7 +216,7 @@ export class FlowRuntime<Opened extends OpenedFlowTarget> {
     }
   }
 
-  #ready(opened: Opened, cutOff: boolean): void {
+  #ready(opened: Opened): void {
     const { log, onDurable, onFenced, resumePromotion } = this.#options;
     const { target } = opened;
     this.opened = opened;
@@ -192,14 +225,16 @@ export class FlowRuntime<Opened extends OpenedFlowTarget> {
     target.onFenced(() => onFenced(this.id));
     target.recordGroupOffsets([...this.#earlyOffsets.values()]);
     this.#earlyOffsets.clear();
-    const { promoted } = target;
+    const { promoted, promotedTopics } = target;
     log.info({ flow: this.id, promoted: promoted !== undefined }, 'flow target is open');
     // Fenced, or perhaps so: nothing is copied any more, and there is no way back.
-    this.#stopped = promoted !== undefined || cutOff;
+    for (const [topic, phase] of promotedTopics) this.#topics.set(topic, { phase, stopped: true });
+    this.#emitStoppedTopics();
+    this.#stopped = promoted !== undefined;
     if (promoted?.completedAtMs !== undefined) this.setPhase('promoted');
     else if (this.#stopped) this.setPhase('promoting');
     else this.#emitMode();
-    if (this.phase === 'promoting') resumePromotion(this.id);
+    if (target.unfinishedPromotion !== undefined) resumePromotion(this.id);
   }
 
   /** The queue is bounded by the core, which asks for a topic once until it was answered. */

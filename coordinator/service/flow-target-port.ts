@@ -1,13 +1,20 @@
 import type { FlowConfig } from '../../mirror/config/mirror-config.js';
 import type { SourceTopic } from '../core/events.js';
+import type { PromotedScope } from '../target/flow-promotions.js';
 import type { MapRun } from '../target/partition-map.js';
 import type { GroupOffsetReport } from './messages.js';
 
 /** The part of a FlowTarget that the coordination of agents uses. */
 export interface FlowTargetPort {
-  /** Set from the fence of a promotion on: then nothing is ever granted again. */
+  /** Set from the begin of a promotion's fence on: then nothing is ever granted again. */
   readonly promoted:
     { readonly atMs: number; readonly completedAtMs: number | undefined } | undefined;
+
+  /** Topics that were promoted by name: never granted again, while the rest of the flow is. */
+  readonly promotedTopics: ReadonlyMap<string, 'running' | 'promoting' | 'promoted'>;
+
+  /** What an earlier leader began to promote, and did not end. */
+  readonly unfinishedPromotion: PromotedScope | undefined;
 
   /** Why nothing is written at present; undefined while all is well. */
   readonly problem: string | undefined;

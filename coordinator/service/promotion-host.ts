@@ -64,6 +64,7 @@ export class CoordinationPromotionHost<Opened extends OpenedFlowTarget> {
           sourceEnd: meter?.sourceEnd,
           sourceEndAgeMs: meter?.sourceEndAgeMs(nowMs),
           lagRecords: meter?.lagRecords,
+          missingMs: meter?.missingMs,
         });
       }
     }
@@ -71,27 +72,34 @@ export class CoordinationPromotionHost<Opened extends OpenedFlowTarget> {
   }
 
   /** No more grants; resolves once every agent that still answers has reported and released. */
-  async stopFlow(flowId: string, signal: AbortSignal): Promise<void> {
+  async stopFlow(
+    flowId: string,
+    topics: readonly string[] | undefined,
+    signal: AbortSignal,
+  ): Promise<void> {
     const { clock, over } = this.#coordination;
-    this.#coordination.flow(flowId).stop();
+    this.#coordination.flow(flowId).stop(topics);
+    const concerned = topics === undefined ? undefined : new Set(topics);
     const either = AbortSignal.any([signal, over]);
     const deadlineMs = clock.nowMs() + FLOW_STOP_MAX_MS;
-    while (!this.#stopped(flowId)) {
+    while (!this.#stopped(flowId, concerned)) {
       if (clock.nowMs() >= deadlineMs) throw new FlowStopTimeoutError(flowId, FLOW_STOP_MAX_MS);
       await clock.sleep(STOP_POLL_MS, either);
     }
   }
 
-  setFlowState(flowId: string, state: FlowPhase): void {
-    this.#coordination.flow(flowId).setPhase(state);
+  setFlowState(flowId: string, state: FlowPhase, topics?: readonly string[]): void {
+    this.#coordination.flow(flowId).setPhase(state, topics);
   }
 
   /** Whoever is cut off can tell nothing more: only connected holders are waited for. */
-  #stopped(flowId: string): boolean {
+  #stopped(flowId: string, topics: ReadonlySet<string> | undefined): boolean {
     for (const agent of this.#coordination.core.state.agents.values()) {
       if (!agent.connected) continue;
-      for (const item of agent.holding)
-        if (item.flow.name === flowId && item.state !== 'releasing') return false;
+      for (const item of agent.holding) {
+        if (item.flow.name !== flowId || item.state === 'releasing') continue;
+        if (topics === undefined || (item.topic && topics.has(item.topic.name))) return false;
+      }
     }
     return true;
   }

@@ -1,6 +1,11 @@
 import { describeError } from '../../common/errors.js';
 import { PromotionRefusedError } from '../promotion/promotion-errors.js';
+import { readPromotion } from '../promotion/promotion-journal.js';
 import type { PromotionPlan } from '../promotion/promotion-plan.js';
+import {
+  selectionOfUnfinished,
+  type PromotionSelection,
+} from '../promotion/promotion-selection.js';
 import type { Coordination } from './coordination.js';
 import type { PromotionOutcome, PromotionRequest, PromotionStep } from './coordinator-port.js';
 import type { OpenedFlowTarget } from './flow-target-port.js';
@@ -23,6 +28,9 @@ export interface Promoter<Opened extends OpenedFlowTarget> {
 }
 
 interface RunningPromotion {
+  readonly selection: PromotionSelection;
+  /** By a new leader: whoever repeats the call that its predecessor died in means this one. */
+  readonly isResumed: boolean;
   readonly outcome: Promise<PromotionOutcome>;
   readonly listeners: Set<StepListener>;
 }
@@ -50,7 +58,33 @@ export class PromotionRunner<Opened extends OpenedFlowTarget> {
   }
 
   async promote(request: PromotionRequest, onStep: StepListener): Promise<PromotionOutcome> {
-    const promotion = this.#running.get(request.flow) ?? this.#start(request);
+    const running = this.#running.get(request.flow);
+    if (running !== undefined) refuseOther(running, request);
+    return this.#join(running ?? this.#start(request, false), onStep);
+  }
+
+  /** Takes up what an earlier leader left half done; an operator may have to repeat it. */
+  resume(flow: string): void {
+    const { log } = this.#coordination;
+    this.#resumeAll(flow).catch((error: unknown) =>
+      log.error({ flow, error: describeError(error) }, 'promotion is unfinished: promote again'),
+    );
+  }
+
+  /** One after the other: topics may have been begun apart. */
+  async #resumeAll(flow: string): Promise<void> {
+    const { log, leadership } = this.#coordination;
+    const { target } = this.#coordination.opened(flow);
+    const first = await readPromotion(leadership, flow).catch(() => undefined); // for its name only
+    const operator = `${first?.operator ?? 'unknown'}, taken up by a new leader`;
+    for (let scope = target.unfinishedPromotion; scope; scope = target.unfinishedPromotion) {
+      log.warn({ flow, topics: scope.topics }, 'taking up a promotion that was cut off');
+      const selection = selectionOfUnfinished(scope);
+      await this.#join(this.#start({ flow, operator, selection }, true), () => {});
+    }
+  }
+
+  async #join(promotion: RunningPromotion, onStep: StepListener): Promise<PromotionOutcome> {
     promotion.listeners.add(onStep);
     try {
       return await promotion.outcome;
@@ -59,32 +93,26 @@ export class PromotionRunner<Opened extends OpenedFlowTarget> {
     }
   }
 
-  /** Takes up what an earlier leader left half done; an operator may have to repeat it. */
-  resume(flow: string): void {
-    const { log } = this.#coordination;
-    log.warn({ flow }, 'taking up a promotion that was cut off');
-    this.promote({ flow, operator: 'resumed by a new leader' }, () => {}).catch((error: unknown) =>
-      log.error({ flow, error: describeError(error) }, 'promotion is unfinished: promote again'),
-    );
-  }
-
-  #start(request: PromotionRequest): RunningPromotion {
+  #start(request: PromotionRequest, isResumed: boolean): RunningPromotion {
     const listeners = new Set<StepListener>();
     const tell = (step: PromotionStep): void => {
       for (const listener of listeners) listener(step);
     };
     const context = this.#context(request, tell);
     const outcome = this.#journaled(context).finally(() => this.#running.delete(request.flow));
-    const promotion = { outcome, listeners };
+    const promotion = { selection: request.selection, isResumed, outcome, listeners };
     this.#running.set(request.flow, promotion);
     return promotion;
   }
 
   async #journaled(context: PromotionContext<Opened>): Promise<PromotionOutcome> {
     const { coordination, request } = context;
-    const { flow, operator } = request;
+    const { flow, operator, selection } = request;
+    const { mode, accept, description } = selection;
+    const options = [mode === 'auto' ? '' : `--${mode}`, ...accept].filter((each) => each !== '');
+    const detail = [description, ...options].join(' ').trim();
     const facts = (): Record<string, string> => ({ state: coordination.flow(flow).phase });
-    const about = { operator, act: 'promote', flow, detail: '', before: facts() };
+    const about = { operator, act: 'promote', flow, detail, before: facts() };
     const act = await coordination.journal.begin(about);
     try {
       const outcome = await this.#promoter.promote(context, coordination.over);
@@ -110,4 +138,10 @@ export class PromotionRunner<Opened extends OpenedFlowTarget> {
       onStep,
     };
   }
+}
+
+function refuseOther({ selection, isResumed }: RunningPromotion, request: PromotionRequest): void {
+  if (isResumed || selection.description === request.selection.description) return;
+  const message = `a promotion of ${selection.description || 'the whole flow'} is under way: wait for it`;
+  throw new PromotionRefusedError(request.flow, [{ code: 'promotion-running', message }]);
 }

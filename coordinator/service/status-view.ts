@@ -145,7 +145,7 @@ function viewMapped<Opened extends OpenedFlowTarget>(
   const { topic, partition, targetTopic, end } = mapped;
   return {
     ...{ topic, partition, targetTopic, halt: undefined, holder: '', leaseEpoch: 0n },
-    state: flow.phase === 'promoted' ? 'promoted' : 'unheld',
+    state: flow.phaseOf(topic) === 'promoted' ? 'promoted' : 'unheld',
     sourceNext: end?.sourceNext ?? 0n,
     targetNext: end?.targetNext ?? 0n,
     ...{ sourceEnd: undefined, lagRecords: undefined, lagMs: undefined },
@@ -158,7 +158,7 @@ function stateOf<Opened extends OpenedFlowTarget>(
   topic: TopicEntry,
   item: ItemEntry | undefined,
 ): { state: PartitionStateView; halt: Problem | undefined } {
-  if (flow.phase === 'promoted') return { state: 'promoted', halt: undefined };
+  if (flow.phaseOf(topic.name) === 'promoted') return { state: 'promoted', halt: undefined };
   // What keeps the topic from being made ready keeps its missing partitions from being copied.
   if (item === undefined && topic.problem !== undefined)
     return { state: 'halted', halt: topic.problem };

@@ -11,6 +11,10 @@ export interface MappedPosition {
   targetTopicId: string;
   partition: number;
   end: MapEnd | undefined;
+  /** The last that was handed out for it, or that it was fenced with. */
+  producerEpoch: number;
+  /** Why its map cannot be trusted; undefined if it can. */
+  corrupt: string | undefined;
   /** One after a fence, whose marker lies behind everything mapped. */
   fenceMarkers: bigint;
   /** Where the target's log ended right after the fence; undefined before it. */
@@ -52,21 +56,26 @@ export function translateGroup(maps: OffsetMapStore, row: GroupRow): TranslatedG
 
 export function listMapped(
   maps: OffsetMapStore,
-  targetTopicOf: (topic: string) => string,
+  of: {
+    readonly targetTopic: (topic: string) => string;
+    /** Undefined while the topic is not fenced. */
+    readonly fenceEpoch: (topic: string) => number | undefined;
+  },
 ): MappedPosition[] {
   const positions: MappedPosition[] = [];
-  const isPromoted = maps.flow !== undefined && maps.flow.promotedAtMs >= 0n;
   for (const { topic, partition, map, corrupt, base } of maps.entries) {
     if (base === undefined) continue;
-    const isFenced = isPromoted && base.producerEpoch === maps.flow.producerEpoch;
+    const fenceEpoch = of.fenceEpoch(topic);
     positions.push({
       topic,
-      targetTopic: targetTopicOf(topic),
+      targetTopic: of.targetTopic(topic),
       targetTopicId: base.targetTopicId,
       partition,
       end: corrupt === undefined ? map.end : undefined,
-      fenceMarkers: isPromoted ? 1n : 0n,
-      fenceEnd: isFenced ? base.sequenceBase : undefined,
+      producerEpoch: base.producerEpoch,
+      corrupt,
+      fenceMarkers: fenceEpoch === undefined ? 0n : 1n,
+      fenceEnd: base.producerEpoch === fenceEpoch ? base.sequenceBase : undefined,
     });
   }
   return positions;

@@ -1,6 +1,4 @@
 import { ClosedError, describeError, type MirrorError } from '../../common/errors.js';
-import { FenceMissedError } from '../../kafka/admin/errors.js';
-import type { TopicPartition } from '../../kafka/client/index.js';
 import type { FlowProducer } from '../../mirror/records/offset-map-record.js';
 import { TopicProblem, WriterFencedError } from './errors.js';
 import {
@@ -10,6 +8,7 @@ import {
   type MappedPosition,
   type TranslatedGroupOffset,
 } from './flow-positions.js';
+import { FlowPromotions, type PromotedScope, type PromotionPhase } from './flow-promotions.js';
 import type { GroupOffset, GroupPositions } from './group-positions.js';
 import { GroupSync } from './group-sync.js';
 import {
@@ -47,6 +46,7 @@ import { ensureMirrorTopic } from './topics.js';
  * the broker that it was fenced, and must step down.
  */
 export class FlowTarget implements AsyncDisposable {
+  readonly promotions: FlowPromotions;
   readonly #options: FlowTargetOptions;
   readonly #maps: OffsetMapStore;
   readonly #groups: GroupPositions;
@@ -69,6 +69,10 @@ export class FlowTarget implements AsyncDisposable {
     this.#options = options;
     this.#maps = parts.maps;
     this.#groups = parts.groups;
+    const { admin, clock, flow, log } = options;
+    const write = (work: () => Promise<void>): Promise<void> => this.#unlessFenced(work);
+    const { maps } = parts;
+    this.promotions = new FlowPromotions({ flow: flow.id, maps, admin, clock, log, write });
     this.#sync = this.#makeSync(parts.writer);
     this.#running = this.#run();
   }
@@ -82,17 +86,29 @@ export class FlowTarget implements AsyncDisposable {
     return { producerId, producerEpoch };
   }
 
-  /** Set from the fence on, which nobody takes back; `completedAtMs` once the groups have moved. */
-  get promoted(): { atMs: number; completedAtMs: number | undefined } | undefined {
-    const { promotedAtMs, completedAtMs } = this.#flow;
-    if (promotedAtMs < 0n) return undefined;
-    const completed = completedAtMs < 0n ? undefined : Number(completedAtMs);
-    return { atMs: Number(promotedAtMs), completedAtMs: completed };
+  /** Set from the begin of its fence on, which nobody takes back; of the whole flow. */
+  get promoted(): FlowPromotions['whole'] {
+    return this.promotions.whole;
+  }
+
+  /** Topics that were promoted by name. */
+  get promotedTopics(): ReadonlyMap<string, PromotionPhase> {
+    return this.promotions.topics;
+  }
+
+  /** What an earlier coordinator began to promote, and did not end. */
+  get unfinishedPromotion(): PromotedScope | undefined {
+    return this.promotions.unfinished;
   }
 
   /** Why nothing is written at present; undefined while all is well. */
   get problem(): string | undefined {
     return this.#problems.values().next().value;
+  }
+
+  /** Group positions on the target that could not be read, and whose group nobody can tell. */
+  get corruptCheckpoints(): number {
+    return this.#groups.corruptRecords;
   }
 
   /** Records of the internal topics that could not be read. */
@@ -136,9 +152,10 @@ export class FlowTarget implements AsyncDisposable {
       const message = `partition ${partition} of topic ${topic} was not made on the target yet`;
       throw new TopicProblem({ problem: 'topic-unknown', topic }, message);
     }
-    const { sequenceBase, sourceTopicId } = entry.base;
+    const { sequenceBase, sourceTopicId, producerEpoch } = entry.base;
     const mapTail = entry.map.tail(MAP_TAIL_RUNS_MAX);
-    return { ...this.producer, sequenceBase, sourceTopicId, mapTail };
+    const { producerId } = this.producer;
+    return { producerId, producerEpoch, sequenceBase, sourceTopicId, mapTail };
   }
 
   /** Idempotent for repeats. Throws OffsetMapConflictError, or TopicProblem for a corrupt map. */
@@ -186,7 +203,8 @@ export class FlowTarget implements AsyncDisposable {
 
   /** Every partition that was ever made on the target for this flow. */
   mappedPartitions(): MappedPosition[] {
-    return listMapped(this.#maps, (topic) => this.#targetTopic(topic));
+    const fenceEpoch = (topic: string): number | undefined => this.promotions.fenceEpoch(topic);
+    return listMapped(this.#maps, { targetTopic: (topic) => this.#targetTopic(topic), fenceEpoch });
   }
 
   /** Writes now what the next flush would; throws what hinders it. */
@@ -197,52 +215,10 @@ export class FlowTarget implements AsyncDisposable {
     });
   }
 
-  /**
-   * Makes these partitions of the target refuse what agents may still send, for good. When it
-   * resolves the flow is promoted, and that is durable. A crash within leaves it unpromoted: to be
-   * repeated, at the price of one more marker. `missed`: the target has forgotten the flow's producer,
-   * so that the broker refuses nobody, and only the leases keep agents from appending.
-   */
-  async fence(
-    partitions: readonly TopicPartition[],
-    signal: AbortSignal,
-  ): Promise<'fenced' | 'missed'> {
-    if (this.promoted !== undefined) return 'fenced';
-    const { admin, clock, flow, log } = this.#options;
-    const transactionalId = flowTransactionalId(flow.id);
-    let producerEpoch = this.producer.producerEpoch + 1; // if missed: one that nobody was given
-    let outcome: 'fenced' | 'missed' = 'fenced';
-    try {
-      const fence = { ...this.producer, transactionalId, partitions };
-      producerEpoch = await admin.fencePartitions(fence, { signal });
-    } catch (error) {
-      if (!(error instanceof FenceMissedError)) throw error;
-      log.error({ flow: flow.id, problem: error.message }, 'fence missed');
-      outcome = 'missed';
-    }
-    const promotedAtMs = BigInt(Math.trunc(clock.wallMs()));
-    const promoted = { ...this.#flow, producerEpoch, promotedAtMs };
-    await this.#unlessFenced(() => this.#maps.saveFlow(promoted, signal));
-    return outcome;
-  }
-
   /** Writes down where each partition's log ended right after its fence, by `topic:partition`. */
   async recordFenceEnds(ends: ReadonlyMap<string, bigint>, signal: AbortSignal): Promise<void> {
-    const { producerEpoch } = this.producer;
-    for (const { topic, partition, base } of this.#maps.entries) {
-      const sequenceBase = ends.get(`${this.#targetTopic(topic)}:${partition}`);
-      if (base === undefined || sequenceBase === undefined) continue;
-      if (base.producerEpoch === producerEpoch) continue; // kept from before a crash
-      this.#maps.setBase(topic, partition, { ...base, producerEpoch, sequenceBase });
-    }
+    this.promotions.recordEnds(ends, (topic) => this.#targetTopic(topic));
     await this.flush(signal);
-  }
-
-  /** The promotion is done: from now on it is only reported. */
-  async completePromotion(signal: AbortSignal): Promise<void> {
-    const completedAtMs = BigInt(Math.trunc(this.#options.clock.wallMs()));
-    const completed = { ...this.#flow, completedAtMs };
-    await this.#unlessFenced(() => this.#maps.saveFlow(completed, signal));
   }
 
   /** Flushes, within a limit; idempotent and joinable. Never rejects. */
@@ -259,7 +235,7 @@ export class FlowTarget implements AsyncDisposable {
   }
 
   #refusePromoted(topic: string): void {
-    if (this.promoted === undefined) return;
+    if (this.promotions.phaseOf(topic) === 'running') return;
     const message = `flow ${this.flowId} was promoted: topic ${topic} is not copied any more`;
     throw new TopicProblem({ problem: 'flow-promoted', topic }, message);
   }
@@ -297,7 +273,9 @@ export class FlowTarget implements AsyncDisposable {
     return new GroupSync({
       ...{ admin, clock, log: log.child({ flow: flow.id }), writer: writerNumber(writer) },
       intervalMs: flow.syncGroupOffsetsIntervalMs,
-      rows: () => this.#groups.rows,
+      // Of a promoted topic the offsets are not ours to move any more.
+      rows: () =>
+        [...this.#groups.rows].filter(({ topic }) => this.promotions.phaseOf(topic) === 'running'),
       translate: (row) => translate(this.#maps, row),
       confirm: (signal) => this.#unlessFenced(() => this.#groups.announce(signal)),
       active: () => this.promoted === undefined && this.#fenced === undefined,

@@ -10,6 +10,7 @@ import {
   type FlowProducer,
   type OffsetMapKey,
   type OffsetMapRecord,
+  type PromotionMark,
   type SequenceBase,
 } from '../../mirror/records/offset-map-record.js';
 import { RecordFormatError } from '../../mirror/records/record-format-error.js';
@@ -80,6 +81,7 @@ export class OffsetMapStore {
   readonly #entries = new Map<string, MappedEntry>();
   /** Changed, or told again by an agent that waits for its acknowledgement. */
   readonly #dirty = new Set<MappedEntry>();
+  readonly #promotions = new Map<string, PromotionMark>();
   #flow: FlowProducer | undefined;
   /** Flushes take turns: what one has taken is durable only when it has succeeded. */
   #turn: Promise<unknown> = Promise.resolve();
@@ -92,6 +94,11 @@ export class OffsetMapStore {
 
   get flow(): FlowProducer | undefined {
     return this.#flow;
+  }
+
+  /** By source topic; the empty name stands for the whole flow. */
+  get promotions(): ReadonlyMap<string, PromotionMark> {
+    return this.#promotions;
   }
 
   get entries(): Iterable<MappedEntry> {
@@ -123,6 +130,22 @@ export class OffsetMapStore {
     const { topic, flow } = this.#options;
     await topic.append([encodeOffsetMapRecord({ kind: 'flow', flow, value })], signal);
     this.#flow = value;
+  }
+
+  /** Durable when it resolves; undefined takes a mark away. */
+  async savePromotions(
+    marks: ReadonlyMap<string, PromotionMark | undefined>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    if (marks.size === 0) return;
+    const records = [...marks].map(([topic, value]) =>
+      encodeOffsetMapRecord({ kind: 'promotion', topic, value }),
+    );
+    await this.#options.topic.append(records, signal);
+    for (const [topic, mark] of marks) {
+      if (mark === undefined) this.#promotions.delete(topic);
+      else this.#promotions.set(topic, mark);
+    }
   }
 
   /** Written by the next flush. */
@@ -237,6 +260,10 @@ export class OffsetMapStore {
         if (record.flow === this.#options.flow) this.#flow = record.value;
         continue;
       }
+      if (record.kind === 'promotion') {
+        this.#promotions.set(record.topic, record.value);
+        continue;
+      }
       const entry = this.#entryOf(record.topic, record.partition);
       if (record.kind === 'base') entry.base = record.value;
       else if (record.kind === 'start') starts.set(entry, record.value);
@@ -260,8 +287,9 @@ export class OffsetMapStore {
       const key = this.#keyOf(stored);
       if (key === undefined || key.kind === 'writer') return undefined;
       const at = `offset ${stored.offset} of ${this.#options.topic.topic}`;
-      if (key.kind === 'flow') {
-        // Without it another producer would be taken, and the old one no longer be fenced.
+      if (key.kind === 'flow' || key.kind === 'promotion') {
+        // Without it another producer would be taken, and the old one no longer be fenced; or what
+        // was promoted would be copied again.
         const reason = `the record at offset ${stored.offset} cannot be read: ${error.message}`;
         throw new InternalTopicError(this.#options.topic.topic, reason, { cause: error });
       }

@@ -17,7 +17,8 @@ import type { AdminCallOptions } from './topic-admin.js';
  *     epoch + 1         where markers go      answered before the markers are written
  *
  * Each step may be repeated from the start: a crash in between leaves an epoch that was bumped and,
- * at worst, an empty transaction, which the next InitProducerId aborts.
+ * at worst, an empty transaction, which the next InitProducerId aborts. A partition that got its marker
+ * before the crash is told by its producers, and gets no second one.
  */
 
 /** A fence that is left half done is aborted by the coordinator after this. */
@@ -40,7 +41,12 @@ export interface ProducerIdentity {
 export interface Fence extends ProducerIdentity {
   transactionalId: string;
   /** `producerId` and `producerEpoch` are the ones to fence: the last that was handed out. */
-  partitions: readonly TopicPartition[];
+  partitions: readonly FencedPartition[];
+}
+
+export interface FencedPartition extends TopicPartition {
+  /** The last epoch that was handed out for this partition, if it is not the fence's. */
+  producerEpoch?: number;
 }
 
 interface Context {
@@ -91,8 +97,15 @@ export async function fencePartitions(
       actual,
     });
   }
-  for (let start = 0; start < partitions.length; start += PARTITIONS_PER_FENCE_MAX) {
-    const chunk = partitions.slice(start, start + PARTITIONS_PER_FENCE_MAX);
+  // An earlier fence's markers are all written by now: obtaining the producer waited for them.
+  const handedOut = (item: FencedPartition): number => item.producerEpoch ?? fence.producerEpoch;
+  const unfenced = await withoutMarker(
+    context,
+    { producerId: actual.producerId, epochOf: (item) => handedOut(item) + 1 },
+    partitions,
+  );
+  for (let start = 0; start < unfenced.length; start += PARTITIONS_PER_FENCE_MAX) {
+    const chunk = unfenced.slice(start, start + PARTITIONS_PER_FENCE_MAX);
     await writeMarkers(context, { transactionalId, ...actual }, chunk);
   }
   return actual.producerEpoch;
@@ -140,7 +153,8 @@ async function waitForMarkers(
   const { cluster, clock, signal } = context;
   let waiting = [...partitions];
   for (let attempt = 1; ; attempt++) {
-    waiting = await withoutMarker(context, producer, waiting);
+    const { producerId, producerEpoch } = producer;
+    waiting = await withoutMarker(context, { producerId, epochOf: () => producerEpoch }, waiting);
     const first = waiting[0];
     if (first === undefined) return;
     if (attempt === ATTEMPTS_MAX) {
@@ -156,18 +170,18 @@ async function waitForMarkers(
   }
 }
 
-/** The partitions whose leader does not know the new epoch yet. */
-async function withoutMarker(
+/** The partitions whose leader does not know the epoch, or a later one, yet. */
+async function withoutMarker<Item extends TopicPartition>(
   context: Context,
-  producer: ProducerIdentity,
-  partitions: readonly TopicPartition[],
-): Promise<TopicPartition[]> {
+  producer: { producerId: bigint; epochOf: (item: Item) => number },
+  partitions: readonly Item[],
+): Promise<Item[]> {
   const { cluster, signal } = context;
   if (partitions.some(({ topic, partition }) => !cluster.leaderOf(topic, partition))) {
     await cluster.metadata(topicsOf(partitions), { signal });
   }
-  const byLeader = new Map<number, TopicPartition[]>();
-  const waiting: TopicPartition[] = [];
+  const byLeader = new Map<number, Item[]>();
+  const waiting: Item[] = [];
   for (const item of partitions) {
     const leader = cluster.leaderOf(item.topic, item.partition);
     const group = leader && byLeader.get(leader.nodeId);
@@ -181,7 +195,7 @@ async function withoutMarker(
       partitionIndexes: indexes,
     }));
     const response = await cluster.request({ nodeId }, describeProducers, { topics }, { signal });
-    const fenced = new Set<string>();
+    const epochs = new Map<string, number>();
     for (const { name, partitions: answers } of response.topics) {
       for (const { partitionIndex, errorCode, errorMessage, activeProducers } of answers) {
         const subject = `${name}-${partitionIndex}`;
@@ -190,10 +204,13 @@ async function withoutMarker(
           ensureSuccess({ api, subject, errorCode, brokerMessage: errorMessage });
         }
         const known = activeProducers.find((active) => active.producerId === producer.producerId);
-        if (known && known.producerEpoch >= producer.producerEpoch) fenced.add(subject);
+        if (known) epochs.set(subject, known.producerEpoch);
       }
     }
-    waiting.push(...group.filter(({ topic, partition }) => !fenced.has(`${topic}-${partition}`)));
+    for (const item of group) {
+      const epoch = epochs.get(`${item.topic}-${item.partition}`);
+      if (epoch === undefined || epoch < producer.epochOf(item)) waiting.push(item);
+    }
   }
   return waiting;
 }

@@ -8,6 +8,7 @@
  *     3 base    topic STRING, partition INT32
  *     4 writer  (nothing: one record in all)
  *     5 start   topic STRING, partition INT32
+ *     6 promotion  topic STRING, empty for the whole flow
  *   value, null for a deletion
  *     chunk     see offset-map-chunk.ts
  *     flow      version INT16 (= 1), producerId INT64, producerEpoch INT16,
@@ -16,6 +17,9 @@
  *               source topic id UUID, target topic id UUID
  *     writer    version INT16 (= 1), term INT64
  *     start     version INT16 (= 1), source offset INT64, target offset INT64
+ *     promotion version INT16 (= 1), producerEpochBefore INT16, producerEpoch INT16,
+ *               begunAtMs INT64, promotedAtMs INT64, completedAtMs INT64,
+ *               count INT32 and as many group patterns STRING
  */
 import { decodeChunk, encodeChunk, type OffsetMapChunk } from '../offset-map-chunk.js';
 import { OffsetMapChunkError } from '../offset-map-errors.js';
@@ -25,7 +29,7 @@ import { SchemaWriter } from './schema-writer.js';
 const KEY_VERSION = 1;
 const VALUE_VERSION = 1;
 
-const Kind = { chunk: 1, flow: 2, base: 3, writer: 4, start: 5 } as const;
+const Kind = { chunk: 1, flow: 2, base: 3, writer: 4, start: 5, promotion: 6 } as const;
 
 /** Part of one partition's offset map. The topic is named as on the source. */
 export interface ChunkKey {
@@ -60,7 +64,13 @@ export interface StartKey {
   partition: number;
 }
 
-export type OffsetMapKey = ChunkKey | FlowKey | BaseKey | WriterKey | StartKey;
+/** A promotion from its begin on: of one topic as on the source, or of the whole flow if empty. */
+export interface PromotionKey {
+  kind: 'promotion';
+  topic: string;
+}
+
+export type OffsetMapKey = ChunkKey | FlowKey | BaseKey | WriterKey | StartKey | PromotionKey;
 
 export interface FlowProducer {
   producerId: bigint;
@@ -91,13 +101,29 @@ export interface StartPair {
   targetOffset: bigint;
 }
 
+export interface PromotionMark {
+  /** Of the flow when it began: a mark of the whole flow is void once that is another one. */
+  producerEpochBefore: number;
+  /** Of the fence; -1: not fenced yet. Of the whole flow the flow's own record tells. */
+  producerEpoch: number;
+  /** Wall clock, ms since 1970; from here on there is no way back. */
+  begunAtMs: bigint;
+  /** Of the fence; -1: not yet. */
+  promotedAtMs: bigint;
+  /** When the groups had been moved and verified; -1: not yet. */
+  completedAtMs: bigint;
+  /** Regular expressions of the groups to move; empty for all. */
+  groups: readonly string[];
+}
+
 /** A record by kind; without a value it deletes what its key names. */
 export type OffsetMapRecord =
   | (ChunkKey & { value: OffsetMapChunk | undefined })
   | (FlowKey & { value: FlowProducer | undefined })
   | (BaseKey & { value: SequenceBase | undefined })
   | (WriterKey & { value: WriterTerm | undefined })
-  | (StartKey & { value: StartPair | undefined });
+  | (StartKey & { value: StartPair | undefined })
+  | (PromotionKey & { value: PromotionMark | undefined });
 
 export function encodeOffsetMapKey(key: OffsetMapKey): Buffer {
   const writer = new SchemaWriter().int16(KEY_VERSION).int8(Kind[key.kind]);
@@ -109,6 +135,8 @@ export function encodeOffsetMapKey(key: OffsetMapKey): Buffer {
     case 'base':
     case 'start':
       return writer.string(key.topic).int32(key.partition).bytes();
+    case 'promotion':
+      return writer.string(key.topic).bytes();
     case 'writer':
       return writer.bytes();
   }
@@ -143,9 +171,33 @@ function encodeValue(record: OffsetMapRecord): Buffer | null {
         .bytes();
     case 'writer':
       return writer.int64(record.value.term).bytes();
+    case 'promotion':
+      return encodePromotion(writer, record.value);
     case 'start':
       return writer.int64(record.value.sourceOffset).int64(record.value.targetOffset).bytes();
   }
+}
+
+function encodePromotion(writer: SchemaWriter, mark: PromotionMark): Buffer {
+  writer.int16(mark.producerEpochBefore).int16(mark.producerEpoch);
+  writer.int64(mark.begunAtMs).int64(mark.promotedAtMs).int64(mark.completedAtMs);
+  writer.int32(mark.groups.length);
+  for (const group of mark.groups) writer.string(group);
+  return writer.bytes();
+}
+
+function decodePromotion(reader: SchemaReader): PromotionMark {
+  const producerEpochBefore = reader.int16('producerEpochBefore');
+  const producerEpoch = reader.int16('producerEpoch');
+  const begunAtMs = reader.int64('begunAtMs');
+  const promotedAtMs = reader.int64('promotedAtMs');
+  const completedAtMs = reader.int64('completedAtMs');
+  const groups: string[] = [];
+  const count = reader.int32('group count');
+  // Each takes a byte at least: the reader's end bounds what a wrong count can do.
+  for (let index = 0; index < count; index += 1) groups.push(reader.string('group'));
+  const epochs = { producerEpochBefore, producerEpoch };
+  return { ...epochs, begunAtMs, promotedAtMs, completedAtMs, groups };
 }
 
 export function decodeOffsetMapKey(bytes: Uint8Array): OffsetMapKey {
@@ -172,6 +224,8 @@ function decodeKeyOfKind(reader: SchemaReader, kind: number): OffsetMapKey {
       return { kind: 'writer' };
     case Kind.start:
       return { kind: 'start', ...decodePartition(reader) };
+    case Kind.promotion:
+      return { kind: 'promotion', topic: reader.string('topic') };
     default:
       throw reader.error(`kind ${kind}`);
   }
@@ -203,7 +257,7 @@ export function decodeOffsetMapRecord(
 
 function decodeValue(
   reader: SchemaReader,
-  key: FlowKey | BaseKey | WriterKey | StartKey,
+  key: FlowKey | BaseKey | WriterKey | StartKey | PromotionKey,
 ): OffsetMapRecord {
   switch (key.kind) {
     case 'flow': {
@@ -220,6 +274,8 @@ function decodeValue(
       const targetTopicId = reader.uuid('target topic id');
       return { ...key, value: { producerEpoch, sequenceBase, sourceTopicId, targetTopicId } };
     }
+    case 'promotion':
+      return { ...key, value: decodePromotion(reader) };
     case 'writer':
       return { ...key, value: { term: reader.int64('term') } };
     case 'start': {

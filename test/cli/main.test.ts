@@ -3,7 +3,11 @@ import { after, describe, it } from 'node:test';
 
 import { Metadata, status as GrpcStatus } from '@grpc/grpc-js';
 
-import type { PromoteEvent } from '../../proto/gen/mirror/v1/operator.js';
+import {
+  PromoteMode,
+  type PromoteEvent,
+  type PromoteRequest,
+} from '../../proto/gen/mirror/v1/operator.js';
 import { runMirrorctl as mirrorctl } from '../kit/run-mirrorctl.js';
 import { planWith, serveOperator, statusWith } from './operator-server.js';
 
@@ -87,7 +91,7 @@ describe('mirrorctl', () => {
       '--plan',
     ]);
     assert.match(out, /Source is unreachable: no agent has heard from it for 9 s/);
-    assert.match(out, /orders +us-east\.orders +2 +4 +9\.0 s ago/);
+    assert.match(out, /orders +us-east\.orders +2 +4 +1\.5 s +9\.0 s ago +3/);
     assert.equal(code, 0);
   });
 
@@ -106,6 +110,44 @@ describe('mirrorctl', () => {
     const { code, err } = await mirrorctl(args);
     assert.match(err, /cannot be promoted: group g has 2 active members/);
     assert.equal(code, 4);
+  });
+
+  it('refuses an unknown flow and contradictions with exit code 4', async () => {
+    const details = 'there is no flow a->b';
+    const unknown = { code: GrpcStatus.NOT_FOUND, details };
+    const address = await served({ planPromote: (_, answer) => answer(unknown) });
+    const promote = ['--coordinator', address, 'promote', 'a:b'];
+    const first = await mirrorctl(promote);
+    assert.match(first.err, /there is no flow a->b/);
+    const second = await mirrorctl([...promote, '--planned', '--unplanned']);
+    assert.match(second.err, /contradict/);
+    assert.deepEqual([first.code, second.code], [4, 4]);
+  });
+
+  it('hands on what is chosen', async () => {
+    let asked: PromoteRequest | undefined;
+    const address = await served({
+      planPromote: (call, answer) => {
+        asked = call.request;
+        answer(null, planWith(undefined));
+      },
+    });
+    const chosen = [
+      '--topics',
+      'a',
+      'b',
+      '--groups',
+      'g',
+      '--unplanned',
+      '--accept',
+      'map-corrupt',
+    ];
+    await mirrorctl(['--coordinator', address, 'promote', 'a:b', '--plan', ...chosen]);
+    const { topics, groups, mode, accept } = asked ?? {};
+    assert.deepEqual(
+      { topics, groups, mode, accept },
+      { topics: ['a', 'b'], groups: ['g'], mode: PromoteMode.UNPLANNED, accept: ['map-corrupt'] },
+    );
   });
 
   it('shows each step of a promotion and its end', async () => {

@@ -70,7 +70,9 @@ export function planWith(blocker: string | undefined): PromotePlan {
         targetTopic: 'us-east.orders',
         partitions: 2,
         rpoRecords: 4n,
+        rpoMs: 1_500n,
         uncertaintyMs: 9_000n,
+        unmappedRecords: 3n,
       },
     ],
     groups: [

@@ -9,12 +9,13 @@ import {
   PromotionRefusedError,
   PromotionVerifyError,
 } from '../../../coordinator/promotion/promotion-errors.js';
-import {
-  isPastReturn,
-  readPromotion,
-  type StepName,
-} from '../../../coordinator/promotion/promotion-journal.js';
+import { readPromotion, type StepName } from '../../../coordinator/promotion/promotion-journal.js';
 import { planPromotion } from '../../../coordinator/promotion/promotion-look.js';
+import {
+  EVERYTHING,
+  selectionOf,
+  selectionOfUnfinished,
+} from '../../../coordinator/promotion/promotion-selection.js';
 import { ErrorCode } from '../../../kafka/messages/error-codes.js';
 import { buildBatch } from '../../../kafka/records/build-batch.js';
 import { produceBatch } from '../../kafka/records/on-broker.js';
@@ -78,7 +79,10 @@ describe('planPromotion', () => {
     await lonely.stop();
 
     const { admin, cluster } = process;
-    const plan = await planPromotion({ target, admin, cluster, host: new Host() }, NEVER);
+    const plan = await planPromotion(
+      { target, admin, cluster, host: new Host(), selection: EVERYTHING },
+      NEVER,
+    );
 
     assert.deepEqual(
       plan.blockers.map(({ code }) => code),
@@ -162,7 +166,7 @@ describe('promote', () => {
     }
   }
 
-  it('fences again when it died before the fence was written down', async () => {
+  it('fences no partition twice when it died before the fence was written down', async () => {
     await using process = new TargetProcess(kafka.bootstrapServers);
     const scene = await filledScene('half-fence', process);
     process.faults.fencePartitions = async (...args) => {
@@ -171,17 +175,20 @@ describe('promote', () => {
     };
     await assert.rejects(promote(scene.options(), NEVER), /died/);
     process.faults = {};
-    const journal = await readPromotion(scene.documents, scene.flow.id);
-    assert.equal(isPastReturn(journal), true);
     assert.equal(scene.host.phases.at(-1), 'promoting');
     await scene.reopen();
-    assert.equal(scene.target.promoted, undefined);
+    // Without any store: the mark on the target tells that agents may be fenced.
+    assert.deepEqual(scene.target.unfinishedPromotion, { topics: undefined, groups: [] });
+    assert.throws(() => scene.target.assignment('orders', 0), { problem: 'flow-promoted' });
 
-    await promote(scene.options(), NEVER);
+    const { plan } = await promote(scene.options(), NEVER);
 
     assert.deepEqual(await scene.committed('billing'), BILLING);
-    assert.equal(scene.target.mappedPartitions()[0]?.fenceEnd, 102n);
-    assert.equal(isPastReturn(await readPromotion(scene.documents, scene.flow.id)), false);
+    assert.equal(scene.target.mappedPartitions()[0]?.fenceEnd, 101n);
+    assert.equal(plan.topics[0]?.unmappedRecords, 20n);
+    const journal = await readPromotion(scene.documents, scene.flow.id);
+    assert.equal(journal?.failure, undefined);
+    assert.equal(scene.target.unfinishedPromotion, undefined);
   });
 
   it('goes on without a fence that the target has forgotten how to make, and says so', async () => {
@@ -275,6 +282,60 @@ describe('promote', () => {
     assert.ok(clock.nowMs() - startedMs >= DRAIN_MS_MAX);
     assert.equal(scene.host.stops, 0);
     assert.equal(scene.host.phases.at(-1), 'running');
+    assert.equal(await scene.append(0, 100n, 1), ErrorCode.NONE);
+  });
+
+  it('takes what died before the fence for begun, and ends it', async () => {
+    await using process = new TargetProcess(kafka.bootstrapServers);
+    const scene = await filledScene('mark-only', process);
+    process.faults.fencePartitions = () => Promise.reject(new Error('died'));
+    await assert.rejects(promote(scene.options(), NEVER), /died/);
+    process.faults = {};
+    await scene.reopen();
+    assert.deepEqual(scene.target.unfinishedPromotion, { topics: undefined, groups: [] });
+    await promote(
+      scene.options({ selection: selectionOfUnfinished({ topics: undefined, groups: [] }) }),
+      NEVER,
+    );
+    assert.deepEqual(await scene.committed('billing'), BILLING);
+    assert.equal(scene.target.mappedPartitions()[0]?.fenceEnd, 101n);
+  });
+
+  it('goes on unplanned when the source dies while it drains, unless planned was asked for', async () => {
+    await using process = new TargetProcess(kafka.bootstrapServers);
+    const scene = await filledScene('dying', process);
+    scene.host.positions = [position(scene, 0, { lagRecords: 3n, sourceEndAgeMs: 0 })];
+    const dies = (): void => {
+      scene.host.state = 'reachable';
+      let looks = 0;
+      scene.host.sourceState = () => {
+        looks += 1;
+        return { state: looks < 3 ? 'reachable' : 'unreachable', evidence: 'it died' };
+      };
+    };
+    dies();
+    const planned = selectionOf({ topics: [], groups: [], mode: 'planned', accept: [] });
+    const asked = { clock: hastyClock(), selection: planned };
+    await assert.rejects(promote(scene.options(asked), NEVER), isRefused('lag-remains'));
+    assert.equal(scene.target.promoted, undefined);
+    dies();
+    await promote(scene.options({ clock: hastyClock() }), NEVER);
+    assert.deepEqual(await scene.committed('billing'), BILLING);
+  });
+
+  it('refuses a planned promotion without a source, and what chooses nothing', async () => {
+    await using process = new TargetProcess(kafka.bootstrapServers);
+    const scene = await filledScene('refuses', process);
+    const choice = { topics: [], groups: [], mode: 'auto', accept: [] } as const;
+    for (const [code, change] of [
+      ['source-unreachable', { mode: 'planned' }],
+      ['no-topic', { topics: ['nosuch'] }],
+      ['no-group', { groups: ['nosuch'] }],
+    ] as const) {
+      const selection = selectionOf({ ...choice, ...change });
+      await assert.rejects(promote(scene.options({ selection }), NEVER), isRefused(code));
+    }
+    assert.equal(scene.target.promoted, undefined);
     assert.equal(await scene.append(0, 100n, 1), ErrorCode.NONE);
   });
 

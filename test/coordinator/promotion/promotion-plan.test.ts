@@ -54,6 +54,7 @@ function input(change: Partial<PlanInput> = {}): PlanInput {
     groups: [GROUP],
     targetEnds: new Map([[KEY, 90n]]),
     targetGroups: new Map([['billing', EMPTY]]),
+    ...{ mode: 'auto', accept: new Set(), chosenNothing: [], corruptCheckpoints: 0 },
     ...change,
   };
 }
@@ -227,8 +228,15 @@ describe('buildPromotionPlan, groups', () => {
 describe('buildPromotionPlan, topics', () => {
   it('adds up what is missing, and takes the oldest look as its uncertainty', () => {
     const positions = [
-      { ...POSITION, sourceEnd: 107n, lagRecords: 7n, sourceEndAgeMs: 40 },
-      { ...POSITION, partition: 1, lagRecords: undefined, sourceEnd: 103n, sourceEndAgeMs: 900 },
+      { ...POSITION, sourceEnd: 107n, lagRecords: 7n, sourceEndAgeMs: 40, missingMs: 70 },
+      {
+        ...POSITION,
+        partition: 1,
+        lagRecords: undefined,
+        sourceEnd: 103n,
+        sourceEndAgeMs: 900,
+        missingMs: 30,
+      },
     ];
     const mapped = [MAPPED, { ...MAPPED, partition: 1 }];
     const { topics } = buildPromotionPlan(input({ positions, mapped }));
@@ -239,6 +247,7 @@ describe('buildPromotionPlan, topics', () => {
         targetTopic: 'east.orders',
         partitions: 2,
         rpoRecords: 10n,
+        rpoMs: 70,
         uncertaintyMs: 900,
         unmappedRecords: 0n,
       },
@@ -310,7 +319,33 @@ describe('buildPromotionPlan, blockers', () => {
       blockers.map(({ code }) => code),
       ['target-topic-missing'],
     );
-    assert.match(blockers[0]!.message, /partitions 1, 2, 3, .*10 and 1 more$/);
+    assert.match(
+      blockers[0]!.message,
+      /partitions 1, 2, 3, .*10 and 1 more; .*--accept target-topic-missing$/,
+    );
+  });
+
+  it('lets an operator go past what costs topics or groups only, and says so', () => {
+    const corrupt = 'the record at offset 7 cannot be read';
+    const away = { state: 'unreachable', evidence: 'silence' } as const;
+    const broken = {
+      ...{
+        mapped: [
+          { ...MAPPED, corrupt },
+          { ...MAPPED, partition: 1 },
+        ],
+        source: away,
+      },
+      corruptCheckpoints: 2,
+    };
+    const codes = (each: { code: string }[]): string[] => each.map(({ code }) => code).sort();
+    const all = ['checkpoint-corrupt', 'map-corrupt', 'target-topic-missing'];
+    assert.deepEqual(codes(buildPromotionPlan(input(broken)).blockers), all);
+    const accept = new Set([...all, 'group-active']);
+    const activeToo = new Map([['billing', active]]);
+    const plan = buildPromotionPlan(input({ ...broken, accept, targetGroups: activeToo }));
+    assert.deepEqual(codes(plan.blockers), ['group-active']);
+    assert.deepEqual(codes(plan.warnings), all);
   });
 
   it('does not wait for a topic that the source does not have either', () => {

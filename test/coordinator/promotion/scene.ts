@@ -9,6 +9,7 @@ import type {
   PartitionPosition,
   SourceState,
 } from '../../../coordinator/promotion/promotion-plan.js';
+import { EVERYTHING } from '../../../coordinator/promotion/promotion-selection.js';
 import type { StoredDocument } from '../../../coordinator/store/lease-store.js';
 import type { FlowTarget } from '../../../coordinator/target/flow-target.js';
 import type { MapRun } from '../../../coordinator/target/partition-map.js';
@@ -24,17 +25,19 @@ export class Host implements PromotionHost {
   positions: PartitionPosition[] = [];
   readonly phases: FlowPhase[] = [];
   stops = 0;
+  readonly stopped: (readonly string[] | undefined)[] = [];
 
-  sourceState(): { state: SourceState; evidence: string } {
+  sourceState: () => { state: SourceState; evidence: string } = () => {
     return { state: this.state, evidence: 'the test says so' };
-  }
+  };
 
   partitionPositions(): PartitionPosition[] {
     return this.positions;
   }
 
-  stopFlow(): Promise<void> {
+  stopFlow(_flow: string, topics: readonly string[] | undefined): Promise<void> {
     this.stops += 1;
+    this.stopped.push(topics);
     return Promise.resolve();
   }
 
@@ -99,7 +102,12 @@ export class Scene {
     if (isReported) this.target.applyProgress({ topic: 'orders', partition, runs: [run] });
   }
 
-  async append(partition: number, targetStart: bigint, length: number): Promise<number> {
+  async append(
+    partition: number,
+    targetStart: bigint,
+    length: number,
+    topic = 'orders',
+  ): Promise<number> {
     const { cluster } = this.process;
     const { producerId, producerEpoch } = this.target.producer;
     const records = [...Array(length).keys()].map((index) => ({
@@ -109,7 +117,7 @@ export class Scene {
     }));
     const baseSequence = Number(targetStart);
     const batch = buildBatch({ records, producerId, producerEpoch, baseSequence });
-    const place = { cluster, topic: this.targetTopic, partition };
+    const place = { cluster, topic: `${this.flow.source}.${topic}`, partition };
     return (await produceBatch(place, batch)).errorCode;
   }
 
@@ -124,6 +132,7 @@ export class Scene {
     return {
       ...{ target, host, documents, admin, cluster },
       operator: 'tester',
+      selection: EVERYTHING,
       clock: systemClock,
       log: silentLogger,
       onStep: ({ name, done }) => steps.push(`${name} ${done ? 'done' : 'begun'}`),
@@ -132,11 +141,14 @@ export class Scene {
   }
 
   /** What a consumer of the group would read next, by partition, as its own client sees it. */
-  async committed(group: string): Promise<Record<number, string>> {
+  async committed(group: string, of = 'orders'): Promise<Record<number, string>> {
     const admin = connectKafkajs({ bootstrapServers: this.process.bootstrapServers }).admin();
     await admin.connect();
     try {
-      const [topic] = await admin.fetchOffsets({ groupId: group, topics: [this.targetTopic] });
+      const [topic] = await admin.fetchOffsets({
+        groupId: group,
+        topics: [`${this.flow.source}.${of}`],
+      });
       const offsets = (topic?.partitions ?? []).filter(({ offset }) => offset !== '-1');
       return Object.fromEntries(offsets.map(({ partition, offset }) => [partition, offset]));
     } finally {

@@ -10,6 +10,7 @@ import {
   OperatorServiceClient,
   type PromoteEvent,
   type Status,
+  PromoteRequest,
 } from '../../../proto/gen/mirror/v1/operator.js';
 import { eventually } from '../../kit/eventually.js';
 import { startEtcd, type EtcdServers } from '../../kit/start-etcd.js';
@@ -151,7 +152,9 @@ describe('mirror-coordinator', { timeout: 240_000 }, () => {
     const operators = new OperatorServiceClient(addressOf(second), insecure);
     const events: PromoteEvent[] = [];
     const failures: Error[] = [];
-    const call = operators.promote({ flow: 'east->west', operator: 'test' });
+    const call = operators.promote(
+      PromoteRequest.fromPartial({ flow: 'east->west', operator: 'test' }),
+    );
     call.on('data', (event: PromoteEvent) => events.push(event));
     call.on('error', (error) => failures.push(error));
     const released = new Set<bigint>();

@@ -11,6 +11,7 @@ import {
   FlowState,
   type PromoteEvent,
   type Status,
+  PromoteRequest,
 } from '../../../proto/gen/mirror/v1/operator.js';
 import {
   isPartition,
@@ -238,7 +239,9 @@ describe('Coordinator', () => {
     const fixture = await leading();
     const agent = await working(fixture);
     const events: PromoteEvent[] = [];
-    const call = fixture.operators.promote({ flow: 'a:b', operator: 'me' });
+    const call = fixture.operators.promote(
+      PromoteRequest.fromPartial({ flow: 'a:b', operator: 'me' }),
+    );
     call.on('data', (event: PromoteEvent) => events.push(event));
     const revokes = await until(() => {
       const all = agent.all('revokes').flatMap((message) => message.revokes);

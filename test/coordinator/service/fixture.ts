@@ -29,6 +29,8 @@ export const LEASE_TTL_MS = 2_000;
 /** A target in memory: what the coordinator does with a target, without a cluster behind it. */
 export class MemoryTarget implements FlowTargetPort {
   promoted: { atMs: number; completedAtMs: number | undefined } | undefined;
+  readonly promotedTopics = new Map<string, 'promoting' | 'promoted'>();
+  readonly unfinishedPromotion = undefined;
   problem: string | undefined;
   readonly progress: Parameters<FlowTargetPort['applyProgress']>[0][] = [];
   readonly #durable: ((acks: readonly DurableAck[]) => void)[] = [];
@@ -85,15 +87,17 @@ const neverPromotes: Promoter<OpenedFlowTarget> = {
   plan: ({ request }) =>
     Promise.resolve({
       ...{ flow: request.flow, phase: 'running', topics: [], groups: [], blockers: [] },
+      ...{ warnings: [], isPlanned: false },
       source: { state: 'unknown', evidence: 'a test' },
     }),
   promote: async ({ host, onStep, request }, signal) => {
     onStep({ name: 'fence', done: false, message: '', elapsedMs: 0 });
     host.setFlowState(request.flow, 'promoting');
-    await host.stopFlow(request.flow, signal);
+    await host.stopFlow(request.flow, undefined, signal);
     onStep({ name: 'fence', done: true, message: 'stopped', elapsedMs: 1 });
     host.setFlowState(request.flow, 'promoted');
-    const plan = { flow: request.flow, phase: 'promoted', topics: [], groups: [], blockers: [] };
+    const nothing = { topics: [], groups: [], blockers: [], warnings: [], isPlanned: false };
+    const plan = { flow: request.flow, ...nothing };
     const source = { state: 'unknown', evidence: 'a test' } as const;
     return {
       plan: { ...plan, phase: 'promoted' as const, source },

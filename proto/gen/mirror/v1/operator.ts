@@ -45,6 +45,23 @@ export namespace FlowState {
   export type BLOCKED = typeof FlowState.BLOCKED;
 }
 
+export const PromoteMode = {
+  /** UNSPECIFIED - By what is found: planned if the source answers. */
+  UNSPECIFIED: 0,
+  /** PLANNED - Waits until everything is copied; refused if the source does not answer. */
+  PLANNED: 1,
+  /** UNPLANNED - Stops with what was copied, even if the source answers. */
+  UNPLANNED: 2,
+} as const;
+
+export type PromoteMode = typeof PromoteMode[keyof typeof PromoteMode];
+
+export namespace PromoteMode {
+  export type UNSPECIFIED = typeof PromoteMode.UNSPECIFIED;
+  export type PLANNED = typeof PromoteMode.PLANNED;
+  export type UNPLANNED = typeof PromoteMode.UNPLANNED;
+}
+
 /** How a promotion finds the source. */
 export const SourceState = {
   UNSPECIFIED: 0,
@@ -142,6 +159,13 @@ export interface PromoteRequest {
   flow: string;
   /** Who asked, for the journal. */
   operator: string;
+  /** Only topics, as on the source, whose whole name matches one of these; the whole flow if empty. */
+  topics: string[];
+  /** Only groups whose whole name matches one of these are moved; all if empty. */
+  groups: string[];
+  mode: PromoteMode;
+  /** Codes of blockers to go past, with what that costs. */
+  accept: string[];
 }
 
 export interface PromotePlan {
@@ -153,6 +177,10 @@ export interface PromotePlan {
   groups: GroupPlan[];
   /** What must be mended first; empty if the promotion can go ahead. */
   blockers: Blocker[];
+  /** What was accepted, or is worth knowing. */
+  warnings: Blocker[];
+  /** Whether everything is copied first. */
+  planned: boolean;
 }
 
 export interface TopicPlan {
@@ -165,6 +193,10 @@ export interface TopicPlan {
     | undefined;
   /** Records that came after the last look at the source are not counted: its age. */
   uncertaintyMs: bigint;
+  /** At most so many records on the target are not in the map: appended, but never reported. */
+  unmappedRecords: bigint;
+  /** At the last look, how old the oldest of `rpo_records` may have been; unset where unknown. */
+  rpoMs?: bigint | undefined;
 }
 
 export interface GroupPlan {
@@ -1169,7 +1201,7 @@ export const AgentStatus: MessageFns<AgentStatus> = {
 };
 
 function createBasePromoteRequest(): PromoteRequest {
-  return { flow: "", operator: "" };
+  return { flow: "", operator: "", topics: [], groups: [], mode: 0, accept: [] };
 }
 
 export const PromoteRequest: MessageFns<PromoteRequest> = {
@@ -1179,6 +1211,18 @@ export const PromoteRequest: MessageFns<PromoteRequest> = {
     }
     if (message.operator !== "") {
       writer.uint32(18).string(message.operator);
+    }
+    for (const v of message.topics) {
+      writer.uint32(26).string(v!);
+    }
+    for (const v of message.groups) {
+      writer.uint32(34).string(v!);
+    }
+    if (message.mode !== 0) {
+      writer.uint32(40).int32(message.mode);
+    }
+    for (const v of message.accept) {
+      writer.uint32(50).string(v!);
     }
     return writer;
   },
@@ -1212,6 +1256,38 @@ export const PromoteRequest: MessageFns<PromoteRequest> = {
             message.operator = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.topics.push(reader.string());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.groups.push(reader.string());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.mode = reader.int32() as any;
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.accept.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1231,12 +1307,26 @@ export const PromoteRequest: MessageFns<PromoteRequest> = {
     const message = createBasePromoteRequest();
     message.flow = object.flow ?? "";
     message.operator = object.operator ?? "";
+    message.topics = object.topics?.map((e) => e) || [];
+    message.groups = object.groups?.map((e) => e) || [];
+    message.mode = object.mode ?? 0;
+    message.accept = object.accept?.map((e) => e) || [];
     return message;
   },
 };
 
 function createBasePromotePlan(): PromotePlan {
-  return { flow: "", state: 0, sourceState: 0, sourceEvidence: "", topics: [], groups: [], blockers: [] };
+  return {
+    flow: "",
+    state: 0,
+    sourceState: 0,
+    sourceEvidence: "",
+    topics: [],
+    groups: [],
+    blockers: [],
+    warnings: [],
+    planned: false,
+  };
 }
 
 export const PromotePlan: MessageFns<PromotePlan> = {
@@ -1261,6 +1351,12 @@ export const PromotePlan: MessageFns<PromotePlan> = {
     }
     for (const v of message.blockers) {
       Blocker.encode(v!, writer.uint32(58).fork()).join();
+    }
+    for (const v of message.warnings) {
+      Blocker.encode(v!, writer.uint32(66).fork()).join();
+    }
+    if (message.planned !== false) {
+      writer.uint32(72).bool(message.planned);
     }
     return writer;
   },
@@ -1334,6 +1430,22 @@ export const PromotePlan: MessageFns<PromotePlan> = {
             message.blockers.push(Blocker.decode(reader, reader.uint32()));
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.warnings.push(Blocker.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.planned = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1358,12 +1470,22 @@ export const PromotePlan: MessageFns<PromotePlan> = {
     message.topics = object.topics?.map((e) => TopicPlan.fromPartial(e)) || [];
     message.groups = object.groups?.map((e) => GroupPlan.fromPartial(e)) || [];
     message.blockers = object.blockers?.map((e) => Blocker.fromPartial(e)) || [];
+    message.warnings = object.warnings?.map((e) => Blocker.fromPartial(e)) || [];
+    message.planned = object.planned ?? false;
     return message;
   },
 };
 
 function createBaseTopicPlan(): TopicPlan {
-  return { topic: "", targetTopic: "", partitions: 0, rpoRecords: undefined, uncertaintyMs: 0n };
+  return {
+    topic: "",
+    targetTopic: "",
+    partitions: 0,
+    rpoRecords: undefined,
+    uncertaintyMs: 0n,
+    unmappedRecords: 0n,
+    rpoMs: undefined,
+  };
 }
 
 export const TopicPlan: MessageFns<TopicPlan> = {
@@ -1388,6 +1510,18 @@ export const TopicPlan: MessageFns<TopicPlan> = {
         throw new globalThis.Error("value provided for field message.uncertaintyMs of type int64 too large");
       }
       writer.uint32(40).int64(message.uncertaintyMs);
+    }
+    if (message.unmappedRecords !== 0n) {
+      if (BigInt.asIntN(64, message.unmappedRecords) !== message.unmappedRecords) {
+        throw new globalThis.Error("value provided for field message.unmappedRecords of type int64 too large");
+      }
+      writer.uint32(48).int64(message.unmappedRecords);
+    }
+    if (message.rpoMs !== undefined) {
+      if (BigInt.asIntN(64, message.rpoMs) !== message.rpoMs) {
+        throw new globalThis.Error("value provided for field message.rpoMs of type int64 too large");
+      }
+      writer.uint32(56).int64(message.rpoMs);
     }
     return writer;
   },
@@ -1445,6 +1579,22 @@ export const TopicPlan: MessageFns<TopicPlan> = {
             message.uncertaintyMs = reader.int64() as bigint;
             continue;
           }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.unmappedRecords = reader.int64() as bigint;
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.rpoMs = reader.int64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1471,6 +1621,10 @@ export const TopicPlan: MessageFns<TopicPlan> = {
     message.uncertaintyMs = (object.uncertaintyMs !== undefined && object.uncertaintyMs !== null)
       ? BigInt(object.uncertaintyMs)
       : 0n;
+    message.unmappedRecords = (object.unmappedRecords !== undefined && object.unmappedRecords !== null)
+      ? BigInt(object.unmappedRecords)
+      : 0n;
+    message.rpoMs = (object.rpoMs !== undefined && object.rpoMs !== null) ? BigInt(object.rpoMs) : undefined;
     return message;
   },
 };

@@ -1,0 +1,136 @@
+import type { GroupPlan, PlanInput } from './promotion-plan.js';
+import { isToCommit, partitionKey } from './promotion-rows.js';
+
+export type BlockerCode =
+  | 'no-topic' //             no topic of the flow is chosen
+  | 'no-group' //             no group is chosen
+  | 'group-active' //         consumers run on the target already, under a group to be moved
+  | 'target-unreachable' //   the target does not answer
+  | 'target-topic-missing' // a mirrored topic is gone from the target
+  | 'source-unreachable' //   a planned promotion was asked for, and the source does not answer
+  | 'map-corrupt' //          a stored part of the offset map cannot be read
+  | 'checkpoint-corrupt' //   a stored position of some group cannot be read, and the source is away
+  | 'promotion-running' //    another promotion of the flow is under way
+  | 'lag-remains' //          the source answers, and records keep coming
+  | 'commit-refused'; //      the target would not take a group's positions
+
+/** What an operator may go past with `--accept`: it costs records or groups, and nothing else. */
+const ACCEPTABLE: ReadonlySet<BlockerCode> = new Set([
+  'target-topic-missing',
+  'map-corrupt',
+  'checkpoint-corrupt',
+]);
+
+export interface Blocker {
+  code: BlockerCode;
+  message: string;
+}
+
+/** What stands in the way, and what was accepted. After a promotion nothing does. */
+export function findBlockers(
+  input: PlanInput,
+  groups: readonly GroupPlan[],
+): { blockers: Blocker[]; warnings: Blocker[] } {
+  if (input.phase === 'promoted') return { blockers: [], warnings: [] };
+  const found = [
+    ...chosenNothing(input),
+    ...sourceAway(input),
+    ...missingTopics(input),
+    ...corruptRecords(input),
+    ...activeGroups(input, groups),
+  ];
+  const isAccepted = ({ code }: Blocker): boolean => ACCEPTABLE.has(code) && input.accept.has(code);
+  const blockers = found.filter((each) => !isAccepted(each));
+  return { blockers: blockers.map(withWayOut), warnings: found.filter(isAccepted) };
+}
+
+function withWayOut({ code, message }: Blocker): Blocker {
+  if (!ACCEPTABLE.has(code)) return { code, message };
+  return { code, message: `${message}; to promote without it: --accept ${code}` };
+}
+
+function chosenNothing({ chosenNothing: nothing, flow }: PlanInput): Blocker[] {
+  return nothing.map((what) => {
+    const of = what === 'topic' ? `topic of ${flow}` : `group that reads a chosen topic of ${flow}`;
+    return { code: `no-${what}` as const, message: `no ${of} matches what was asked for` };
+  });
+}
+
+/** Behind the fence nothing is drained any more. */
+function sourceAway({ mode, source, phase }: PlanInput): Blocker[] {
+  if (mode !== 'planned' || phase !== 'running' || source.state === 'reachable') return [];
+  const message =
+    `a planned promotion copies everything first, and the source is ${source.state}: ` +
+    `${source.evidence}; leave --planned out, or bring the source back`;
+  return [{ code: 'source-unreachable', message }];
+}
+
+function corruptRecords({ mapped, corruptCheckpoints, source }: PlanInput): Blocker[] {
+  const blockers: Blocker[] = [];
+  for (const { topic, partition, corrupt } of mapped) {
+    if (corrupt === undefined) continue;
+    const message = `${topic}-${partition} cannot be translated for any group: ${corrupt}`;
+    blockers.push({ code: 'map-corrupt', message });
+  }
+  // A source that answers tells every position again.
+  if (corruptCheckpoints > 0 && source.state !== 'reachable') {
+    const message =
+      `${corruptCheckpoints} stored group positions cannot be read, so that some group's offset may ` +
+      'be missing here; the log of the coordinator names them';
+    blockers.push({ code: 'checkpoint-corrupt', message });
+  }
+  return blockers;
+}
+
+/**
+ * Only topics that the source still has, if it can be asked: one that was deleted there and here must
+ * not stand in the way of every other topic for ever.
+ */
+function missingTopics(input: PlanInput): Blocker[] {
+  const missing = new Map<string, number[]>();
+  const wanted = new Set(input.positions.map(({ targetTopic }) => targetTopic));
+  for (const { targetTopic, partition } of input.mapped) {
+    if (input.source.state === 'reachable' && !wanted.has(targetTopic)) continue;
+    if (input.targetEnds.has(partitionKey(targetTopic, partition))) continue;
+    const partitions = missing.get(targetTopic) ?? [];
+    partitions.push(partition);
+    missing.set(targetTopic, partitions);
+  }
+  return [...missing].map(([topic, partitions]) => ({
+    code: 'target-topic-missing',
+    message:
+      `topic ${topic} was mirrored, but the target does not have its ` +
+      `partition${partitions.length === 1 ? '' : 's'} ${listed(partitions)}`,
+  }));
+}
+
+/**
+ * Offsets of a group with members belong to the members: moving them would lose or repeat records.
+ * Behind the fence a group that has nothing left to move may run: an earlier call moved it, and its
+ * consumers were faster than the rest of the promotion.
+ */
+function activeGroups(input: PlanInput, groups: readonly GroupPlan[]): Blocker[] {
+  const concerned = groups.filter((row) => input.phase === 'running' || isToCommit(row));
+  const names = [...new Set(concerned.map(({ group }) => group))].sort();
+  const blockers: Blocker[] = [];
+  for (const name of names) {
+    const group = input.targetGroups.get(name);
+    if (group?.state !== 'active') continue;
+    const members = `${group.members} member${group.members === 1 ? '' : 's'}`;
+    const message =
+      `group ${name} is active on the target (${group.stateName}, ${members}): ` +
+      'stop its consumers there and promote again';
+    blockers.push({ code: 'group-active', message });
+  }
+  return blockers;
+}
+
+/** Enough to find it by; a topic may have thousands. */
+const PARTITIONS_LISTED_MAX = 10;
+
+function listed(partitions: readonly number[]): string {
+  const sorted = [...partitions].sort((a, b) => a - b);
+  const shown = sorted.slice(0, PARTITIONS_LISTED_MAX).join(', ');
+  const rest = sorted.length - PARTITIONS_LISTED_MAX;
+  return rest > 0 ? `${shown} and ${rest} more` : shown;
+}
