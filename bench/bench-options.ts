@@ -4,7 +4,7 @@ import { SUBJECTS, type Subject } from './results.js';
 export const ROUNDS_DEFAULT = 3;
 const ROUNDS_MAX = 99;
 
-export const HELP = `npm run bench -- [--quick] [--only NAME]... [--subject N]... [--rounds N] [--json FILE] [--profile] [--micro]
+export const HELP = `npm run bench -- [--quick] [--only NAME]... [--subject N]... [--rounds N] [--json FILE] [--profile] [--micro] [--scale]
 
 Runs mirror-maker, MirrorMaker 2 and a producer of the same batches ("broker limit") on the same
 brokers in turn, and prints what each needed. A full run writes docs/benchmarks.json and .md.
@@ -17,6 +17,7 @@ brokers in turn, and prints what each needed. A full run writes docs/benchmarks.
   --json FILE   write the results there, and the tables beside it as .md
   --profile     profile mirror-maker on every workload, not only where a goal is missed
   --micro       only the inner loops, without brokers
+  --scale       only the coordinator's core, up to a million partitions; writes docs/scale.md
 `;
 
 export interface BenchOptions {

@@ -11,11 +11,16 @@ import { run } from './progress.mjs';
 
 const KAFKA_CURRENT = '4.3.0';
 
+/** The core alone, with a million partitions in memory. */
+const SCALE_FLAGS = ['--expose-gc', '--max-old-space-size=8192'];
+
 /** Ends with the benchmark's code; its brokers end with it, however it ends. */
 function runBench(args) {
+  const scale = args.includes('--scale');
+  const program = join(ROOT, 'dist', 'bench', ...(scale ? ['scale'] : []), 'main.js');
+  const flags = scale ? SCALE_FLAGS : ['--enable-source-maps'];
   return new Promise((resolve, reject) => {
-    const program = join(ROOT, 'dist', 'bench', 'main.js');
-    const child = spawn(process.execPath, ['--enable-source-maps', program, ...args], {
+    const child = spawn(process.execPath, [...flags, program, ...args], {
       stdio: ['ignore', 'inherit', 'inherit'],
     });
     child.on('error', reject);
@@ -25,9 +30,10 @@ function runBench(args) {
 
 async function main() {
   const args = process.argv.slice(2);
-  await bootstrap({ kafka: args.includes('--micro') ? [] : [KAFKA_CURRENT] });
+  const brokers = !args.includes('--micro') && !args.includes('--scale');
+  await bootstrap({ kafka: brokers ? [KAFKA_CURRENT] : [] });
   const code = await runBench(args);
-  const written = ['benchmarks.json', 'benchmarks.md']
+  const written = ['benchmarks.json', 'benchmarks.md', 'scale.md']
     .map((name) => join(ROOT, 'docs', name))
     .filter((path) => existsSync(path));
   const prettier = join(ROOT, 'node_modules', 'prettier', 'bin', 'prettier.cjs');

@@ -63,7 +63,7 @@ export class CoordinationCore {
 
   /** Whether a tick soon would do more than keep time. */
   get placementDue(): boolean {
-    return this.state.placementDue;
+    return this.state.grantDue.size > 0;
   }
 
   /** Whether nobody holds, or is about to hold, anything of the flow. */
@@ -142,14 +142,14 @@ function handle(step: Step, event: CoreEvent, leaseTtlMs: number): void {
 }
 
 function flowMode(step: Step, event: CoreEvent & { kind: 'flow-mode' }): void {
-  const { flow: name, source, target, mode } = event;
+  const { flow: name, source, target, sourceSite = source, mode } = event;
   const { state } = step;
-  state.placementDue = true;
   const flow = state.flows.get(name);
   if (flow === undefined) {
-    addFlow(state, { name, source, target, mode, siteKey: siteKey(name) });
+    addFlow(state, { name, source, target, sourceSite, mode, siteKey: siteKey(name) });
     return;
   }
+  state.grantDue.add(flow);
   const before = flow.mode;
   flow.mode = mode;
   if (before === mode) return;

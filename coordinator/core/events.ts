@@ -44,6 +44,8 @@ export type CoreEvent =
       readonly flow: string;
       readonly source: string;
       readonly target: string;
+      /** Agents of this site are preferred; the source's alias if absent. */
+      readonly sourceSite?: string;
       readonly mode: FlowMode;
     }
   /** Topics of the flow that nobody is to copy, whatever its mode: the whole list, each time. */
@@ -64,6 +66,7 @@ export type CoreEvent =
       readonly sessionId: string;
       readonly agentId: string;
       readonly clusters: readonly string[];
+      readonly site?: string;
       readonly held: readonly LeaseRef[];
     }
   | { readonly kind: 'agent-heartbeat'; readonly sessionId: string }
@@ -103,6 +106,8 @@ export type CoreEvent =
       readonly lease: LeaseRef;
       readonly copier: CopierState;
       readonly halt: Problem | undefined;
+      /** As measured of late; absent if nothing was. */
+      readonly bytesPerSecond?: number;
     }
   /** An operator lets halted items try again, and accepts what made them halt, if anything. */
   | { readonly kind: 'resume'; readonly items: readonly string[]; readonly accept: string }

@@ -1,7 +1,16 @@
 import type { CoreEvent, HolderRef, LeaseRef } from './events.js';
 import { knownAgent } from './sessions.js';
-import { addPartition, addTopic, holds, isLease, setHolder, type ItemEntry } from './state.js';
+import {
+  addPartition,
+  addTopic,
+  holds,
+  isLease,
+  setHolder,
+  setWeight,
+  type ItemEntry,
+} from './state.js';
 import { leaseOf, type Step } from './step.js';
+import { weigh, WEIGH_INTERVAL_MS } from './weight.js';
 import { parseItemKey } from './work-item.js';
 
 /** An item that its holder gave up unasked is not granted again before this: no hot loop. */
@@ -78,6 +87,10 @@ export function progress(step: Step, event: CoreEvent & { kind: 'progress' }): v
   item.copier = event.copier;
   if (event.copier === 'running') item.accept = '';
   item.halt = event.halt;
+  if (event.bytesPerSecond === undefined || step.nowMs < item.weighAtMs) return;
+  // The first look at a new holder's rate is late enough to be of it alone.
+  if (item.weighAtMs !== 0) setWeight(item, weigh(item.weight, event.bytesPerSecond));
+  item.weighAtMs = step.nowMs + WEIGH_INTERVAL_MS;
 }
 
 /** Takes over a lease as the store has it; its agent is told once it may be. */

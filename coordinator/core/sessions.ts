@@ -1,5 +1,5 @@
 import type { CoreEvent } from './events.js';
-import { charge, createAgent, holds, type AgentEntry } from './state.js';
+import { charge, createAgent, holds, setReach, type AgentEntry } from './state.js';
 import { leaseOf, type Step } from './step.js';
 
 /** Agents come, go and fall silent. */
@@ -12,11 +12,12 @@ export function agentJoined(step: Step, event: CoreEvent & { kind: 'agent-joined
   if (earlier !== undefined && earlier !== agent)
     beginClose(step, earlier, 'replaced by a new session of the same agent');
   step.state.agentsById.set(agentId, agent);
-  agent.clusters = new Set(clusters);
+  setReach(step.state, agent, clusters);
+  agent.site = event.site ?? '';
   agent.connected = true;
   agent.draining = false;
   agent.lastHeartbeatMs = step.nowMs;
-  step.state.placementDue = true;
+  lookAgain(step, agent);
 
   const claimed = new Set(held.map((lease) => lease.item));
   step.state.unconfirmed.keepOnly(agentId, claimed);
@@ -37,6 +38,17 @@ export function agentJoined(step: Step, event: CoreEvent & { kind: 'agent-joined
 export function heartbeat(step: Step, sessionId: string): void {
   const agent = step.state.agents.get(sessionId);
   if (agent !== undefined && !agent.closing) agent.lastHeartbeatMs = step.nowMs;
+}
+
+/** Flows that the agent may work for have one more to grant to, and to balance with. */
+export function lookAgain(step: Step, agent: AgentEntry): void {
+  const { flows, grantDue, balanceDue } = step.state;
+  for (const flow of flows.values()) {
+    const reaches = agent.clusters.has(flow.source) && agent.clusters.has(flow.target);
+    if (!reaches && !flow.carriers.has(agent)) continue;
+    if (flow.unheld.size > 0) grantDue.add(flow);
+    balanceDue.add(flow);
+  }
 }
 
 /** It may go on copying: what it holds stays with it until its session ends. */
@@ -64,6 +76,7 @@ export function sessionGone(step: Step, sessionId: string): void {
   for (const items of agent.charged.values())
     for (const item of [...items]) charge(item, item.holder);
   step.state.agents.delete(sessionId);
+  setReach(step.state, agent, []);
   if (step.state.agentsById.get(agent.agentId) === agent)
     step.state.agentsById.delete(agent.agentId);
 }

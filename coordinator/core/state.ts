@@ -8,6 +8,7 @@ import type {
   TargetTopic,
 } from './events.js';
 import { Unconfirmed } from './unconfirmed.js';
+import { WEIGHT_MIN } from './weight.js';
 import type { WorkItem } from './work-item.js';
 
 /**
@@ -47,6 +48,12 @@ export interface ItemEntry {
   halt: Problem | undefined;
   /** The halt that an operator accepted; empty if none. Its next holder is told. */
   accept: string;
+  /** What it costs whoever carries it, see weight.ts. Changes by `setWeight` only. */
+  weight: number;
+  /** When its measured rate is looked at next. */
+  weighAtMs: number;
+  /** Not moved for balance before this time. */
+  restUntilMs: number;
 }
 
 export interface TopicEntry {
@@ -67,6 +74,8 @@ export interface FlowEntry {
   readonly name: string;
   readonly source: string;
   readonly target: string;
+  /** Agents of this site are preferred. */
+  readonly sourceSite: string;
   mode: FlowMode;
   readonly site: ItemEntry;
   readonly topics: Map<string, TopicEntry>;
@@ -76,12 +85,17 @@ export interface FlowEntry {
   readonly unheld: Set<ItemEntry>;
   /** Topics whose `ensure` is due. */
   readonly ensureDue: Set<TopicEntry>;
+  /** Agents that carry the weight of some item of it. */
+  readonly carriers: Set<AgentEntry>;
 }
 
 export interface AgentEntry {
   readonly sessionId: string;
   readonly agentId: string;
+  /** Changes by `setReach` only. */
   clusters: ReadonlySet<string>;
+  /** Where it runs; empty if it does not say. */
+  site: string;
   connected: boolean;
   draining: boolean;
   /** close-session was asked for: whatever it says no longer counts. */
@@ -103,8 +117,22 @@ export interface CoreState {
   readonly agentsById: Map<string, AgentEntry>;
   readonly revoking: Set<ItemEntry>;
   readonly unconfirmed: Unconfirmed;
-  /** Something changed that may let an item be granted or moved. */
-  placementDue: boolean;
+  /** Agents by each cluster that they reach. */
+  readonly agentsByCluster: Map<string, Set<AgentEntry>>;
+  /** Items that their holder was asked to let go of so that another can have them. */
+  readonly moving: Set<ItemEntry>;
+  /** Flows with something that may be granted now. */
+  readonly grantDue: Set<FlowEntry>;
+  /** Flows with something that may be granted once time has passed: the next tick looks. */
+  readonly grantLater: Set<FlowEntry>;
+  /** Flows whose balance is to be looked at. */
+  readonly balanceDue: Set<FlowEntry>;
+  /** When the balance of every flow is looked at next. */
+  balanceAllAtMs: number;
+  /** Agents that an operator drains, by agent id. */
+  drained: ReadonlySet<string>;
+  /** Agents and items that placement has looked at so far: its work, free of any clock. */
+  placementEffort: number;
 }
 
 export function createState(): CoreState {
@@ -115,7 +143,14 @@ export function createState(): CoreState {
     agentsById: new Map(),
     revoking: new Set(),
     unconfirmed: new Unconfirmed(),
-    placementDue: false,
+    agentsByCluster: new Map(),
+    moving: new Set(),
+    grantDue: new Set(),
+    grantLater: new Set(),
+    balanceDue: new Set(),
+    balanceAllAtMs: 0,
+    drained: new Set(),
+    placementEffort: 0,
   };
 }
 
@@ -124,6 +159,7 @@ export function createAgent(sessionId: string, agentId: string, nowMs: number): 
     sessionId,
     agentId,
     clusters: new Set(),
+    site: '',
     connected: false,
     draining: false,
     closing: false,
@@ -134,9 +170,13 @@ export function createAgent(sessionId: string, agentId: string, nowMs: number): 
   };
 }
 
+/** Every field is written out: an object of this size made by spreading is a slow dictionary. */
 function newItem(identity: Pick<ItemEntry, 'key' | 'work' | 'flow' | 'topic'>): ItemEntry {
   return {
-    ...identity,
+    key: identity.key,
+    work: identity.work,
+    flow: identity.flow,
+    topic: identity.topic,
     state: 'unheld',
     holder: undefined,
     leaseEpoch: 0n,
@@ -148,6 +188,9 @@ function newItem(identity: Pick<ItemEntry, 'key' | 'work' | 'flow' | 'topic'>): 
     copier: undefined,
     halt: undefined,
     accept: '',
+    weight: WEIGHT_MIN,
+    weighAtMs: 0,
+    restUntilMs: 0,
   };
 }
 
@@ -155,23 +198,26 @@ export interface FlowOptions {
   readonly name: string;
   readonly source: string;
   readonly target: string;
+  readonly sourceSite: string;
   readonly siteKey: string;
   readonly mode: FlowMode;
 }
 
 export function addFlow(state: CoreState, options: FlowOptions): FlowEntry {
-  const { name, source, target, siteKey, mode } = options;
+  const { siteKey, ...identity } = options;
+  const { name } = identity;
+  const own = { topics: new Map(), unheld: new Set(), ensureDue: new Set(), carriers: new Set() };
   // The site item and its flow refer to each other.
-  const flow = { name, source, target, mode, topics: new Map(), unheld: new Set() } as unknown as {
+  const flow = { ...identity, ...own } as unknown as {
     -readonly [K in keyof FlowEntry]: FlowEntry[K];
   };
-  flow.ensureDue = new Set();
   flow.stoppedTopics = new Set();
   flow.site = newItem({
     ...{ key: siteKey, work: { kind: 'site', flow: name }, flow, topic: undefined },
   });
   flow.unheld.add(flow.site);
   state.items.set(siteKey, flow.site);
+  state.grantDue.add(flow);
   state.flows.set(name, flow);
   return flow;
 }
@@ -208,7 +254,7 @@ export function addPartition(
   topic.items.set(partition, item);
   topic.flow.unheld.add(item);
   state.items.set(key, item);
-  state.placementDue = true;
+  state.grantDue.add(topic.flow);
   return item;
 }
 
@@ -216,6 +262,7 @@ export function addPartition(
 export function removeItem(state: CoreState, item: ItemEntry): void {
   assert.equal(item.state, 'unheld');
   item.flow.unheld.delete(item);
+  state.moving.delete(item);
   state.items.delete(item.key);
   if (item.work.kind === 'partition') item.topic?.items.delete(item.work.partition);
 }
@@ -225,28 +272,51 @@ export function removeFlow(state: CoreState, flow: FlowEntry): void {
   for (const topic of flow.topics.values())
     for (const item of [...topic.items.values()]) removeItem(state, item);
   removeItem(state, flow.site);
+  for (const due of [state.grantDue, state.grantLater, state.balanceDue]) due.delete(flow);
   state.flows.delete(flow.name);
-}
-
-/** Every item weighs the same for now; measured bytes per second come in here. */
-export function weightOf(_item: ItemEntry): number {
-  return 1;
 }
 
 /** Puts the item's weight on one agent, or on none. */
 export function charge(item: ItemEntry, agent: AgentEntry | undefined): void {
-  const before = item.charged;
+  const { charged: before, flow, weight } = item;
   if (before === agent) return;
   if (before !== undefined) {
-    before.charged.get(item.flow)?.delete(item);
-    before.load -= weightOf(item);
+    const items = before.charged.get(flow);
+    items?.delete(item);
+    if (items?.size === 0) {
+      before.charged.delete(flow);
+      flow.carriers.delete(before);
+    }
+    before.load -= weight;
   }
   item.charged = agent;
   if (agent === undefined) return;
-  let items = agent.charged.get(item.flow);
-  if (items === undefined) agent.charged.set(item.flow, (items = new Set()));
+  let items = agent.charged.get(flow);
+  if (items === undefined) {
+    agent.charged.set(flow, (items = new Set()));
+    flow.carriers.add(agent);
+  }
   items.add(item);
-  agent.load += weightOf(item);
+  agent.load += weight;
+}
+
+export function setWeight(item: ItemEntry, weight: number): void {
+  if (item.charged !== undefined) item.charged.load += weight - item.weight;
+  item.weight = weight;
+}
+
+export function setReach(state: CoreState, agent: AgentEntry, clusters: Iterable<string>): void {
+  for (const cluster of agent.clusters) {
+    const agents = state.agentsByCluster.get(cluster);
+    agents?.delete(agent);
+    if (agents?.size === 0) state.agentsByCluster.delete(cluster);
+  }
+  agent.clusters = new Set(clusters);
+  for (const cluster of agent.clusters) {
+    const agents = state.agentsByCluster.get(cluster);
+    if (agents === undefined) state.agentsByCluster.set(cluster, new Set([agent]));
+    else agents.add(agent);
+  }
 }
 
 /** The one place where an item changes hands. */
@@ -262,6 +332,7 @@ export function setHolder(
     item.confirmed = false;
     item.copier = undefined;
     item.halt = undefined;
+    item.weighAtMs = 0;
   }
   item.flow.unheld.delete(item);
   enter(state, item, to.state);
@@ -278,9 +349,10 @@ export function setUnheld(state: CoreState, item: ItemEntry): void {
   item.copier = undefined;
   item.halt = undefined;
   enter(state, item, 'unheld');
+  state.moving.delete(item);
   charge(item, undefined);
   item.flow.unheld.add(item);
-  state.placementDue = true;
+  state.grantDue.add(item.flow);
 }
 
 function enter(state: CoreState, item: ItemEntry, next: ItemState): void {

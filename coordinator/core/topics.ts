@@ -83,7 +83,8 @@ export function topicsStopped(step: Step, event: CoreEvent & { kind: 'topics-sto
 
 function askSoon(step: Step, topic: TopicEntry, notBeforeMs: number): void {
   topic.ensureNotBeforeMs = notBeforeMs;
-  step.state.placementDue = true;
+  // An ensure that is due now needs no grant, but a tick soon.
+  if (notBeforeMs <= step.nowMs) step.state.grantDue.add(topic.flow);
   topic.flow.ensureDue.add(topic);
   topic.ensure = 'due';
 }

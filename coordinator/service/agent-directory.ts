@@ -163,7 +163,7 @@ export class AgentDirectory {
     this.sessions.set(sessionId, session);
     log.info({ agentId, sessionId, site, clusters, version, peer: link.peer }, 'agent connected');
     link.send({ kind: 'welcome', sessionId, leaseTtlMs, term: leadership.term, properties });
-    emit({ kind: 'agent-joined', sessionId, agentId, clusters, held });
+    emit({ kind: 'agent-joined', sessionId, agentId, clusters, site, held });
     return session;
   }
 

@@ -61,8 +61,10 @@ function takeReport<Opened extends OpenedFlowTarget>(options: TakeReport<Opened>
     }
   }
   // A copier that still looks for its position has none to report.
-  if (copier !== 'recovering') flow.meter(topic, partition).report(report, nowMs);
-  emit({ kind: 'progress', sessionId, lease, copier, halt });
+  const meter = flow.meter(topic, partition);
+  if (copier !== 'recovering') meter.report(report, nowMs);
+  const bytesPerSecond = meter.bytesPerSecond(nowMs);
+  emit({ kind: 'progress', sessionId, lease, copier, halt, bytesPerSecond });
 }
 
 function topicIds<Opened extends OpenedFlowTarget>(

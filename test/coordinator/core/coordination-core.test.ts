@@ -35,8 +35,10 @@ function checkInvariants(simulation: Simulation): void {
     }
     let charged = 0;
     for (const items of agent.charged.values()) {
-      for (const item of items) assert.equal(item.charged, agent);
-      charged += items.size;
+      for (const item of items) {
+        assert.equal(item.charged, agent);
+        charged += item.weight;
+      }
     }
     assert.equal(agent.load, charged);
   }

@@ -1,0 +1,30 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { ScaleShape } from '../../test/coordinator/core/scale-world.js';
+import { projectRoot } from '../../test/kit/project-root.js';
+import { commit, describeMachine } from '../machine.js';
+import { measureScale, type ScaleResult } from './measure-scale.js';
+import { scaleMarkdown } from './scale-markdown.js';
+
+/** Agents grow with partitions, a hundred to each; the last is what the design asks for. */
+const SIZES = [
+  { partitions: 10_000, agents: 100 },
+  { partitions: 100_000, agents: 1_000 },
+  { partitions: 1_000_000, agents: 10_000 },
+] as const;
+
+/** One big cluster that all agents share, and sites with ten agents of their own each. */
+const shapes: ScaleShape[] = [false, true].flatMap((sites) =>
+  SIZES.map((size) => ({ ...size, flows: sites ? size.agents / 10 : 10, sites })),
+);
+
+const results: ScaleResult[] = [];
+for (const shape of shapes) {
+  const result = measureScale(shape);
+  results.push(result);
+  process.stdout.write(`${JSON.stringify(result)}\n`);
+}
+const machine = describeMachine();
+const text = scaleMarkdown({ results, machine, node: process.versions.node, commit: commit() });
+process.stdout.write(`\n${text}`);
+writeFileSync(join(projectRoot(), 'docs', 'scale.md'), text);
