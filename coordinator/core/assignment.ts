@@ -263,11 +263,11 @@ class Stock<Item, Agent> {
   /** The heaviest item within the limit. */
   take(agent: Agent, limit: number): Item | undefined {
     const items = this.#of(agent);
-    const { weightOf } = this.#plan.input;
+    const { input } = this.#plan;
     let low = 0;
     for (let high = items.length; low < high;) {
       const middle = (low + high) >> 1;
-      if (weightOf(items[middle] as Item) <= limit) low = middle + 1;
+      if (input.weightOf(items[middle] as Item) <= limit) low = middle + 1;
       else high = middle;
     }
     return low === 0 ? undefined : items.splice(low - 1, 1)[0];
