@@ -74,7 +74,7 @@ export function topicsStopped(step: Step, event: CoreEvent & { kind: 'topics-sto
   const flow = step.state.flows.get(event.flow);
   if (flow === undefined) return;
   flow.stoppedTopics = new Set(event.topics);
-  step.state.placementDue = true;
+  step.state.grantDue.add(flow);
   for (const topic of event.topics) {
     for (const item of [...(flow.topics.get(topic)?.items.values() ?? [])])
       step.revoke(item, 'the topic is stopped');
