@@ -6,6 +6,7 @@ import { VERSION } from '../common/version.js';
 import { initCodecs } from '../kafka/records/compression.js';
 import type { AgentConfig } from '../mirror/config/agent-config.js';
 import { registerAgentMetrics } from './agent-metrics.js';
+import { registerMm2SourceMetrics } from './mm2-metrics.js';
 import { AgentSession, type AgentSessionOptions } from './session/agent-session.js';
 
 export interface StartAgentOptions {
@@ -23,6 +24,7 @@ export async function startAgent(options: StartAgentOptions): Promise<Service> {
   await initCodecs();
   const session = new AgentSession({ config, loadFlows, clusters, version: VERSION, clock, log });
   registerAgentMetrics(metrics, session);
+  registerMm2SourceMetrics(metrics, { session, clock });
   session.start();
   return {
     addresses: {},

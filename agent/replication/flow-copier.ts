@@ -126,8 +126,9 @@ export class FlowCopier {
     const key = `${nodeId}/${name}`;
     let lane = this.#lanes.get(key);
     if (lane === undefined) {
-      const { target, log } = this.#options;
+      const { target, clock, log } = this.#options;
       lane = new ProduceLane({
+        clock,
         cluster: target,
         nodeId,
         lane: `${this.#options.flow}/${name}`,

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 
+import { SampleWindow } from '../../common/telemetry/sample-window.js';
 import { patchBatch } from '../../kafka/records/rewrite-header.js';
 import type { RefusedBatch } from './batch-limit.js';
 import { coalescePrefix } from './coalesce-prefix.js';
@@ -108,6 +109,8 @@ export class PartitionCopier {
   records = 0;
   bytes = 0;
   lastTimestamp = -1n;
+  /** From the newest timestamp of each batch to its acknowledgement; fed by whoever has a clock. */
+  readonly latency = new SampleWindow();
   /** Looks in a row at which the source did not know the topic. */
   missingLooks = 0;
   /** Recoveries since the last successful append. */

@@ -1,3 +1,4 @@
+import type { Clock } from '../../common/clock.js';
 import { describeError } from '../../common/errors.js';
 import type { Logger } from '../../common/log.js';
 import type { BrokerConnection, KafkaCluster } from '../../kafka/client/index.js';
@@ -24,6 +25,7 @@ export interface ProduceLaneOptions {
   nodeId: number;
   /** Names the connection: partitions of one lane share it, and keep their order on it. */
   lane: string;
+  clock: Clock;
   log: Logger;
   /** The connection failed: what was in flight is unknown, and metadata may be stale. */
   onFailure: (error: unknown) => void;
@@ -100,7 +102,7 @@ export class ProduceLane {
       this.#options.onFailure(error);
     }
     this.#requestsInflight -= 1;
-    settle(appends, response);
+    settle(appends, response, this.#options.clock);
     for (const { copier } of appends) if (copier.hasAppend) this.#ready.add(copier);
     this.#pump();
   }
@@ -148,7 +150,11 @@ function produceRequest(appends: readonly Append[]): ProduceRequest {
 }
 
 /** Without a response, or where it leaves a partition out, the outcome is unknown. */
-function settle(appends: readonly Append[], response: ProduceResponse | undefined): void {
+function settle(
+  appends: readonly Append[],
+  response: ProduceResponse | undefined,
+  clock: Clock,
+): void {
   const answers = new Map<string, ProduceResponse['topics'][number]['partitions'][number]>();
   for (const topic of response?.topics ?? []) {
     for (const answer of topic.partitions) {
@@ -160,8 +166,14 @@ function settle(appends: readonly Append[], response: ProduceResponse | undefine
     const { targetTopic, partition } = copier.assignment;
     const answer = answers.get(`${targetTopic}:${partition}`);
     if (answer === undefined) copier.appendFailed(append, { kind: 'retry' });
-    else if (answer.errorCode === ErrorCode.NONE) copier.appended(append, answer.baseOffset);
-    else {
+    else if (answer.errorCode === ErrorCode.NONE) {
+      copier.appended(append, answer.baseOffset);
+      copier.latency.add(clock.nowMs(), {
+        value: Math.max(0, clock.wallMs() - Number(append.maxTimestamp)),
+        records: append.count,
+        bytes: append.batch.length,
+      });
+    } else {
       copier.appendFailed(append, appendFailureOf(append, answer.errorCode, answer.errorMessage));
     }
   }

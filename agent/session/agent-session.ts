@@ -251,9 +251,14 @@ export class AgentSession {
       held.site?.repeatAll();
       return;
     }
-    const runtime = this.#flows.open(item.flow);
+    let runtime: FlowRuntime | undefined;
+    let reason = `this agent has no bootstrap servers for a cluster of ${item.flow}`;
+    try {
+      runtime = this.#flows.open(item.flow);
+    } catch (error) {
+      reason = describeError(error); // such as a key store that cannot be read
+    }
     if (runtime === undefined || (item.work.$case === 'partition' && partition === undefined)) {
-      const reason = `this agent has no bootstrap servers for a cluster of ${item.flow}`;
       this.#options.log.error({ item: key }, reason);
       this.#sendReleased(item, leaseEpoch, reason);
       return;

@@ -1,10 +1,14 @@
 import type { Clock } from '../../common/clock.js';
 import type { Logger } from '../../common/log.js';
 import { KafkaCluster } from '../../kafka/client/index.js';
-import { securityOf } from '../../kafka/client/security-options.js';
-import type { FlowConfig, MirrorConfig } from '../../mirror/config/mirror-config.js';
+import { requestTimeoutMs, securityOf } from '../../kafka/client/security-options.js';
+import type {
+  ClientProperties,
+  FlowConfig,
+  MirrorConfig,
+} from '../../mirror/config/mirror-config.js';
 import { reverseHeartbeats } from '../../mirror/heartbeats.js';
-import { sameCluster, sameFlow } from '../../mirror/config/reload-plan.js';
+import { sameFlow } from '../../mirror/config/reload-plan.js';
 import { FlowCopier } from '../replication/flow-copier.js';
 import { OffsetSyncEmitter } from '../replication/offset-sync-emitter.js';
 import type { MemoryBudget } from '../replication/memory-budget.js';
@@ -42,6 +46,7 @@ export interface FlowRuntimesOptions {
 /** The clusters and copiers behind the flows that an agent works on; opened when first needed. */
 export class FlowRuntimes {
   readonly #options: FlowRuntimesOptions;
+  /** By connectionKey: flows share what is reached in the same way. */
   readonly #clusters = new Map<string, KafkaCluster>();
   /** Clusters that no flow uses any more once their copiers have stopped. */
   readonly #retired = new Set<KafkaCluster>();
@@ -63,20 +68,22 @@ export class FlowRuntimes {
     const changed = new Set<string>();
     const retired: { flow: string; runtime: FlowRuntime }[] = [];
     if (before === undefined) return { changed, retired };
-    const moved = new Set<string>();
-    for (const [alias, cluster] of this.#clusters) {
-      if (sameCluster(before.clusters.get(alias), config.clusters.get(alias))) continue;
-      moved.add(alias);
-      this.#clusters.delete(alias);
-      this.#retired.add(cluster);
-    }
+    const used = new Set<string>();
     for (const [id, runtime] of this.#flows) {
       const next = config.flows.find((flow) => flow.id === id && flow.enabled);
-      const { source, target } = runtime.config;
-      if (next === undefined || moved.has(source) || moved.has(target)) {
+      const keys = next === undefined ? [] : connectionsOf(next, config).map(connectionKey);
+      const reached = connectionsOf(runtime.config, before).map(connectionKey);
+      if (next !== undefined && keys.join() === reached.join())
+        for (const key of keys) used.add(key);
+      if (next === undefined || keys.join() !== reached.join()) {
         this.#flows.delete(id);
         retired.push({ flow: id, runtime });
       } else if (this.#change(runtime, { config: next, flows: config.flows })) changed.add(id);
+    }
+    for (const [key, cluster] of this.#clusters) {
+      if (used.has(key)) continue;
+      this.#clusters.delete(key);
+      this.#retired.add(cluster);
     }
     return { changed, retired };
   }
@@ -119,8 +126,7 @@ export class FlowRuntimes {
     if (opened !== undefined) return opened;
     const config = this.#config?.flows.find((flow) => flow.id === id);
     if (config === undefined) return undefined;
-    const source = this.#cluster(config.source);
-    const target = this.#cluster(config.target);
+    const [source, target] = connectionsOf(config, this.#config!).map((to) => this.#cluster(to));
     if (source === undefined || target === undefined) return undefined;
     const { memory, clock, lanesPerBroker, findMapEntry, onStateChanged } = this.#options;
     const copier = new FlowCopier({
@@ -158,21 +164,51 @@ export class FlowRuntimes {
     });
   }
 
-  #cluster(alias: string): KafkaCluster | undefined {
-    const opened = this.#clusters.get(alias);
+  #cluster(to: Connection): KafkaCluster | undefined {
+    const key = connectionKey(to);
+    const opened = this.#clusters.get(key);
     if (opened !== undefined) return opened;
-    const config = this.#config?.clusters.get(alias);
-    if (config === undefined || config.bootstrapServers.length === 0) return undefined;
+    const { alias, bootstrapServers, client } = to;
+    if (bootstrapServers.length === 0) return undefined;
     const { agentId, clock, log } = this.#options;
     const cluster = new KafkaCluster({
       alias,
-      bootstrapServers: config.bootstrapServers,
-      clientId: `mirror-agent-${agentId}`,
+      bootstrapServers,
+      clientId: client['client.id'] ?? `mirror-agent-${agentId}`,
       clock,
       log: log.child({ cluster: alias }),
-      security: securityOf(alias, config.client),
+      security: securityOf(alias, client),
+      requestTimeoutMs: requestTimeoutMs(client),
     });
-    this.#clusters.set(alias, cluster);
+    this.#clusters.set(key, cluster);
     return cluster;
   }
+}
+
+/** How a flow reaches one of its clusters. */
+interface Connection {
+  readonly alias: string;
+  readonly bootstrapServers: readonly string[];
+  readonly client: ClientProperties;
+}
+
+/** Source and target: what is read with the source's consumer, and written with the target's producer. */
+function connectionsOf(flow: FlowConfig, { clusters }: MirrorConfig): [Connection, Connection] {
+  const connection = (alias: string, role: ClientProperties): Connection => {
+    const cluster = clusters.get(alias);
+    const client = { ...cluster?.client, ...role };
+    return { alias, bootstrapServers: cluster?.bootstrapServers ?? [], client };
+  };
+  return [
+    connection(flow.source, flow.sourceConsumer),
+    connection(flow.target, flow.targetProducer),
+  ];
+}
+
+/** Options that decide nothing here would only multiply connections. */
+const CONNECTION_OPTION = /^(security|sasl|ssl)\.|^(client\.id|request\.timeout\.ms)$/;
+
+function connectionKey({ alias, bootstrapServers, client }: Connection): string {
+  const options = Object.entries(client).filter(([key]) => CONNECTION_OPTION.test(key));
+  return JSON.stringify([alias, bootstrapServers, options.sort()]);
 }

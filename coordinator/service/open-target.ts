@@ -2,8 +2,9 @@ import type { Clock } from '../../common/clock.js';
 import type { Logger } from '../../common/log.js';
 import { AdminClient } from '../../kafka/admin/admin-client.js';
 import { KafkaCluster } from '../../kafka/client/index.js';
-import { securityOf } from '../../kafka/client/security-options.js';
+import { requestTimeoutMs, securityOf } from '../../kafka/client/security-options.js';
 import type { MirrorConfig } from '../../mirror/config/mirror-config.js';
+import type { GroupRow } from '../target/group-positions.js';
 import { FlowTarget } from '../target/flow-target.js';
 import { startHeartbeats } from '../target/heartbeats.js';
 import type { OpenedFlowTarget, OpenFlowTarget } from './flow-target-port.js';
@@ -21,6 +22,8 @@ export interface ConnectedFlowTarget extends OpenedFlowTarget {
   readonly target: FlowTarget;
   readonly cluster: KafkaCluster;
   readonly admin: AdminClient;
+  /** Group positions whose checkpoints were written since it was opened. */
+  readonly writtenCheckpoints: ReadonlySet<GroupRow>;
 }
 
 /** How a leader opens the target of a flow. */
@@ -29,21 +32,28 @@ export function targetOpener(options: TargetOpenerOptions): OpenFlowTarget<Conne
   return async ({ flow, term }, signal) => {
     const alias = flow.target;
     const client = config().clusters.get(alias);
+    const options = { ...client?.client, ...flow.targetAdmin };
     const cluster = new KafkaCluster({
-      ...{ alias, clientId, clock, log },
+      ...{ alias, clock, log },
+      clientId: options['client.id'] ?? clientId,
       bootstrapServers: client?.bootstrapServers ?? [],
-      security: securityOf(alias, { ...client?.client, ...flow.targetAdmin }),
+      security: securityOf(alias, options),
+      requestTimeoutMs: requestTimeoutMs(options),
     });
     const admin = new AdminClient({ cluster, clock });
+    const writtenCheckpoints = new Set<GroupRow>();
     try {
-      const target = await FlowTarget.open({ flow, cluster, admin, term, clock, log }, signal);
+      const target = await FlowTarget.open(
+        { flow, cluster, admin, term, clock, log, writtenCheckpoints },
+        signal,
+      );
       const heartbeats = startHeartbeats({ flow, cluster, clock, log });
       const close = async (): Promise<void> => {
         await heartbeats.close();
         await target.close();
         await cluster.close();
       };
-      return { target, cluster, admin, close };
+      return { target, cluster, admin, writtenCheckpoints, close };
     } catch (error) {
       await cluster.close();
       throw error;

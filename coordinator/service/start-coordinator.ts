@@ -11,6 +11,7 @@ import type { LeaseStore } from '../store/lease-store.js';
 import { Coordinator } from './coordinator.js';
 import { registerCoordinatorMetrics } from './coordinator-metrics.js';
 import { kafkaPromoter } from './kafka-promoter.js';
+import { registerMm2CheckpointMetrics } from './mm2-checkpoint-metrics.js';
 import { targetOpener, type ConnectedFlowTarget } from './open-target.js';
 
 export interface StartCoordinatorOptions {
@@ -56,6 +57,7 @@ export async function startCoordinator(
   }
   await coordinator.start();
   registerCoordinatorMetrics(metrics, coordinator);
+  registerMm2CheckpointMetrics(metrics, { coordinator, clock });
   return {
     coordinator,
     address: coordinator.address,

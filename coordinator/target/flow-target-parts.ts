@@ -3,7 +3,7 @@ import type { Logger } from '../../common/log.js';
 import type { AdminClient } from '../../kafka/admin/admin-client.js';
 import type { KafkaCluster } from '../../kafka/client/index.js';
 import type { FlowConfig } from '../../mirror/config/mirror-config.js';
-import type { GroupPositions } from './group-positions.js';
+import type { GroupPositions, GroupRow } from './group-positions.js';
 import type { OffsetMapStore } from './offset-map-store.js';
 import type { MapRun } from './partition-map.js';
 
@@ -15,6 +15,8 @@ export interface FlowTargetOptions {
   term: bigint;
   clock: Clock;
   log: Logger;
+  /** Gets each group position whose checkpoint was written, for metrics. */
+  writtenCheckpoints?: Set<GroupRow>;
 }
 
 /** What `openFlowTarget` has made ready. */

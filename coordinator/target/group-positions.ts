@@ -1,5 +1,7 @@
+import type { Clock } from '../../common/clock.js';
 import { describeError } from '../../common/errors.js';
 import type { Logger } from '../../common/log.js';
+import { SampleWindow } from '../../common/telemetry/sample-window.js';
 import { Wakeup } from '../../common/wakeup.js';
 import type { TargetTranslation } from '../../mirror/offset-map.js';
 import type { ReplicationPolicy } from '../../mirror/policy/replication-policy.js';
@@ -34,6 +36,8 @@ export interface GroupRow {
   live: boolean;
   /** What the checkpoints topic holds; undefined if nothing. */
   written: { sourceOffset: bigint; targetOffset: bigint; metadata: string } | undefined;
+  /** How long its checkpoints took to be acknowledged; absent until one was. */
+  latency?: SampleWindow;
 }
 
 export interface GroupPositionsOptions {
@@ -42,6 +46,9 @@ export interface GroupPositionsOptions {
   sourceAlias: string;
   /** Whether the flow selects the group: others may be in the topic from earlier times. */
   accepts: (group: string) => boolean;
+  clock: Clock;
+  /** Gets each row whose checkpoint was written, for metrics. */
+  writtenCheckpoints?: Set<GroupRow> | undefined;
   log: Logger;
   /** `unknown` for a partition whose map cannot be trusted. */
   translate: (row: GroupRow) => TargetTranslation;
@@ -154,6 +161,8 @@ export class GroupPositions {
 
   async #write(changed: readonly DueCheckpoint[], signal: AbortSignal): Promise<void> {
     if (changed.length === 0) return;
+    const { clock, writtenCheckpoints } = this.#options;
+    const startedMs = clock.nowMs();
     try {
       const records = changed.map(({ row, written }) =>
         encodeCheckpoint(checkpointOf(row, written)),
@@ -163,7 +172,13 @@ export class GroupPositions {
       for (const { row } of changed) this.#due.add(row);
       throw error;
     }
-    for (const { row, written } of changed) row.written = written;
+    const nowMs = clock.nowMs();
+    const measured = { value: nowMs - startedMs, records: 1, bytes: 0 };
+    for (const { row, written } of changed) {
+      row.written = written;
+      (row.latency ??= new SampleWindow()).add(nowMs, measured);
+      writtenCheckpoints?.add(row);
+    }
   }
 
   #waitForMap(row: GroupRow): void {

@@ -60,6 +60,8 @@ export async function openFlowTarget(
     policy: flow.policy,
     sourceAlias: flow.source,
     accepts: (group) => flow.groupFilter.accepts(group),
+    clock,
+    writtenCheckpoints: options.writtenCheckpoints,
     log,
     translate: (row) => translate(maps, row),
   });

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { createSecureContext } from 'node:tls';
 
 import { MirrorError } from '../../common/errors.js';
 import type { SaslMechanism, SaslOptions, SecurityOptions, TlsOptions } from './security.js';
@@ -22,6 +23,14 @@ const PROTOCOLS: Readonly<Record<string, { tls: boolean; sasl: boolean }>> = {
   SASL_SSL: { tls: true, sasl: true },
 };
 
+/** Below this a long poll of a fetch would time out, and beyond it Node's timers fire at once. */
+const REQUEST_TIMEOUT_MS_MIN = 1_000;
+const REQUEST_TIMEOUT_MS_MAX = 2_147_483_647;
+
+const TLS_VERSIONS = ['TLSv1.2', 'TLSv1.3'] as const; // older ones are broken, and off in Node.js
+
+type TlsVersion = (typeof TLS_VERSIONS)[number];
+
 const MECHANISMS: readonly string[] = ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'];
 
 /** `... required username="alice" password="secret";` as Java's login modules write it. */
@@ -29,8 +38,8 @@ const JAAS_OPTION = /([a-zA-Z.]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*
 
 /**
  * The security settings of a cluster, from the options of Kafka's own clients
- * (`security.protocol`, `sasl.*`, `ssl.*`); undefined for PLAINTEXT. Key stores must be PEM: Java's
- * own formats (JKS, PKCS12 trust stores) are refused with the command that converts them.
+ * (`security.protocol`, `sasl.*`, `ssl.*`); undefined for PLAINTEXT. Key stores are PEM or PKCS12, trust
+ * stores are PEM: Java's own formats are refused with the command that converts them.
  */
 export function securityOf(alias: string, properties: Properties): SecurityOptions | undefined {
   const protocol = (properties['security.protocol'] ?? 'PLAINTEXT').toUpperCase();
@@ -44,6 +53,12 @@ export function securityOf(alias: string, properties: Properties): SecurityOptio
     ...(wanted.tls ? { tls: tlsOf(alias, properties) } : {}),
     ...(wanted.sasl ? { sasl: saslOf(alias, properties) } : {}),
   };
+}
+
+/** `request.timeout.ms`, if it is a number that a timer can wait; else the built-in one. */
+export function requestTimeoutMs(properties: Properties): number | undefined {
+  const value = Number(properties['request.timeout.ms'] ?? NaN);
+  return value >= REQUEST_TIMEOUT_MS_MIN && value <= REQUEST_TIMEOUT_MS_MAX ? value : undefined;
 }
 
 function saslOf(alias: string, properties: Properties): SaslOptions {
@@ -72,7 +87,8 @@ function tlsOf(alias: string, properties: Properties): TlsOptions {
     verifyHostname: properties['ssl.endpoint.identification.algorithm'] !== '',
   };
   const ca = pemOf(alias, properties, 'truststore');
-  const store = pemOf(alias, properties, 'keystore');
+  const pfx = pkcs12Of(alias, properties);
+  const store = pfx === undefined ? pemOf(alias, properties, 'keystore') : undefined;
   const cert = properties['ssl.keystore.certificate.chain'] ?? store;
   const key = properties['ssl.keystore.key'] ?? store;
   const passphrase = properties['ssl.key.password'];
@@ -80,7 +96,65 @@ function tlsOf(alias: string, properties: Properties): TlsOptions {
   if (cert !== undefined) tls.cert = cert;
   if (key !== undefined) tls.key = key;
   if (passphrase !== undefined) tls.passphrase = passphrase;
+  if (pfx !== undefined) {
+    tls.pfx = pfx;
+    tls.passphrase = passphrase ?? properties['ssl.keystore.password'] ?? '';
+  }
+  const versions = (properties['ssl.enabled.protocols'] ?? '')
+    .split(',')
+    .map((version) => version.trim())
+    .filter((version): version is TlsVersion => TLS_VERSIONS.includes(version as TlsVersion))
+    .sort();
+  const [oldest] = versions;
+  const newest = versions.at(-1);
+  if (oldest !== undefined) tls.minVersion = oldest;
+  if (newest !== undefined) tls.maxVersion = newest;
+  requireSoundStore(alias, tls);
   return tls;
+}
+
+/** A wrong password or a damaged store is better said here than by each connection. */
+function requireSoundStore(alias: string, tls: TlsOptions): void {
+  const { pfx, cert, key, ca, passphrase } = tls;
+  const parts = Object.entries({ pfx, cert, key, ca, passphrase }).filter(
+    ([, part]) => part !== undefined,
+  );
+  try {
+    createSecureContext(Object.fromEntries(parts));
+  } catch (cause) {
+    const store = pfx === undefined && cert === undefined ? 'truststore' : 'keystore';
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    const hint = 'is it PEM (or a PKCS12 key store), and is the password right?';
+    throw new SecuritySettingError(alias, `ssl.${store}.location`, `${reason}; ${hint}`);
+  }
+}
+
+function pkcs12Of(alias: string, properties: Properties): Buffer | undefined {
+  const file = properties['ssl.keystore.location'];
+  if (file === undefined || storeType(properties, 'keystore') !== 'PKCS12') return undefined;
+  return readStore(alias, 'ssl.keystore.location', file);
+}
+
+function storeType(properties: Properties, store: 'truststore' | 'keystore'): string {
+  return (properties[`ssl.${store}.type`] ?? 'JKS').toUpperCase();
+}
+
+function readStore(alias: string, key: string, file: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch (cause) {
+    throw new SecuritySettingError(alias, key, `${file} cannot be read (${String(cause)})`);
+  }
+}
+
+/** How to make of a Java store what can be read here. */
+function conversion(store: 'truststore' | 'keystore', file: string): string {
+  if (store === 'truststore')
+    return `'keytool -list -rfc -keystore ${file} > ca.pem', and set ssl.truststore.type=PEM`;
+  return (
+    `'keytool -importkeystore -srckeystore ${file} -destkeystore ${file}.p12 -deststoretype ` +
+    "PKCS12', and set ssl.keystore.type=PKCS12"
+  );
 }
 
 function pemOf(
@@ -93,17 +167,8 @@ function pemOf(
   const key = `ssl.${store}.location`;
   const file = properties[key];
   if (file === undefined) return undefined;
-  const type = (properties[`ssl.${store}.type`] ?? 'JKS').toUpperCase();
-  if (type !== 'PEM') {
-    const reason =
-      `a store of type ${type} cannot be read here; convert it with ` +
-      `'keytool -importkeystore -deststoretype PKCS12' and 'openssl pkcs12 -nodes' to PEM, and ` +
-      `set ssl.${store}.type=PEM`;
-    throw new SecuritySettingError(alias, key, reason);
-  }
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (cause) {
-    throw new SecuritySettingError(alias, key, `${file} cannot be read (${String(cause)})`);
-  }
+  const type = storeType(properties, store);
+  if (type === 'PEM') return readStore(alias, key, file).toString('utf8');
+  const reason = `a ${store} of type ${type} cannot be read here; convert it with `;
+  throw new SecuritySettingError(alias, key, reason + conversion(store, file));
 }

@@ -80,6 +80,35 @@ export const CLIENT_KEYS: ReadonlySet<string> = new Set([
   ...KEYS_OF.admin,
 ]);
 
+/** What is heeded of the options above; besides, SECURITY_HEEDED. */
+const HEEDED: ReadonlySet<string> = new Set(
+  words('bootstrap.servers client.id request.timeout.ms auto.offset.reset'),
+);
+
+const SECURITY_HEEDED: ReadonlySet<string> = new Set(
+  words(`
+  security.protocol sasl.mechanism sasl.jaas.config ssl.enabled.protocols
+  ssl.endpoint.identification.algorithm ssl.key.password ssl.keystore.certificate.chain
+  ssl.keystore.key ssl.keystore.location ssl.keystore.password ssl.keystore.type
+  ssl.truststore.certificates ssl.truststore.location ssl.truststore.type
+  ssl.truststore.password ssl.protocol`),
+);
+
+/** Why an option of a client has no effect, or null if it has one. */
+export function unheededReason(name: string): string | null {
+  if (HEEDED.has(name) || SECURITY_HEEDED.has(name)) return null;
+  if (SECURITY_KEYS.has(name))
+    return 'TLS is that of Node.js, and SASL is PLAIN or SCRAM with the user and password of the JAAS line';
+  if (PRODUCER_KEYS.includes(name))
+    return 'batches are appended as they were fetched, each exactly once, with acks=all';
+  if (CONSUMER_KEYS.includes(name))
+    return (
+      'partitions are read without a consumer group, committed records only, within ' +
+      'agent.memory.bytes.max'
+    );
+  return 'connections are opened, kept and tried again by rules of their own';
+}
+
 export interface RolePrefix {
   readonly prefix: string;
   readonly role: ClientRole;

@@ -1,5 +1,6 @@
 import { quoted, type ProblemCollector } from '../../common/config/problems.js';
 import type { Property } from '../../common/config/properties.js';
+import { splitList } from '../../common/config/values.js';
 import { formatFlowId, type FlowSides } from '../flow.js';
 import { parseOffsetReset, parseStartOffset, type StartOffset } from '../start-offset.js';
 import { NameFilter } from '../policy/name-filter.js';
@@ -37,6 +38,7 @@ export function buildFlow(sides: FlowSides, options: FlowBuilderOptions): FlowCo
   reader.classChoice('group.filter.class');
   reader.classChoice('config.property.filter.class');
   reader.choice('exactly.once.support'); // both choices come to the same: always exactly-once
+  checkMetricNames(reader, options.problems);
   return Object.freeze({
     id,
     source,
@@ -66,6 +68,23 @@ export function buildFlow(sides: FlowSides, options: FlowBuilderOptions): FlowCo
       roleProperties(sides, 'target', { role: 'producer', index: options.index }),
     ),
     targetAdmin: valuesOf(roleProperties(sides, 'target', { role: 'admin', index: options.index })),
+  });
+}
+
+/** KIP-1280: Kafka 4.3 can name its metrics anew. Boards know the names from before. */
+function checkMetricNames(reader: FlowOptionReader, problems: ProblemCollector): void {
+  reader.read('metric.names.formats', (property) => {
+    const formats = splitList(property.value.toLowerCase());
+    const known = formats.every((format) => ['legacy', 'new'].includes(format));
+    if (formats.length === 0 || !known) {
+      problems.error(property, `${quoted(property.key)} must be legacy, new, or both`);
+    } else if (formats.includes('new')) {
+      problems.warn(
+        property,
+        `${quoted(property.key)} has no effect, because metrics are served under their legacy ` +
+          'names, as the JMX exporter renders them',
+      );
+    }
   });
 }
 

@@ -2,7 +2,13 @@ import { nearestKey } from '../../common/config/nearest-key.js';
 import { quoted, type ProblemCollector } from '../../common/config/problems.js';
 import type { Properties, Property } from '../../common/config/properties.js';
 import { formatFlowId, type FlowId } from '../flow.js';
-import { CLIENT_KEYS, clientKeysOf, parseRoleKey, SECURITY_KEYS } from './client-keys.js';
+import {
+  CLIENT_KEYS,
+  clientKeysOf,
+  parseRoleKey,
+  SECURITY_KEYS,
+  unheededReason,
+} from './client-keys.js';
 import { CONNECT_KEYS, connectGroupOf, isTransformKey, type ConnectGroup } from './connect-keys.js';
 import { FLOW_OPTION_SPELLINGS } from './flow-options.js';
 import { AGENT_OPTIONS, COORDINATOR_OPTIONS } from './service-options.js';
@@ -53,6 +59,8 @@ class KeyIndexer implements KeyIndex {
   readonly #aliases: ReadonlySet<string>;
   readonly #problems: ProblemCollector;
   readonly #connect = new Map<ConnectGroup, Property[]>();
+  /** Options of clients that have no effect, by the reason. */
+  readonly #unheeded = new Map<string, Property[]>();
   #suggestions = 0;
 
   constructor(aliases: ReadonlySet<string>, problems: ProblemCollector) {
@@ -72,17 +80,20 @@ class KeyIndexer implements KeyIndex {
   }
 
   reportConnectKeys(): void {
-    for (const [group, properties] of this.#connect) {
-      const [first] = properties;
-      if (first === undefined) continue;
+    for (const [group, properties] of this.#connect)
+      this.#reportWithoutMeaning(properties, group.reason);
+    for (const [reason, properties] of this.#unheeded)
+      this.#reportWithoutMeaning(properties, reason);
+  }
+
+  #reportWithoutMeaning(properties: readonly Property[], reason: string): void {
+    const [first] = properties;
+    if (first !== undefined) {
       const names = [...new Set(properties.map((property) => quoted(property.key)))];
       const shown = names.slice(0, 4).join(', ');
       const more = names.length > 4 ? ` and ${names.length - 4} more` : '';
       const verb = names.length > 1 ? 'have' : 'has';
-      this.#problems.warn(
-        first,
-        `${shown}${more} ${verb} no meaning here, because ${group.reason}`,
-      );
+      this.#problems.warn(first, `${shown}${more} ${verb} no meaning here, because ${reason}`);
     }
   }
 
@@ -108,7 +119,7 @@ class KeyIndexer implements KeyIndex {
     const name = property.key.slice(alias.length + 1);
     const place = { property, name };
     const own = scope(this.byCluster, alias);
-    if (CLIENT_KEYS.has(name)) this.#accept(place, own);
+    if (CLIENT_KEYS.has(name)) this.#acceptClientKey(place, name, own);
     else if (FLOW_OPTION_SPELLINGS.has(name)) {
       this.#problems.warn(
         property,
@@ -125,7 +136,8 @@ class KeyIndexer implements KeyIndex {
     if (key === 'enabled') {
       // MM2 would start every pair it has a heartbeat connector for: by default all of them.
       this.#problems.warn(property, '`enabled` is ignored without a flow', 'write A->B.enabled');
-    } else if (isGlobalKey(key)) this.#accept(place, this.global);
+    } else if (SECURITY_KEYS.has(key)) this.#acceptClientKey(place, key, this.global);
+    else if (isGlobalKey(key)) this.#accept(place, this.global);
     else if (this.#takeConnectKey(place, this.global) || this.#takeRoleKey(place, this.global))
       return;
     else if (CLIENT_KEYS.has(key)) {
@@ -150,6 +162,15 @@ class KeyIndexer implements KeyIndex {
     else this.#reportUnknown(property, key, globalKeys());
   }
 
+  #acceptClientKey(place: ScopedKey, name: string, own: Map<string, Property>): void {
+    this.#accept(place, own);
+    const reason = unheededReason(name);
+    if (reason === null) return;
+    const properties = this.#unheeded.get(reason) ?? [];
+    properties.push(place.property);
+    this.#unheeded.set(reason, properties);
+  }
+
   #accept(place: ScopedKey, own: Map<string, Property>): void {
     own.set(place.name, place.property);
     this.known.set(place.property.key, place.property);
@@ -163,7 +184,8 @@ class KeyIndexer implements KeyIndex {
       own === this.global ? 'nowhere' : property.key.includes('->') ? 'flow' : 'cluster';
     if (!roleKey.known) {
       this.#reportUnknown(property, roleKey.name, clientKeysOf(roleKey.role));
-    } else if (scope !== 'nowhere' && roleKey.scopes.includes(scope)) this.#accept(place, own);
+    } else if (scope !== 'nowhere' && roleKey.scopes.includes(scope))
+      this.#acceptClientKey(place, roleKey.name, own);
     else {
       // To heed it would change what a file does that runs today: a start at `latest` loses records.
       this.#problems.warn(

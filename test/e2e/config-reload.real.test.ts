@@ -140,6 +140,26 @@ ${lines.join('\n')}
     assertMirrored(await readTopic(east, 'orders'), await readTopic(west, 'east.orders'));
   });
 
+  it("serves MirrorMaker 2's metrics as the JMX exporter renders them", async () => {
+    const labels = 'source="east",target="west",topic="east.orders",partition="0"';
+    const of = (name: string): Promise<number> =>
+      metric(
+        new RegExp(
+          `^kafka_connect_mirror_mirrorsourceconnector_${name}\\{${labels}\\} (\\S+)$`,
+          'm',
+        ),
+      );
+    assert.equal(await of('record_count'), 1_020);
+    assert.ok((await of('byte_rate')) > 0);
+    for (const name of ['record_age_ms', 'replication_latency_ms']) {
+      const [min, avg, max] = await Promise.all(
+        ['min', 'avg', 'max'].map((suffix) => of(`${name}_${suffix}`)),
+      );
+      assert.ok(min! <= avg! && avg! <= max!, `${name}: ${min} ${avg} ${max}`);
+      assert.ok((await of(name)) >= 0);
+    }
+  });
+
   it('looks again on SIGHUP', async () => {
     await maker.kill('SIGHUP');
     await eventually(
