@@ -9,6 +9,7 @@ import { runResume } from './commands/resume.js';
 import { runStatus } from './commands/status.js';
 import type { CommandContext } from './command.js';
 import { ExitCode } from './exit-code.js';
+import { addGroupCommands } from './group-commands.js';
 
 export const DEFAULT_COORDINATOR = '127.0.0.1:7700';
 
@@ -58,6 +59,7 @@ export function buildProgram(options: ProgramOptions): Command {
   addResume(program, options, context);
   addJournal(program, options, context);
   addConfig(program, options, context);
+  addGroupCommands(program, { context, onExitCode: options.onExitCode });
   program
     .command('version')
     .description('Print the version')

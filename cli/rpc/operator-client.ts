@@ -2,6 +2,8 @@ import { credentials, Metadata, status as GrpcStatus, type ServiceError } from '
 
 import {
   OperatorServiceClient,
+  type GroupList,
+  type ListGroupsRequest,
   type Journal,
   type ListJournalRequest,
   type PromoteEvent,
@@ -10,6 +12,8 @@ import {
   type ResumeRequest,
   type ResumeResult,
   type Status,
+  type TranslateRequest,
+  type TranslateResult,
 } from '../../proto/gen/mirror/v1/operator.js';
 import {
   CallFailedError,
@@ -20,6 +24,7 @@ import {
 } from '../errors.js';
 
 const LEADER_KEY = 'mirror-leader';
+const CODE_KEY = 'mirror-code';
 const CALL_TIMEOUT_MS = 15_000;
 
 /** A promotion drains for half a minute at most; this is beyond every step's own limit. */
@@ -80,6 +85,26 @@ export class OperatorClient {
     });
   }
 
+  translate(request: TranslateRequest): Promise<TranslateResult> {
+    return this.#call((client) => {
+      return new Promise((resolve, reject) => {
+        client.translate(request, new Metadata(), within(CALL_TIMEOUT_MS), (error, answer) =>
+          error === null ? resolve(answer) : reject(error),
+        );
+      });
+    });
+  }
+
+  groups(request: ListGroupsRequest): Promise<GroupList> {
+    return this.#call((client) => {
+      return new Promise((resolve, reject) => {
+        client.listGroups(request, new Metadata(), within(CALL_TIMEOUT_MS), (error, answer) =>
+          error === null ? resolve(answer) : reject(error),
+        );
+      });
+    });
+  }
+
   /** Calls back for each step; resolves when the stream has ended well. */
   promote(request: PromoteRequest, onEvent: (event: PromoteEvent) => void): Promise<void> {
     return this.#call((client) => {
@@ -134,10 +159,15 @@ function leaderOf(error: ServiceError): string | undefined {
   return typeof leader === 'string' && leader !== '' ? leader : undefined;
 }
 
+function hintOf(error: ServiceError): string {
+  const isGroup = error.metadata?.get(CODE_KEY)[0] === 'MIRROR_UNKNOWN_GROUP';
+  return isGroup ? "'mirrorctl groups' lists the groups" : "'mirrorctl status' lists the flows";
+}
+
 function translate(error: ServiceError): Error {
   switch (error.code) {
     case GrpcStatus.NOT_FOUND:
-      return new UnknownNameError(error.details, { hint: "'mirrorctl status' lists the flows" });
+      return new UnknownNameError(error.details, { hint: hintOf(error) });
     case GrpcStatus.INVALID_ARGUMENT:
       return new UsageError(error.details);
     case GrpcStatus.FAILED_PRECONDITION:

@@ -9,6 +9,7 @@ import { JOURNAL_ENTRIES_MAX } from '../journal/journal.js';
 import { selectionOf, type PromotionMode } from '../promotion/promotion-selection.js';
 import type { PromotionRequest } from '../service/coordinator-port.js';
 import type { ServiceOptions } from './agent-service.js';
+import { groupCalls } from './group-calls.js';
 import {
   writeJournal,
   writeOutcome,
@@ -26,6 +27,7 @@ export function operatorService(options: ServiceOptions): OperatorServiceServer 
     return statusOfError(error);
   };
   return {
+    ...groupCalls(coordinator, refuse),
     getStatus: (call, callback) => {
       try {
         const { flow } = call.request;

@@ -3,6 +3,7 @@ import type { PromotionPlan } from '../promotion/promotion-plan.js';
 import type { PromotionSelection } from '../promotion/promotion-selection.js';
 import type { MapRun } from '../target/partition-map.js';
 import type { AgentConnection, AgentHello, AgentLink } from './messages.js';
+import type { GroupView, TranslatedOffsetView, TranslateRequest } from './group-views.js';
 import type { ResumedPartition, ResumeRequest } from './resume.js';
 import type { StatusView } from './status-view.js';
 
@@ -44,6 +45,9 @@ export interface CoordinatorPort {
   resume(request: ResumeRequest): ResumedPartition[];
   /** Newest first; of one flow, or of all if empty. */
   journal(flow: string, entriesMax: number): Promise<JournalEntry[]>;
+  translate(request: TranslateRequest, signal: AbortSignal): Promise<TranslatedOffsetView[]>;
+  /** Of one flow, or of all if empty. */
+  groups(flow: string, signal: AbortSignal): Promise<GroupView[]>;
   planPromotion(request: PromotionRequest, signal: AbortSignal): Promise<PromotionPlan>;
   /** Goes on when whoever asked no longer listens: half a failover helps nobody. */
   promote(

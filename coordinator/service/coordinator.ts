@@ -21,6 +21,13 @@ import type {
 } from './coordinator-port.js';
 import { NotLeadingError, ProtocolViolationError } from './errors.js';
 import type { OpenedFlowTarget, OpenFlowTarget } from './flow-target-port.js';
+import {
+  listGroups,
+  translateGroupOffsets,
+  type GroupView,
+  type TranslatedOffsetView,
+  type TranslateRequest,
+} from './group-views.js';
 import type { AgentConnection, AgentHello, AgentLink } from './messages.js';
 import type { Promoter, StepListener } from './promotion-runner.js';
 import { reconfigure, type StillCopying } from './reconfigure.js';
@@ -164,6 +171,14 @@ export class Coordinator<Opened extends OpenedFlowTarget> implements Coordinator
     const coordination = this.#leading();
     if (flow !== '') coordination.flow(flow);
     return coordination.journal.list(flow, entriesMax);
+  }
+
+  async translate(request: TranslateRequest, signal: AbortSignal): Promise<TranslatedOffsetView[]> {
+    return translateGroupOffsets(this.#leading(), request, signal);
+  }
+
+  async groups(flow: string, signal: AbortSignal): Promise<GroupView[]> {
+    return listGroups(this.#leading(), flow, signal);
   }
 
   async planPromotion(request: PromotionRequest, signal: AbortSignal): Promise<PromotionPlan> {

@@ -50,6 +50,7 @@ export interface FlowTargetPort {
   onDurable(listener: (acks: readonly DurableAck[]) => void): void;
   onFenced(listener: () => void): void;
   recordGroupOffsets(offsets: readonly GroupOffsetReport[]): void;
+  readonly groups: GroupLookupPort;
   groupPositions(): readonly GroupPositionView[];
   /** Every partition that was ever made on the target for this flow. */
   mappedPartitions(): readonly MappedPartitionView[];
@@ -61,6 +62,32 @@ export interface RenewedBase {
   /** Whether the map before the runs is void, and then the topics that count from now on. */
   readonly restarted:
     { readonly sourceTopicId: string; readonly targetTopicId: string } | undefined;
+}
+
+/** Questions about groups, which only the target can answer. */
+export interface GroupLookupPort {
+  list(signal: AbortSignal): Promise<readonly GroupSummaryView[]>;
+  /** Throws UnknownGroupError. */
+  toTarget(group: string, signal: AbortSignal): Promise<readonly TranslatedView[]>;
+  toSource(group: string, signal: AbortSignal): Promise<readonly TranslatedView[]>;
+}
+
+export interface TranslatedView {
+  readonly topic: string;
+  readonly targetTopic: string;
+  readonly partition: number;
+  readonly sourceOffset: bigint | undefined;
+  readonly targetOffset: bigint | undefined;
+  readonly earlierByMax: bigint | undefined;
+  readonly targetLag: bigint | undefined;
+  readonly note: string;
+}
+
+export interface GroupSummaryView {
+  readonly group: string;
+  readonly targetState: string;
+  readonly sync: string | undefined;
+  readonly positions: readonly TranslatedView[];
 }
 
 /** A target, and what was opened for it alone. */

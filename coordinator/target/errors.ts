@@ -1,3 +1,4 @@
+import { nearestKey } from '../../common/config/nearest-key.js';
 import { MirrorError } from '../../common/errors.js';
 
 /** Another coordinator writes the flow's offset map now. Whoever gets this must stop leading. */
@@ -55,6 +56,17 @@ export class TopicProblem extends MirrorError {
     super(message, cause === undefined ? {} : { cause });
     this.problem = subject.problem;
     this.topic = subject.topic;
+  }
+}
+
+/** A group that nobody has told of; most likely a typing error. */
+export class UnknownGroupError extends MirrorError {
+  readonly code = 'MIRROR_UNKNOWN_GROUP';
+  readonly retriable = false;
+
+  constructor(message: string, group: string, known: readonly string[]) {
+    const nearest = nearestKey(group, known);
+    super(nearest === null ? message : `${message}; did you mean '${nearest}'?`);
   }
 }
 

@@ -54,6 +54,37 @@ export function translateGroup(maps: OffsetMapStore, row: GroupRow): TranslatedG
   return { ...position, targetOffset, kind, rereadMax };
 }
 
+export interface ReversedOffset {
+  sourceOffset: bigint;
+  /** Offsets, and so at most records, between the translation and the true position. */
+  earlierByMax: bigint;
+  /** Empty if there is nothing to say. */
+  note: string;
+}
+
+/** From an offset on the target to the source; undefined where the map cannot say. */
+export function reverse(
+  maps: OffsetMapStore,
+  position: { topic: string; partition: number; targetOffset: bigint; fenceMarkers: bigint },
+): ReversedOffset | undefined {
+  const { topic, partition, targetOffset, fenceMarkers } = position;
+  const entry = maps.find(topic, partition);
+  if (entry === undefined || entry.corrupt !== undefined) return undefined;
+  const { kind, sourceOffset } = entry.map.toSource(targetOffset);
+  if (sourceOffset === undefined) return undefined;
+  const end = entry.map.end?.targetNext ?? 0n;
+  if (kind === 'beyond') {
+    const own = targetOffset - end - fenceMarkers;
+    if (own <= 0n) return { sourceOffset, earlierByMax: 0n, note: '' };
+    const note = `${own} offsets further on the target than what was copied to it`;
+    return { sourceOffset, earlierByMax: own, note };
+  }
+  if (kind !== 'floor') return { sourceOffset, earlierByMax: 0n, note: '' };
+  const back = entry.map.toTarget(sourceOffset).targetOffset ?? targetOffset;
+  const earlierByMax = targetOffset > back ? targetOffset - back : 0n;
+  return { sourceOffset, earlierByMax, note: '' };
+}
+
 export function listMapped(
   maps: OffsetMapStore,
   of: {

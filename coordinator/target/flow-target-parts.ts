@@ -45,3 +45,16 @@ export function flowTransactionalId(flow: string): string {
 export function mapTransactionalId(flow: string): string {
   return `mirror-map.${flow}`;
 }
+
+/**
+ * A transactional id without use is forgotten after a week, and then a fence would get another
+ * producer id and fence nobody. Obtaining the producer is use; the epochs that agents and we write
+ * with stay good, because no partition is told of the newer one.
+ */
+export async function refreshProducers(
+  { admin, flow }: Pick<FlowTargetOptions, 'admin' | 'flow'>,
+  signal: AbortSignal,
+): Promise<void> {
+  await admin.obtainProducer(flowTransactionalId(flow.id), { signal });
+  await admin.obtainProducer(mapTransactionalId(flow.id), { signal });
+}

@@ -10,6 +10,7 @@ import {
 } from './flow-positions.js';
 import { FlowPromotions, type PromotedScope, type PromotionPhase } from './flow-promotions.js';
 import type { GroupOffset, GroupPositions } from './group-positions.js';
+import { GroupLookup } from './group-lookup.js';
 import { GroupSync } from './group-sync.js';
 import {
   CHECKPOINT_GAP_MS,
@@ -28,7 +29,7 @@ import {
 } from './offset-map-store.js';
 import {
   flowTransactionalId,
-  mapTransactionalId,
+  refreshProducers,
   type FlowTargetOptions,
   type FlowTargetParts,
   type PartitionGrant,
@@ -47,6 +48,8 @@ import { ensureMirrorTopic } from './topics.js';
  */
 export class FlowTarget implements AsyncDisposable {
   readonly promotions: FlowPromotions;
+  /** For people's questions about groups. */
+  readonly groups: GroupLookup;
   readonly #options: FlowTargetOptions;
   readonly #maps: OffsetMapStore;
   readonly #groups: GroupPositions;
@@ -74,6 +77,16 @@ export class FlowTarget implements AsyncDisposable {
     const { maps } = parts;
     this.promotions = new FlowPromotions({ flow: flow.id, maps, admin, clock, log, write });
     this.#sync = this.#makeSync(parts.writer);
+    const mapped = () => this.mappedPartitions();
+    const lookup = {
+      admin,
+      cluster: options.cluster,
+      mapped,
+      ...parts,
+      sync: this.#sync,
+      flow: this.flowId,
+    };
+    this.groups = new GroupLookup(lookup);
     this.#running = this.#run();
   }
 
@@ -213,6 +226,8 @@ export class FlowTarget implements AsyncDisposable {
       await this.#flushMaps(signal);
       await this.#groups.flush(signal);
     });
+    // A promotion that has begun commits next: nothing older may come after that.
+    await this.#sync?.settled();
   }
 
   /** Writes down where each partition's log ended right after its fence, by `topic:partition`. */
@@ -274,10 +289,10 @@ export class FlowTarget implements AsyncDisposable {
       ...{ admin, clock, log: log.child({ flow: flow.id }), writer: writerNumber(writer) },
       intervalMs: flow.syncGroupOffsetsIntervalMs,
       // Of a promoted topic the offsets are not ours to move any more.
-      rows: () =>
-        [...this.#groups.rows].filter(({ topic }) => this.promotions.phaseOf(topic) === 'running'),
+      rows: () => this.#groups.rows,
       translate: (row) => translate(this.#maps, row),
       confirm: (signal) => this.#unlessFenced(() => this.#groups.announce(signal)),
+      mayMove: ({ topic }) => this.promotions.phaseOf(topic) === 'running',
       active: () => this.promoted === undefined && this.#fenced === undefined,
     });
   }
@@ -293,7 +308,10 @@ export class FlowTarget implements AsyncDisposable {
     const map = runPeriodically({
       tasks: [
         { intervalMs: MAP_FLUSH_INTERVAL_MS, run: (signal) => this.#flushMaps(signal) },
-        { intervalMs: PRODUCER_REFRESH_INTERVAL_MS, run: (signal) => this.#refresh(signal) },
+        {
+          intervalMs: PRODUCER_REFRESH_INTERVAL_MS,
+          run: (signal) => refreshProducers(this.#options, signal),
+        },
       ],
       ...loop('offset map'),
     });
@@ -331,17 +349,6 @@ export class FlowTarget implements AsyncDisposable {
       if (error instanceof WriterFencedError) this.#stepDown(error);
       throw error;
     }
-  }
-
-  /**
-   * A transactional id without use is forgotten after a week, and then a fence would get another
-   * producer id and fence nobody. Obtaining the producer is use; the epochs that agents and we write
-   * with stay good, because no partition is told of the newer one.
-   */
-  async #refresh(signal: AbortSignal): Promise<void> {
-    const { admin, flow } = this.#options;
-    await admin.obtainProducer(flowTransactionalId(flow.id), { signal });
-    await admin.obtainProducer(mapTransactionalId(flow.id), { signal });
   }
 
   #stepDown(error: WriterFencedError): void {

@@ -19,7 +19,9 @@ export interface GroupSyncOptions {
   translate: (row: GroupRow) => TargetTranslation;
   /** Throws unless this coordinator is still the one that writes for the flow. */
   confirm: (signal: AbortSignal) => Promise<void>;
-  /** False once the offsets on the target are no longer ours to move: the flow was promoted. */
+  /** False once the offsets on the target are no longer ours to move: the topic was promoted. */
+  mayMove: (row: GroupRow) => boolean;
+  /** False when there is nothing left to do at all. */
   active: () => boolean;
 }
 
@@ -45,6 +47,7 @@ export class GroupSync {
   readonly #options: GroupSyncOptions;
   readonly #outcomes = new Map<string, SyncOutcome>();
   readonly #last = new WeakMap<GroupRow, { sourceOffset: bigint; targetOffset: bigint }>();
+  readonly #underWay = new Set<Promise<unknown>>();
   /** Refused commits since the start, of single partitions. */
   failures = 0;
 
@@ -72,6 +75,11 @@ export class GroupSync {
     }
   }
 
+  /** Resolves when no commit that was decided before the call is under way any more; never rejects. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.#underWay);
+  }
+
   /** Every group once. Throws when the target's groups cannot be listed. */
   async round(signal: AbortSignal): Promise<void> {
     const { admin, rows } = this.#options;
@@ -89,8 +97,9 @@ export class GroupSync {
     const work = async (): Promise<void> => {
       for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
         const [group, ofGroup] = next;
-        const outcome = await this.#group(ofGroup, states.get(group), signal);
-        this.#outcomes.set(group, outcome);
+        const attempt = this.#group(ofGroup, states.get(group), signal);
+        this.#underWay.add(attempt);
+        this.#outcomes.set(group, await attempt.finally(() => this.#underWay.delete(attempt)));
       }
     };
     await Promise.all(Array.from({ length: SYNC_GROUPS_MAX }, work));
@@ -135,12 +144,12 @@ export class GroupSync {
   }
 
   async #decide(rows: readonly GroupRow[], signal: AbortSignal): Promise<DecidedCommit[]> {
-    const { admin, translate, writer } = this.#options;
+    const { admin, translate, writer, mayMove } = this.#options;
     const { group } = rows[0]!;
     const found = (await admin.groupOffsets([group], { signal })).get(group) ?? [];
     const committed = new Map(found.map((each) => [`${each.topic}:${each.partition}`, each]));
     const commits: DecidedCommit[] = [];
-    for (const row of rows) {
+    for (const row of rows.filter(mayMove)) {
       const { sourceOffset, metadata, live, targetTopic: topic, partition } = row;
       const now = committed.get(`${topic}:${partition}`);
       const current = now && { offset: now.offset, metadata: now.metadata ?? '' };

@@ -11,6 +11,7 @@ import type { OffsetMapChunk } from '../../mirror/offset-map-chunk.js';
 import {
   OffsetMap,
   type OffsetPair,
+  type SourceTranslation,
   type TargetTranslation,
   type UnsavedChunk,
 } from '../../mirror/offset-map.js';
@@ -100,6 +101,21 @@ export class PartitionMap {
     const hole = targetOffset > this.#runs.end.targetNext;
     const from = this.#runs.end.targetNext;
     return hole ? { kind: 'floor', targetOffset: from } : { kind: 'gap', targetOffset };
+  }
+
+  /** As OffsetMap.toSource(), with the starting point taken into account. */
+  toSource(targetOffset: bigint): SourceTranslation {
+    const start = this.#start;
+    if (start === undefined) return this.#runs.toSource(targetOffset);
+    const { sourceOffset, targetOffset: startTarget } = start;
+    if (targetOffset > startTarget) return { kind: 'beyond', sourceOffset };
+    if (targetOffset === startTarget) return { kind: 'exact', sourceOffset };
+    if (this.#runs.runCount === 0) return { kind: 'before', sourceOffset };
+    if (targetOffset < this.#runs.end.targetNext) return this.#runs.toSource(targetOffset);
+    // Between the runs and the start: no record there, unless the map itself has a hole.
+    const from = this.#runs.end.sourceNext;
+    const hole = sourceOffset > from;
+    return hole ? { kind: 'floor', sourceOffset: from } : { kind: 'gap', sourceOffset };
   }
 
   /** How many mirrored records at most lie between a translation and the position it stands for. */

@@ -74,6 +74,12 @@ export class MemoryTarget implements FlowTargetPort {
     this.fence = listener;
   }
 
+  readonly groups = {
+    list: () => Promise.resolve([]),
+    toTarget: () => Promise.resolve([]),
+    toSource: () => Promise.resolve([]),
+  };
+
   recordGroupOffsets(): void {}
   groupPositions() {
     return [];

@@ -312,6 +312,68 @@ export interface JournalEntry_AfterEntry {
   value: string;
 }
 
+export interface TranslateRequest {
+  flow: string;
+  group: string;
+  /** From what is committed on the target to the source. */
+  reverse: boolean;
+}
+
+export interface TranslateResult {
+  offsets: TranslatedOffset[];
+}
+
+export interface TranslatedOffset {
+  topic: string;
+  targetTopic: string;
+  partition: number;
+  /** The one of the two that is translated is unset where the map cannot say. */
+  sourceOffset?: bigint | undefined;
+  targetOffset?:
+    | bigint
+    | undefined;
+  /** The translation is at most so many records before the true position: 0 is exact. */
+  earlierByMax?:
+    | bigint
+    | undefined;
+  /** Records from the position to the end, on either side; unset if unknown. */
+  sourceLag?: bigint | undefined;
+  targetLag?:
+    | bigint
+    | undefined;
+  /** What there is to say besides; empty if nothing. */
+  note: string;
+}
+
+export interface ListGroupsRequest {
+  /** Only this flow; all that work if empty. */
+  flow: string;
+}
+
+export interface GroupList {
+  groups: GroupSummary[];
+}
+
+export interface GroupSummary {
+  flow: string;
+  group: string;
+  /** Partitions that the group has committed offsets of, and how many of them the map cannot translate. */
+  partitions: number;
+  unknownPartitions: number;
+  /** Sums over the partitions; unset if one of them is unknown. */
+  sourceLag?: bigint | undefined;
+  targetLag?:
+    | bigint
+    | undefined;
+  /** On the target, in the broker's words, or `Absent`. */
+  targetState: string;
+  /**
+   * How the last attempt to commit on the target ended: `committed`, `active`, `failed` or `unknown`;
+   * empty if none was made.
+   */
+  sync: string;
+}
+
 function createBaseGetStatusRequest(): GetStatusRequest {
   return { flow: "" };
 }
@@ -2846,6 +2908,594 @@ export const JournalEntry_AfterEntry: MessageFns<JournalEntry_AfterEntry> = {
   },
 };
 
+function createBaseTranslateRequest(): TranslateRequest {
+  return { flow: "", group: "", reverse: false };
+}
+
+export const TranslateRequest: MessageFns<TranslateRequest> = {
+  encode(message: TranslateRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.flow !== "") {
+      writer.uint32(10).string(message.flow);
+    }
+    if (message.group !== "") {
+      writer.uint32(18).string(message.group);
+    }
+    if (message.reverse !== false) {
+      writer.uint32(24).bool(message.reverse);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TranslateRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTranslateRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.flow = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.group = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.reverse = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<TranslateRequest>): TranslateRequest {
+    return TranslateRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TranslateRequest>): TranslateRequest {
+    const message = createBaseTranslateRequest();
+    message.flow = object.flow ?? "";
+    message.group = object.group ?? "";
+    message.reverse = object.reverse ?? false;
+    return message;
+  },
+};
+
+function createBaseTranslateResult(): TranslateResult {
+  return { offsets: [] };
+}
+
+export const TranslateResult: MessageFns<TranslateResult> = {
+  encode(message: TranslateResult, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.offsets) {
+      TranslatedOffset.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TranslateResult {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTranslateResult();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.offsets.push(TranslatedOffset.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<TranslateResult>): TranslateResult {
+    return TranslateResult.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TranslateResult>): TranslateResult {
+    const message = createBaseTranslateResult();
+    message.offsets = object.offsets?.map((e) => TranslatedOffset.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseTranslatedOffset(): TranslatedOffset {
+  return {
+    topic: "",
+    targetTopic: "",
+    partition: 0,
+    sourceOffset: undefined,
+    targetOffset: undefined,
+    earlierByMax: undefined,
+    sourceLag: undefined,
+    targetLag: undefined,
+    note: "",
+  };
+}
+
+export const TranslatedOffset: MessageFns<TranslatedOffset> = {
+  encode(message: TranslatedOffset, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.topic !== "") {
+      writer.uint32(10).string(message.topic);
+    }
+    if (message.targetTopic !== "") {
+      writer.uint32(18).string(message.targetTopic);
+    }
+    if (message.partition !== 0) {
+      writer.uint32(24).int32(message.partition);
+    }
+    if (message.sourceOffset !== undefined) {
+      if (BigInt.asIntN(64, message.sourceOffset) !== message.sourceOffset) {
+        throw new globalThis.Error("value provided for field message.sourceOffset of type int64 too large");
+      }
+      writer.uint32(32).int64(message.sourceOffset);
+    }
+    if (message.targetOffset !== undefined) {
+      if (BigInt.asIntN(64, message.targetOffset) !== message.targetOffset) {
+        throw new globalThis.Error("value provided for field message.targetOffset of type int64 too large");
+      }
+      writer.uint32(40).int64(message.targetOffset);
+    }
+    if (message.earlierByMax !== undefined) {
+      if (BigInt.asIntN(64, message.earlierByMax) !== message.earlierByMax) {
+        throw new globalThis.Error("value provided for field message.earlierByMax of type int64 too large");
+      }
+      writer.uint32(48).int64(message.earlierByMax);
+    }
+    if (message.sourceLag !== undefined) {
+      if (BigInt.asIntN(64, message.sourceLag) !== message.sourceLag) {
+        throw new globalThis.Error("value provided for field message.sourceLag of type int64 too large");
+      }
+      writer.uint32(56).int64(message.sourceLag);
+    }
+    if (message.targetLag !== undefined) {
+      if (BigInt.asIntN(64, message.targetLag) !== message.targetLag) {
+        throw new globalThis.Error("value provided for field message.targetLag of type int64 too large");
+      }
+      writer.uint32(64).int64(message.targetLag);
+    }
+    if (message.note !== "") {
+      writer.uint32(74).string(message.note);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TranslatedOffset {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTranslatedOffset();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.topic = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.targetTopic = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.partition = reader.int32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.sourceOffset = reader.int64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.targetOffset = reader.int64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.earlierByMax = reader.int64() as bigint;
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.sourceLag = reader.int64() as bigint;
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.targetLag = reader.int64() as bigint;
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.note = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<TranslatedOffset>): TranslatedOffset {
+    return TranslatedOffset.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TranslatedOffset>): TranslatedOffset {
+    const message = createBaseTranslatedOffset();
+    message.topic = object.topic ?? "";
+    message.targetTopic = object.targetTopic ?? "";
+    message.partition = object.partition ?? 0;
+    message.sourceOffset = (object.sourceOffset !== undefined && object.sourceOffset !== null)
+      ? BigInt(object.sourceOffset)
+      : undefined;
+    message.targetOffset = (object.targetOffset !== undefined && object.targetOffset !== null)
+      ? BigInt(object.targetOffset)
+      : undefined;
+    message.earlierByMax = (object.earlierByMax !== undefined && object.earlierByMax !== null)
+      ? BigInt(object.earlierByMax)
+      : undefined;
+    message.sourceLag = (object.sourceLag !== undefined && object.sourceLag !== null)
+      ? BigInt(object.sourceLag)
+      : undefined;
+    message.targetLag = (object.targetLag !== undefined && object.targetLag !== null)
+      ? BigInt(object.targetLag)
+      : undefined;
+    message.note = object.note ?? "";
+    return message;
+  },
+};
+
+function createBaseListGroupsRequest(): ListGroupsRequest {
+  return { flow: "" };
+}
+
+export const ListGroupsRequest: MessageFns<ListGroupsRequest> = {
+  encode(message: ListGroupsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.flow !== "") {
+      writer.uint32(10).string(message.flow);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListGroupsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListGroupsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.flow = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ListGroupsRequest>): ListGroupsRequest {
+    return ListGroupsRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListGroupsRequest>): ListGroupsRequest {
+    const message = createBaseListGroupsRequest();
+    message.flow = object.flow ?? "";
+    return message;
+  },
+};
+
+function createBaseGroupList(): GroupList {
+  return { groups: [] };
+}
+
+export const GroupList: MessageFns<GroupList> = {
+  encode(message: GroupList, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.groups) {
+      GroupSummary.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GroupList {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGroupList();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.groups.push(GroupSummary.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<GroupList>): GroupList {
+    return GroupList.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GroupList>): GroupList {
+    const message = createBaseGroupList();
+    message.groups = object.groups?.map((e) => GroupSummary.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseGroupSummary(): GroupSummary {
+  return {
+    flow: "",
+    group: "",
+    partitions: 0,
+    unknownPartitions: 0,
+    sourceLag: undefined,
+    targetLag: undefined,
+    targetState: "",
+    sync: "",
+  };
+}
+
+export const GroupSummary: MessageFns<GroupSummary> = {
+  encode(message: GroupSummary, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.flow !== "") {
+      writer.uint32(10).string(message.flow);
+    }
+    if (message.group !== "") {
+      writer.uint32(18).string(message.group);
+    }
+    if (message.partitions !== 0) {
+      writer.uint32(24).int32(message.partitions);
+    }
+    if (message.unknownPartitions !== 0) {
+      writer.uint32(32).int32(message.unknownPartitions);
+    }
+    if (message.sourceLag !== undefined) {
+      if (BigInt.asIntN(64, message.sourceLag) !== message.sourceLag) {
+        throw new globalThis.Error("value provided for field message.sourceLag of type int64 too large");
+      }
+      writer.uint32(40).int64(message.sourceLag);
+    }
+    if (message.targetLag !== undefined) {
+      if (BigInt.asIntN(64, message.targetLag) !== message.targetLag) {
+        throw new globalThis.Error("value provided for field message.targetLag of type int64 too large");
+      }
+      writer.uint32(48).int64(message.targetLag);
+    }
+    if (message.targetState !== "") {
+      writer.uint32(58).string(message.targetState);
+    }
+    if (message.sync !== "") {
+      writer.uint32(66).string(message.sync);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GroupSummary {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGroupSummary();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.flow = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.group = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.partitions = reader.int32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.unknownPartitions = reader.int32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.sourceLag = reader.int64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.targetLag = reader.int64() as bigint;
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.targetState = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.sync = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<GroupSummary>): GroupSummary {
+    return GroupSummary.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GroupSummary>): GroupSummary {
+    const message = createBaseGroupSummary();
+    message.flow = object.flow ?? "";
+    message.group = object.group ?? "";
+    message.partitions = object.partitions ?? 0;
+    message.unknownPartitions = object.unknownPartitions ?? 0;
+    message.sourceLag = (object.sourceLag !== undefined && object.sourceLag !== null)
+      ? BigInt(object.sourceLag)
+      : undefined;
+    message.targetLag = (object.targetLag !== undefined && object.targetLag !== null)
+      ? BigInt(object.targetLag)
+      : undefined;
+    message.targetState = object.targetState ?? "";
+    message.sync = object.sync ?? "";
+    return message;
+  },
+};
+
 /**
  * What `mirrorctl` asks. Only the leader answers; a standby fails with FAILED_PRECONDITION and the
  * leader's address in the metadata key `mirror-leader`.
@@ -2901,6 +3551,26 @@ export const OperatorServiceService = {
     responseSerialize: (value: Journal): Buffer => Buffer.from(Journal.encode(value).finish()),
     responseDeserialize: (value: Buffer): Journal => Journal.decode(value),
   },
+  /** Where a group of the source goes on on the target, or the other way round. Changes nothing. */
+  translate: {
+    path: "/mirror.v1.OperatorService/Translate" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: TranslateRequest): Buffer => Buffer.from(TranslateRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): TranslateRequest => TranslateRequest.decode(value),
+    responseSerialize: (value: TranslateResult): Buffer => Buffer.from(TranslateResult.encode(value).finish()),
+    responseDeserialize: (value: Buffer): TranslateResult => TranslateResult.decode(value),
+  },
+  /** The groups of a flow, each summed up. */
+  listGroups: {
+    path: "/mirror.v1.OperatorService/ListGroups" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListGroupsRequest): Buffer => Buffer.from(ListGroupsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListGroupsRequest => ListGroupsRequest.decode(value),
+    responseSerialize: (value: GroupList): Buffer => Buffer.from(GroupList.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GroupList => GroupList.decode(value),
+  },
 } as const;
 
 export interface OperatorServiceServer extends UntypedServiceImplementation {
@@ -2913,6 +3583,10 @@ export interface OperatorServiceServer extends UntypedServiceImplementation {
   resume: handleUnaryCall<ResumeRequest, ResumeResult>;
   /** Who did what, when, and what came of it; newest first. */
   listJournal: handleUnaryCall<ListJournalRequest, Journal>;
+  /** Where a group of the source goes on on the target, or the other way round. Changes nothing. */
+  translate: handleUnaryCall<TranslateRequest, TranslateResult>;
+  /** The groups of a flow, each summed up. */
+  listGroups: handleUnaryCall<ListGroupsRequest, GroupList>;
 }
 
 export interface OperatorServiceClient extends Client {
@@ -2985,6 +3659,38 @@ export interface OperatorServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: Journal) => void,
+  ): ClientUnaryCall;
+  /** Where a group of the source goes on on the target, or the other way round. Changes nothing. */
+  translate(
+    request: TranslateRequest,
+    callback: (error: ServiceError | null, response: TranslateResult) => void,
+  ): ClientUnaryCall;
+  translate(
+    request: TranslateRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: TranslateResult) => void,
+  ): ClientUnaryCall;
+  translate(
+    request: TranslateRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: TranslateResult) => void,
+  ): ClientUnaryCall;
+  /** The groups of a flow, each summed up. */
+  listGroups(
+    request: ListGroupsRequest,
+    callback: (error: ServiceError | null, response: GroupList) => void,
+  ): ClientUnaryCall;
+  listGroups(
+    request: ListGroupsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GroupList) => void,
+  ): ClientUnaryCall;
+  listGroups(
+    request: ListGroupsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GroupList) => void,
   ): ClientUnaryCall;
 }
 
