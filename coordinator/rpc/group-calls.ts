@@ -16,7 +16,7 @@ export function groupCalls(
       const work = async (signal: AbortSignal) => {
         const flow = parseFlowId(call.request.flow);
         const offsets = await coordinator.translate({ flow, group, reverse }, signal);
-        return { offsets: offsets.map((each) => ({ ...each })) };
+        return { offsets: offsets.map(({ mappedTo: _, ...each }) => each) };
       };
       work(cancelledWith(call)).then(
         (result) => callback(null, result),

@@ -81,6 +81,7 @@ export interface TranslatedView {
   readonly earlierByMax: bigint | undefined;
   readonly targetLag: bigint | undefined;
   readonly note: string;
+  readonly mappedTo?: bigint | undefined;
 }
 
 export interface GroupSummaryView {

@@ -74,14 +74,27 @@ function sumUp<Opened extends OpenedFlowTarget>(
 
 function withSourceLag<Opened extends OpenedFlowTarget>(
   flow: FlowRuntime<Opened>,
-  position: TranslatedView,
+  view: TranslatedView,
 ): TranslatedOffsetView {
-  const { topic, partition, sourceOffset } = position;
-  const sourceEnd = flow.meters.get(topic)?.get(partition)?.sourceEnd;
+  const { topic, partition, sourceOffset } = view;
+  const meter = flow.meters.get(topic)?.get(partition);
+  const position = aheadOfCopy(view, meter?.sourceNext);
+  const sourceEnd = meter?.sourceEnd;
   if (sourceEnd === undefined || sourceOffset === undefined) {
     return { ...position, sourceLag: undefined };
   }
   return { ...position, sourceLag: sourceEnd > sourceOffset ? sourceEnd - sourceOffset : 0n };
+}
+
+/** The map ends with a record. Markers may follow that the copier has gone past: they repeat nothing. */
+function aheadOfCopy(view: TranslatedView, copiedTo: bigint | undefined): TranslatedView {
+  const { mappedTo, sourceOffset, earlierByMax } = view;
+  if (mappedTo === undefined || sourceOffset === undefined || earlierByMax === undefined)
+    return view;
+  const known = copiedTo !== undefined && copiedTo > mappedTo ? copiedTo : mappedTo;
+  if (sourceOffset <= known) return view;
+  const note = `${sourceOffset - known} offsets ahead of what is copied`;
+  return { ...view, earlierByMax: earlierByMax + sourceOffset - known, note };
 }
 
 /** One unknown makes the sum unknown: it would look like the whole. */

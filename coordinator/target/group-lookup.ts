@@ -22,6 +22,8 @@ export interface TranslatedPosition {
   targetLag: bigint | undefined;
   /** What there is to say besides; empty if nothing. */
   note: string;
+  /** Set if the source offset is ahead of the map: the first source offset that is not in it. */
+  mappedTo?: bigint | undefined;
 }
 
 export interface GroupOnBothSides {
@@ -122,9 +124,8 @@ export class GroupLookup {
     }
     const targetLag = lagOf(ends.get(`${targetTopic}:${partition}`), targetOffset);
     const end = maps.find(topic, partition)?.map.end;
-    const uncopied = kind === 'beyond' && end ? sourceOffset - end.sourceNext : 0n;
-    const note = uncopied > 0n ? 'ahead of what is copied and mapped' : '';
-    return { ...position, earlierByMax: rereadMax + uncopied, targetLag, note };
+    const mappedTo = kind === 'beyond' ? end?.sourceNext : undefined;
+    return { ...position, earlierByMax: rereadMax, targetLag, note: '', mappedTo };
   }
 
   /** A partition that cannot be looked at is left out: its lag is unknown, not zero. */

@@ -226,6 +226,25 @@ export function checkHistory(
   return report.violations;
 }
 
+/** Which record of the source is which of the target, by partition, in the order of the target. */
+export function pairRecords(
+  source: readonly HistoryRecord[],
+  target: readonly HistoryRecord[],
+  identity: (record: HistoryRecord) => string,
+): Map<number, { readonly source: HistoryRecord; readonly target: HistoryRecord }[]> {
+  const targets = byPartition(target);
+  const paired = new Map<number, { source: HistoryRecord; target: HistoryRecord }[]>();
+  for (const [partition, records] of byPartition(source)) {
+    const history = { source: records, target: targets.get(partition) ?? [], identity };
+    const pairs = match(history).pairs.flatMap(({ sourceIndex, target: to }) => {
+      const from = records[sourceIndex];
+      return from === undefined ? [] : [{ source: from, target: to }];
+    });
+    paired.set(partition, pairs);
+  }
+  return paired;
+}
+
 /** One claim of the map: the record at this source offset lies at that target offset. */
 export interface MapPoint {
   readonly partition: number;
