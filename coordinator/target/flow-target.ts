@@ -28,7 +28,6 @@ import {
   type ProgressUpdate,
 } from './offset-map-store.js';
 import {
-  flowTransactionalId,
   refreshProducers,
   type FlowTargetOptions,
   type FlowTargetParts,
