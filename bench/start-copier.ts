@@ -1,10 +1,8 @@
-import { readdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { kafkaFolder } from '../test/kit/fetched.js';
-import { LOG4J_PROPERTIES } from '../test/kit/kafka-config.js';
 import { compiledRoot } from '../test/kit/project-root.js';
 import { ServerProcess } from '../test/kit/server-process.js';
-import { KAFKA_CURRENT } from '../test/kit/start-kafka.js';
+import { mm2Command } from '../test/kit/start-mm2.js';
 import { temporaryFolder } from '../test/kit/temporary-folder.js';
 import {
   agentProperties,
@@ -29,7 +27,7 @@ export interface CopierOptions {
 export function startCopier(options: CopierOptions): ServerProcess {
   const folder = temporaryFolder(options.kind);
   const propertiesFile = join(folder, 'mm2.properties');
-  const command = options.kind === 'agent' ? agentCommand(options) : mm2Command(options, folder);
+  const command = options.kind === 'agent' ? agentCommand(options) : mm2Copier(options, folder);
   writeFileSync(propertiesFile, command.properties);
   const copier = new ServerProcess({
     name: options.kind,
@@ -58,28 +56,11 @@ function agentCommand(options: CopierOptions): Command {
   };
 }
 
-function mm2Command(options: CopierOptions, folder: string): Command {
+function mm2Copier(options: CopierOptions, folder: string): Command {
   const { place, codec, mm2: extra } = options;
-  const kafka = kafkaFolder(KAFKA_CURRENT);
-  const libs = join(kafka, 'libs');
-  const jars = readdirSync(libs)
-    .filter((name) => name.endsWith('.jar'))
-    .sort();
-  const log4jFile = join(folder, 'log4j.properties');
-  writeFileSync(log4jFile, LOG4J_PROPERTIES);
   return {
     program: 'java',
-    args: [
-      ...MM2_JAVA_OPTIONS,
-      // The archive of the kit's brokers holds the clients' classes too: it starts sooner.
-      `-XX:SharedArchiveFile=${join(kafka, 'classes.jsa')}`,
-      '-Xshare:auto',
-      '-Xlog:disable',
-      `-Dlog4j.configuration=file:${log4jFile}`,
-      '-cp',
-      jars.map((jar) => join(libs, jar)).join(':'),
-      'org.apache.kafka.connect.mirror.MirrorMaker',
-    ],
+    args: mm2Command(folder, MM2_JAVA_OPTIONS),
     properties: mm2Properties(place, { codec, extra }),
   };
 }

@@ -135,7 +135,7 @@ class TargetIndex {
 }
 
 /** A digest: a long stretch of records must fit into memory. */
-function contentOf(record: ReadRecord, withTime: boolean): string {
+export function contentOf(record: ReadRecord, withTime: boolean): string {
   const hash = createHash('sha1');
   const fields = [
     record.key,
@@ -180,16 +180,19 @@ async function indexTarget(options: AlignmentOptions, signal: AbortSignal): Prom
   return index;
 }
 
-interface SourceRecords {
+export interface SourceRecords {
   records: { offset: bigint; record: ReadRecord }[];
   /** Where to read on; the same offset again at the end. */
   fetchOffset: bigint;
   /** The last stable offset. */
   end: bigint;
+  /** Behind it while a transaction is open. */
+  highWatermark: bigint;
 }
 
-async function readSource(
-  options: AlignmentOptions,
+/** What a consumer would read next, one fetch of it. */
+export async function readSource(
+  options: Pick<AlignmentOptions, 'source' | 'assignment'>,
   fetchOffset: bigint,
   signal: AbortSignal,
 ): Promise<SourceRecords> {
@@ -212,7 +215,8 @@ async function readSource(
       return { offset: offsets[index]!, record };
     });
   });
-  return { records, fetchOffset: prepared.sourceNext, end: answer.lastStableOffset };
+  const { lastStableOffset: end, highWatermark } = answer;
+  return { records, fetchOffset: prepared.sourceNext, end, highWatermark };
 }
 
 /**

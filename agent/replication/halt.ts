@@ -11,6 +11,7 @@ export type HaltCode =
   | 'topic-recreated' //      the source topic has another topic id
   | 'target-recreated' //     the target topic has another topic id
   | 'target-not-empty' //     the target partition holds records that this flow knows nothing of
+  | 'takeover-unclear' //     MirrorMaker 2 copied here, and where it stopped cannot be told
   | 'target-diverged' //      the target's end is not what this flow wrote
   | 'record-too-large' //     one record alone exceeds the target's max.message.bytes
   | 'corrupt-batch' //        a batch whose CRC or structure is wrong

@@ -6,13 +6,14 @@ import { TIMESTAMP_EARLIEST, TIMESTAMP_LATEST } from '../../kafka/messages/list-
 import { alignSource, endsAlike, type AlignmentOptions } from './align-source.js';
 import { learnBatchLimit } from './batch-limit.js';
 import type { StartOffset } from '../../mirror/start-offset.js';
+import type { Mm2Takeover } from '../takeover/mm2-takeover.js';
 import { HaltError } from './halt.js';
 import type { PartitionCopier } from './partition-copier.js';
 import { FetchRetryError } from './read-partition.js';
 import type { KnownPosition, Position, Run } from './run-tail.js';
 import { scanSource, type SourceScan } from './source-scan.js';
 import { scanTarget, type TargetSegment } from './target-scan.js';
-import { takeWayOut } from './way-out.js';
+import { fittingSequenceBase, takeWayOut } from './way-out.js';
 
 export interface PositionRecoveryOptions {
   source: KafkaCluster;
@@ -21,6 +22,8 @@ export interface PositionRecoveryOptions {
   log: Logger;
   /** Where the first copy of a topic starts. */
   start: StartOffset;
+  /** Goes on where MirrorMaker 2 stopped; without it, what it wrote is foreign. */
+  takeover?: Mm2Takeover | undefined;
   /** Asks the coordinator for older runs of the map; empty if it knows none. */
   findMapEntry: (
     copier: PartitionCopier,
@@ -71,7 +74,9 @@ export class PositionRecovery {
     }
     this.#checkTargetTopic(copier);
     if (tail.end === undefined) {
-      const position = await this.#firstPosition(copier, targetEnd, signal);
+      if (await this.#isForeign(copier, targetEnd, signal)) return;
+      const sourceNext = await this.#firstSourceOffset(copier, signal);
+      const position = { sourceNext, targetNext: targetEnd };
       tail.start(position);
       copier.resumeAt(position);
       return;
@@ -81,8 +86,13 @@ export class PositionRecovery {
     }
     const from = tail.floor(targetEnd);
     if (from === undefined) throw this.#unknownTarget(copier, targetEnd);
-    const position = await this.#countFrom(copier, { from, targetEnd }, signal);
-    copier.resumeAt(position);
+    try {
+      const position = await this.#countFrom(copier, { from, targetEnd }, signal);
+      copier.resumeAt(position);
+    } catch (error) {
+      const isForeign = error instanceof HaltError && error.haltCode === 'target-diverged';
+      if (!isForeign || !(await this.#takeOver(copier, targetEnd, signal))) throw error;
+    }
   }
 
   /** What to do about a batch that was too large is decided here, where there is time to ask. */
@@ -116,16 +126,37 @@ export class PositionRecovery {
     return { sourceNext: found.sourceNext, targetNext: targetEnd };
   }
 
-  /** A partition that was never copied: nothing of ours may be on the target. */
-  async #firstPosition(
+  /**
+   * A partition that was never copied must be empty on the target, or be MirrorMaker 2's: then true,
+   * and the copier has its position.
+   */
+  async #isForeign(
     copier: PartitionCopier,
     targetEnd: bigint,
     signal: AbortSignal,
-  ): Promise<Position> {
-    const { sequenceBase } = copier.assignment;
-    if (targetEnd !== 0n && targetEnd !== sequenceBase)
-      throw this.#unknownTarget(copier, targetEnd);
-    return { sourceNext: await this.#firstSourceOffset(copier, signal), targetNext: targetEnd };
+  ): Promise<boolean> {
+    if (targetEnd === 0n || targetEnd === copier.assignment.sequenceBase) return false;
+    if (await this.#takeOver(copier, targetEnd, signal)) return true;
+    throw this.#unknownTarget(copier, targetEnd);
+  }
+
+  /** Whether MirrorMaker 2 wrote what is on the target; then the copier goes on behind it. */
+  async #takeOver(
+    copier: PartitionCopier,
+    targetEnd: bigint,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const { takeover, target } = this.#options;
+    const { assignment, tail } = copier;
+    const firstSourceOffset = (): Promise<bigint> => this.#firstSourceOffset(copier, signal);
+    const request = { assignment, targetEnd, known: tail.end, firstSourceOffset };
+    const taken = await takeover?.find(request, signal);
+    if (taken === undefined) return false;
+    copier.sequenceBase = await fittingSequenceBase({ copier, target, targetEnd }, signal);
+    for (const run of taken.runs) tail.extend(run);
+    tail.start(taken.position);
+    copier.resumeAt(taken.position);
+    return true;
   }
 
   async #firstSourceOffset(copier: PartitionCopier, signal: AbortSignal): Promise<bigint> {

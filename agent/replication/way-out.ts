@@ -50,8 +50,8 @@ export async function takeWayOut(options: WayOutOptions, signal: AbortSignal): P
  * The base with which the next sequence at `targetEnd` follows the last one of this producer: records
  * of others in between have moved the log's end, but not the producer's sequence.
  */
-async function fittingSequenceBase(
-  { copier, target, targetEnd }: WayOutOptions,
+export async function fittingSequenceBase(
+  { copier, target, targetEnd }: Pick<WayOutOptions, 'copier' | 'target' | 'targetEnd'>,
   signal: AbortSignal,
 ): Promise<bigint> {
   const { targetTopic, partition, producerId, producerEpoch } = copier.assignment;

@@ -14,6 +14,7 @@ import { OffsetSyncEmitter } from '../replication/offset-sync-emitter.js';
 import type { MemoryBudget } from '../replication/memory-budget.js';
 import type { CopierState, PartitionCopier } from '../replication/partition-copier.js';
 import type { Run } from '../replication/run-tail.js';
+import { Mm2Takeover } from '../takeover/mm2-takeover.js';
 
 export interface FlowRuntime {
   config: FlowConfig;
@@ -129,7 +130,9 @@ export class FlowRuntimes {
     const [source, target] = connectionsOf(config, this.#config!).map((to) => this.#cluster(to));
     if (source === undefined || target === undefined) return undefined;
     const { memory, clock, lanesPerBroker, findMapEntry, onStateChanged } = this.#options;
+    const log = this.#options.log.child({ flow: id });
     const copier = new FlowCopier({
+      takeover: new Mm2Takeover({ config, source, target, clock, log }),
       flow: id,
       source,
       target,
@@ -137,7 +140,7 @@ export class FlowRuntimes {
       memory,
       clock,
       lanesPerBroker,
-      log: this.#options.log.child({ flow: id }),
+      log,
       findMapEntry: (needy, targetOffset) => findMapEntry(id, needy, targetOffset),
       onStateChanged: (changed, from) => onStateChanged(id, changed, from),
     });
