@@ -25,3 +25,13 @@ export const HISTORY_RUNS_MAX = 256;
 
 /** What was read of MirrorMaker 2's topics serves all partitions that ask so soon after. */
 export const LEFTOVERS_AGE_MS_MAX = 5_000;
+
+/** Batches sent twice in a row that are seen through. */
+export const RESENDS_MAX = 4;
+
+/** Places tried for the record before such a batch. */
+export const RESEND_PLACES_MAX = 4;
+
+/** Different records that a place needs to stand out, and how many times more than any other place. */
+export const OUTSTANDING_RECORDS = 8;
+export const OUTSTANDING_TIMES = 4;

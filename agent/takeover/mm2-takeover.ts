@@ -4,6 +4,7 @@ import type { KafkaCluster } from '../../kafka/client/index.js';
 import { ErrorCode } from '../../kafka/messages/error-codes.js';
 import { TIMESTAMP_EARLIEST, TIMESTAMP_LATEST } from '../../kafka/messages/list-offsets.js';
 import type { FlowConfig } from '../../mirror/config/mirror-config.js';
+import { readSource } from '../replication/align-source.js';
 import type { SyncPair } from '../replication/choose-syncs.js';
 import { HaltError } from '../replication/halt.js';
 import type { CopierAssignment } from '../replication/partition-copier.js';
@@ -13,7 +14,7 @@ import { SOURCE_BEFORE_RECORDS, TARGET_WINDOW_RECORDS } from './limits.js';
 import { MirrorMaker2RunsError, Mm2Leftovers } from './mm2-leftovers.js';
 import { readTargetTail } from './read-target-tail.js';
 import { historyRuns, runsOf } from './sync-history.js';
-import { TailMatcher } from './tail-matcher.js';
+import { TailMatcher, type TailMatcherOptions } from './tail-matcher.js';
 import type { Match } from './trace-back.js';
 
 export interface Mm2TakeoverOptions {
@@ -105,7 +106,9 @@ export class Mm2Takeover {
       return committed === undefined ? undefined : { sourceNext: committed + 1n, runs: [] };
     }
     const sourceFrom = await this.#sourceFrom(request, committed, signal);
-    const matcher = new TailMatcher({ source, assignment, tail, sourceFrom });
+    const read: TailMatcherOptions['read'] = (fetchOffset) =>
+      readSource({ source, assignment }, fetchOffset, signal);
+    const matcher = new TailMatcher({ read, tail, committed, sourceFrom });
     const matches = await matcher.furthest(signal);
     if (typeof matches !== 'string') return this.#positionOf(matcher, matches);
     if (matches === 'open') {

@@ -67,13 +67,6 @@ function least(one: bigint, other: number): number {
   return one < BigInt(other) ? Number(one) : other;
 }
 
-export type FoundTrace =
-  | { kind: 'found'; matches: Match[] }
-  /** Not in this part of the source. */
-  | { kind: 'absent' }
-  /** Records that are alike, as far as both logs were looked at. */
-  | { kind: 'unclear' };
-
 /** A part of the source's log, read forward, and where each content is in it. */
 export class SourcePart {
   readonly records: LoggedRecord[] = [];
@@ -86,19 +79,10 @@ export class SourcePart {
     this.records.push(record);
   }
 
-  /** Which source record a target record is: of several that look like it, the one whose past fits. */
-  find(target: readonly LoggedRecord[], index: number): FoundTrace {
+  /** The past of every source record that looks like a target record; undefined: too many do. */
+  traces(target: readonly LoggedRecord[], index: number): Match[][] | undefined {
     const places = this.#places.get(target[index]!.content) ?? [];
-    if (places.length === 0) return { kind: 'absent' };
-    if (places.length > CANDIDATES_MAX) return { kind: 'unclear' };
-    let best: Match[] = [];
-    let tied = false;
-    for (const source of places) {
-      const matches = traceBack(this.records, target, { source, target: index });
-      if (matches.length < best.length) continue;
-      tied = matches.length === best.length;
-      best = matches;
-    }
-    return tied ? { kind: 'unclear' } : { kind: 'found', matches: best };
+    if (places.length > CANDIDATES_MAX) return undefined;
+    return places.map((source) => traceBack(this.records, target, { source, target: index }));
   }
 }
