@@ -7,6 +7,7 @@ import { JOURNAL_LIMIT_DEFAULT, runJournal } from './commands/journal.js';
 import { runPromote, type PromoteOptions } from './commands/promote.js';
 import { runResume } from './commands/resume.js';
 import { runStatus } from './commands/status.js';
+import { addInspection } from './inspection-program.js';
 import type { CommandContext } from './command.js';
 import { ExitCode } from './exit-code.js';
 import { addGroupCommands } from './group-commands.js';
@@ -60,6 +61,7 @@ export function buildProgram(options: ProgramOptions): Command {
   addJournal(program, options, context);
   addConfig(program, options, context);
   addGroupCommands(program, { context, onExitCode: options.onExitCode });
+  addInspection(program, options, context);
   program
     .command('version')
     .description('Print the version')

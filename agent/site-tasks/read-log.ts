@@ -3,6 +3,7 @@ import { MirrorError } from '../../common/errors.js';
 import type { KafkaCluster } from '../../kafka/client/index.js';
 import { ErrorCode } from '../../kafka/messages/error-codes.js';
 import type { FetchPartitionResponse } from '../../kafka/messages/fetch.js';
+import { TIMESTAMP_EARLIEST } from '../../kafka/messages/list-offsets.js';
 import { isControl, lastOffset } from '../../kafka/records/batch-header.js';
 import { splitBatches } from '../../kafka/records/batch-splitter.js';
 import { backoffMs } from '../replication/limits.js';
@@ -54,9 +55,8 @@ export class LogReader {
   /** Committed records, as the copy sees them. */
   async readSource(fetchOffset: bigint): Promise<LogRead> {
     const answer = await this.#read(fetchOffset, true);
+    if (answer.errorCode !== ErrorCode.NONE) return this.#outOfRange(fetchOffset);
     const { logStartOffset: logStart } = answer;
-    const jump = jumpTo(answer, fetchOffset);
-    if (jump !== undefined) return { batches: [], next: jump, logStart };
     const { batches, sourceNext } = prepareFetched({
       records: answer.records ?? Buffer.alloc(0),
       abortedTransactions: answer.abortedTransactions ?? [],
@@ -69,14 +69,25 @@ export class LogReader {
   /** Everything but markers. */
   async readTarget(fetchOffset: bigint): Promise<LogRead> {
     const answer = await this.#read(fetchOffset, false);
+    if (answer.errorCode !== ErrorCode.NONE) return this.#outOfRange(fetchOffset);
     const { logStartOffset: logStart } = answer;
-    const jump = jumpTo(answer, fetchOffset);
-    if (jump !== undefined) return { batches: [], next: jump, logStart };
     const { batches } = splitBatches(answer.records ?? Buffer.alloc(0));
     const last = batches.at(-1);
     const next = last === undefined ? fetchOffset : lastOffset(last) + 1n;
     const records = batches.filter((batch) => !isControl(batch));
     return { batches: records.map((batch) => new LogBatch(batch)), next, logStart };
+  }
+
+  /** Goes on at the log's start, or nowhere: past its end. The fetch's own answer tells neither. */
+  async #outOfRange(fetchOffset: bigint): Promise<LogRead> {
+    const { cluster, topic, partition, signal } = this.#options;
+    const asked = [{ topic, partition }];
+    const found = await cluster.listOffsets(asked, TIMESTAMP_EARLIEST, { signal });
+    const start = found.get(`${topic}:${partition}`);
+    if (start === undefined || start.errorCode !== ErrorCode.NONE)
+      throw new FetchRetryError(topic, partition);
+    const next = start.offset > fetchOffset ? start.offset : fetchOffset;
+    return { batches: [], next, logStart: start.offset };
   }
 
   /** The end of the log, for records of every producer. */
@@ -118,10 +129,4 @@ export class LogReader {
       throw new TopicChangedError(topic, cluster.alias);
     throw new FetchRetryError(topic, partition, answer);
   }
-}
-
-/** Where to go on from an offset that is not there: at the log's start, or nowhere (its end). */
-function jumpTo(answer: FetchPartitionResponse, fetchOffset: bigint): bigint | undefined {
-  if (answer.errorCode !== ErrorCode.OFFSET_OUT_OF_RANGE) return undefined;
-  return answer.logStartOffset > fetchOffset ? answer.logStartOffset : fetchOffset;
 }

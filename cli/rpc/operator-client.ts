@@ -1,4 +1,10 @@
-import { credentials, Metadata, status as GrpcStatus, type ServiceError } from '@grpc/grpc-js';
+import {
+  credentials,
+  Metadata,
+  status as GrpcStatus,
+  type ClientReadableStream,
+  type ServiceError,
+} from '@grpc/grpc-js';
 
 import {
   OperatorServiceClient,
@@ -14,6 +20,10 @@ import {
   type Status,
   type TranslateRequest,
   type TranslateResult,
+  type ValidateEvent,
+  type ValidateRequest,
+  type VerifyEvent,
+  type VerifyRequest,
 } from '../../proto/gen/mirror/v1/operator.js';
 import {
   CallFailedError,
@@ -117,6 +127,24 @@ export class OperatorClient {
     });
   }
 
+  /** Calls back for each event; the coordinator stops when `signal` aborts. */
+  verify(
+    request: VerifyRequest,
+    onEvent: (event: VerifyEvent) => void,
+    signal: AbortSignal,
+  ): Promise<void> {
+    return this.#call((client) => followed(client.verify(request), onEvent, signal));
+  }
+
+  /** Calls back for each look, and with the result. */
+  validate(
+    request: ValidateRequest,
+    onEvent: (event: ValidateEvent) => void,
+    signal: AbortSignal,
+  ): Promise<void> {
+    return this.#call((client) => followed(client.validate(request), onEvent, signal));
+  }
+
   /** Follows redirects to the leader, and tries the next address where nobody answers. */
   async #call<T>(call: (client: OperatorServiceClient) => Promise<T>): Promise<T> {
     const waiting = [...this.#addresses];
@@ -150,6 +178,22 @@ export class OperatorClient {
   }
 }
 
+/** Reads a stream to its end; ends it when the signal aborts. */
+function followed<Event>(
+  stream: ClientReadableStream<Event>,
+  onEvent: (event: Event) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const cancel = (): void => stream.cancel();
+  if (signal.aborted) cancel();
+  else signal.addEventListener('abort', cancel, { once: true });
+  return new Promise<void>((resolve, reject) => {
+    stream.on('data', onEvent);
+    stream.on('end', () => resolve());
+    stream.on('error', reject);
+  }).finally(() => signal.removeEventListener('abort', cancel));
+}
+
 function within(limitMs: number): { deadline: Date } {
   return { deadline: new Date(Date.now() + limitMs) };
 }
@@ -172,6 +216,8 @@ function translate(error: ServiceError): Error {
       return new UsageError(error.details);
     case GrpcStatus.FAILED_PRECONDITION:
       return new RefusedError(error.details);
+    case GrpcStatus.CANCELLED:
+      return new CallFailedError('stopped', { hint: 'calling again is safe' });
     case GrpcStatus.DEADLINE_EXCEEDED:
       return new CallFailedError('the coordinator did not answer in time; what it did is unknown', {
         hint: "look with 'mirrorctl status'; calling again is safe",

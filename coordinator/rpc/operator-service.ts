@@ -17,6 +17,7 @@ import {
   writeStatus,
   writeStep,
 } from './operator-messages.js';
+import { inspectionHandlers } from './inspection-handlers.js';
 import { statusOfError } from './status-of-error.js';
 
 export function operatorService(options: ServiceOptions): OperatorServiceServer {
@@ -67,6 +68,7 @@ export function operatorService(options: ServiceOptions): OperatorServiceServer 
         (error: unknown) => callback(refuse(error, 'ListJournal')),
       );
     },
+    ...inspectionHandlers(coordinator, refuse),
     promote: (call) => {
       void answer(async () => {
         const request = readPromotion(call.request);

@@ -28,6 +28,7 @@ import { takeProgress } from './progress-intake.js';
 import { resume, resumeEntry, type ResumedPartition, type ResumeRequest } from './resume.js';
 import { siteAgents } from './site-agents.js';
 import { SiteTasks } from './site-tasks.js';
+import { VerificationRunner } from '../verification/verification-runner.js';
 import { StoreExecutor } from './store-executor.js';
 
 /** How often deadlines are looked at. */
@@ -54,6 +55,7 @@ export class Coordination<Opened extends OpenedFlowTarget> {
   readonly agents: AgentDirectory;
   readonly promotions: PromotionRunner<Opened>;
   readonly siteTasks: SiteTasks;
+  readonly verifications: VerificationRunner<Opened>;
   readonly journal: Journal;
   readonly term: bigint;
   readonly leadership: Leadership;
@@ -89,6 +91,7 @@ export class Coordination<Opened extends OpenedFlowTarget> {
     const agentsFor = (flow: string): ReturnType<typeof siteAgents> =>
       siteAgents(core.state, this.agents.sessions, flow);
     this.siteTasks = new SiteTasks({ agentsFor, clock, log, over: this.over });
+    this.verifications = new VerificationRunner<Opened>(this);
     this.promotions = new PromotionRunner<Opened>(this, options.promoter);
     const resumePromotion = (flow: string): void => this.promotions.resume(flow);
     const onFenced = (flow: string): void =>

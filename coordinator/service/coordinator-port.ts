@@ -1,6 +1,12 @@
 import type { JournalEntry } from '../journal/journal-entry.js';
 import type { PromotionPlan } from '../promotion/promotion-plan.js';
 import type { PromotionSelection } from '../promotion/promotion-selection.js';
+import type { GroupLook, ValidationResult } from '../validation/group-validation.js';
+import type { VerificationListener } from '../verification/verification.js';
+import type {
+  VerificationOutcome,
+  VerificationRequest,
+} from '../verification/verification-runner.js';
 import type { MapRun } from '../target/partition-map.js';
 import type { AgentConnection, AgentHello, AgentLink } from './messages.js';
 import type { GroupView, TranslatedOffsetView, TranslateRequest } from './group-views.js';
@@ -29,6 +35,13 @@ export interface PromotionOutcome {
   readonly elapsedMs: number;
 }
 
+export interface ValidationRequest {
+  /** Alias of a cluster that is the target of a flow. */
+  readonly target: string;
+  readonly group: string;
+  readonly lookIntervalMs: number;
+}
+
 export interface PromotionRequest {
   readonly flow: string;
   /** Who asked, for the journal. */
@@ -48,6 +61,18 @@ export interface CoordinatorPort {
   translate(request: TranslateRequest, signal: AbortSignal): Promise<TranslatedOffsetView[]>;
   /** Of one flow, or of all if empty. */
   groups(flow: string, signal: AbortSignal): Promise<GroupView[]>;
+  /** Ends with the signal; another call goes on. */
+  verify(
+    request: VerificationRequest,
+    listener: VerificationListener,
+    signal: AbortSignal,
+  ): Promise<VerificationOutcome>;
+  /** Throws UnknownTargetError or UnknownGroupError. */
+  validate(
+    request: ValidationRequest,
+    onLook: (look: GroupLook) => void,
+    signal: AbortSignal,
+  ): Promise<ValidationResult>;
   planPromotion(request: PromotionRequest, signal: AbortSignal): Promise<PromotionPlan>;
   /** Goes on when whoever asked no longer listens: half a failover helps nobody. */
   promote(

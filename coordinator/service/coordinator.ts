@@ -11,6 +11,13 @@ import type { PromotionPlan } from '../promotion/promotion-plan.js';
 import { GrpcServer, type ServerTls } from '../rpc/grpc-server.js';
 import { LeadershipLostError } from '../store/errors.js';
 import type { Leader, Leadership, LeaseStore } from '../store/lease-store.js';
+import type { GroupLook, ValidationResult } from '../validation/group-validation.js';
+import { validateOnTarget } from '../validation/validate-on-target.js';
+import type { VerificationListener } from '../verification/verification.js';
+import type {
+  VerificationOutcome,
+  VerificationRequest,
+} from '../verification/verification-runner.js';
 import type { MapRun } from '../target/partition-map.js';
 import { Coordination, TICK_MS } from './coordination.js';
 import type {
@@ -18,6 +25,7 @@ import type {
   CoordinatorPort,
   PromotionOutcome,
   PromotionRequest,
+  ValidationRequest,
 } from './coordinator-port.js';
 import { NotLeadingError, ProtocolViolationError } from './errors.js';
 import type { OpenedFlowTarget, OpenFlowTarget } from './flow-target-port.js';
@@ -179,6 +187,22 @@ export class Coordinator<Opened extends OpenedFlowTarget> implements Coordinator
 
   async groups(flow: string, signal: AbortSignal): Promise<GroupView[]> {
     return listGroups(this.#leading(), flow, signal);
+  }
+
+  async verify(
+    request: VerificationRequest,
+    listener: VerificationListener,
+    signal: AbortSignal,
+  ): Promise<VerificationOutcome> {
+    return this.#leading().verifications.run(request, listener, signal);
+  }
+
+  async validate(
+    request: ValidationRequest,
+    onLook: (look: GroupLook) => void,
+    signal: AbortSignal,
+  ): Promise<ValidationResult> {
+    return validateOnTarget(this.#leading(), { request, onLook, signal });
   }
 
   async planPromotion(request: PromotionRequest, signal: AbortSignal): Promise<PromotionPlan> {

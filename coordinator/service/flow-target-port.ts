@@ -1,6 +1,8 @@
 import type { FlowConfig } from '../../mirror/config/mirror-config.js';
 import type { SourceTopic } from '../core/events.js';
 import type { PromotedScope } from '../target/flow-promotions.js';
+import type { GroupLook } from '../validation/group-validation.js';
+import type { VerifiablePartition } from '../verification/verification.js';
 import type { MapRun } from '../target/partition-map.js';
 import type { GroupOffsetReport } from './messages.js';
 
@@ -54,6 +56,9 @@ export interface FlowTargetPort {
   groupPositions(): readonly GroupPositionView[];
   /** Every partition that was ever made on the target for this flow. */
   mappedPartitions(): readonly MappedPartitionView[];
+  /** What can be compared on both sides, as the map is now. */
+  verifiablePartitions(): readonly VerifiablePartition[];
+  readonly producer: { readonly producerId: bigint };
 }
 
 /** What an accepted halt made different for a partition. */
@@ -94,6 +99,8 @@ export interface GroupSummaryView {
 /** A target, and what was opened for it alone. */
 export interface OpenedFlowTarget {
   readonly target: FlowTargetPort;
+  /** A consumer group on the target now. Throws UnknownGroupError. */
+  lookAtGroup(group: string, signal: AbortSignal): Promise<GroupLook>;
   /** Flushes, then closes. Never rejects. */
   close(): Promise<void>;
 }

@@ -5,6 +5,8 @@ import { KafkaCluster } from '../../kafka/client/index.js';
 import { requestTimeoutMs, securityOf } from '../../kafka/client/security-options.js';
 import type { MirrorConfig } from '../../mirror/config/mirror-config.js';
 import type { GroupRow } from '../target/group-positions.js';
+import type { GroupLook } from '../validation/group-validation.js';
+import { lookAtGroup } from '../validation/look-at-group.js';
 import { FlowTarget } from '../target/flow-target.js';
 import { startHeartbeats } from '../target/heartbeats.js';
 import type { OpenedFlowTarget, OpenFlowTarget } from './flow-target-port.js';
@@ -53,7 +55,9 @@ export function targetOpener(options: TargetOpenerOptions): OpenFlowTarget<Conne
         await target.close();
         await cluster.close();
       };
-      return { target, cluster, admin, writtenCheckpoints, close };
+      const lookAt = (group: string, look: AbortSignal): Promise<GroupLook> =>
+        lookAtGroup({ admin, cluster, clock, group, signal: look });
+      return { target, cluster, admin, writtenCheckpoints, close, lookAtGroup: lookAt };
     } catch (error) {
       await cluster.close();
       throw error;

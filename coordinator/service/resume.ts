@@ -71,7 +71,8 @@ export function resumeEntry(
   };
 }
 
-function topicSelection(patterns: readonly string[]): (topic: string) => boolean {
+/** Whether a topic is meant by an operator's regular expressions; all are if there are none. */
+export function topicSelection(patterns: readonly string[]): (topic: string) => boolean {
   if (patterns.length === 0) return () => true;
   try {
     const list = new PatternList(patterns);

@@ -1,4 +1,5 @@
 import type { TargetTranslation } from '../../mirror/offset-map.js';
+import type { VerifiablePartition } from '../verification/verification.js';
 import type { GroupRow } from './group-positions.js';
 import type { OffsetMapStore } from './offset-map-store.js';
 import type { MapEnd } from './partition-map.js';
@@ -83,6 +84,28 @@ export function reverse(
   const back = entry.map.toTarget(sourceOffset).targetOffset ?? targetOffset;
   const earlierByMax = targetOffset > back ? targetOffset - back : 0n;
   return { sourceOffset, earlierByMax, note: '' };
+}
+
+/** What can be compared of a flow: its partitions, with all that the map knows of them now. */
+export function listVerifiable(
+  maps: OffsetMapStore,
+  targetTopicOf: (topic: string) => string,
+): VerifiablePartition[] {
+  const found: VerifiablePartition[] = [];
+  for (const { topic, partition, map, corrupt, base } of maps.entries) {
+    const { end } = map;
+    if (base === undefined || corrupt !== undefined || end === undefined) continue;
+    const { sourceTopicId, targetTopicId } = base;
+    const ids = {
+      topic,
+      targetTopic: targetTopicOf(topic),
+      partition,
+      sourceTopicId,
+      targetTopicId,
+    };
+    found.push({ ...ids, runs: map.runs(), end });
+  }
+  return found;
 }
 
 export function listMapped(

@@ -3,6 +3,7 @@ import type { FlowProducer } from '../../mirror/records/offset-map-record.js';
 import { TopicProblem, WriterFencedError } from './errors.js';
 import {
   listMapped,
+  listVerifiable,
   translate,
   translateGroup,
   type MappedPosition,
@@ -217,6 +218,10 @@ export class FlowTarget implements AsyncDisposable {
   mappedPartitions(): MappedPosition[] {
     const fenceEpoch = (topic: string): number | undefined => this.promotions.fenceEpoch(topic);
     return listMapped(this.#maps, { targetTopic: (topic) => this.#targetTopic(topic), fenceEpoch });
+  }
+
+  verifiablePartitions(): ReturnType<typeof listVerifiable> {
+    return listVerifiable(this.#maps, (topic) => this.#targetTopic(topic));
   }
 
   /** Writes now what the next flush would; throws what hinders it. */

@@ -126,6 +126,11 @@ export class PartitionMap {
     return from === undefined ? 0n : this.#runs.recordsBetween(from, sourceOffset).atMost;
   }
 
+  /** All runs, oldest first, merged ones as well. */
+  runs(): OffsetRun[] {
+    return this.#runs.runs();
+  }
+
   /** The newest runs, oldest first, all exact. */
   tail(runsMax: number): MapRun[] {
     const from = Math.max(0, this.#runs.runCount - runsMax);

@@ -21,6 +21,7 @@ import {
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { Halt, PartitionState } from "./common.js";
+import { ComparedRange, RangeDifference } from "./site_task.js";
 
 export const protobufPackage = "mirror.v1";
 
@@ -372,6 +373,121 @@ export interface GroupSummary {
    * empty if none was made.
    */
   sync: string;
+}
+
+export interface VerifyRequest {
+  flow: string;
+  /** Only topics whose whole name matches one of these regular expressions; all if empty. */
+  topics: string[];
+  /**
+   * `start`: everything. `last`: what was copied since the last one. Empty: goes on with one that was
+   * cut off, or begins.
+   */
+  from: string;
+  /** Read from both clusters together; the coordinator's default if zero. */
+  bytesPerSecond: bigint;
+}
+
+export interface VerifyEvent {
+  event: { $case: "range"; value: VerifiedRange } | { $case: "progress"; value: VerifyProgress } | {
+    $case: "result";
+    value: VerifyResult;
+  } | undefined;
+}
+
+/** One range that was compared. */
+export interface VerifiedRange {
+  topic: string;
+  targetTopic: string;
+  partition: number;
+  range: ComparedRange | undefined;
+}
+
+export interface VerifyProgress {
+  partitionsDone: number;
+  partitionsTotal: number;
+  /** Source offsets, of the partitions that are verified. */
+  offsetsDone: bigint;
+  offsetsTotal: bigint;
+  bytes: bigint;
+  elapsedMs: bigint;
+  /** What is compared at present. */
+  topic: string;
+  partition: number;
+  /** Why it stands still at present; empty if it does not. */
+  problem: string;
+}
+
+export interface VerifyResult {
+  flow: string;
+  /** `equal`, `different`, or `not-comparable`: what could be compared is equal. */
+  verdict: string;
+  /** True if it went on with one that had been cut off. */
+  resumed: boolean;
+  elapsedMs: bigint;
+  /** Of all runs of this verification. */
+  partitions: VerifiedPartition[];
+}
+
+export interface VerifiedPartition {
+  topic: string;
+  targetTopic: string;
+  partition: number;
+  /** Offset after the last that was looked at. */
+  sourceNext: bigint;
+  targetNext: bigint;
+  equalRecords: bigint;
+  /** Records on one side only, since the other side's retention or DeleteRecords removed them. */
+  deletedOnSource: bigint;
+  deletedOnTarget: bigint;
+  /** Records on one side only, on topics that are compacted. */
+  compacted: bigint;
+  /** The first difference; unset if there is none. */
+  difference: RangeDifference | undefined;
+}
+
+export interface ValidateRequest {
+  /** Alias of a cluster that is the target of a flow. */
+  target: string;
+  group: string;
+  /** Between the two looks. */
+  lookIntervalMs: bigint;
+}
+
+export interface ValidateEvent {
+  event: { $case: "look"; value: GroupLook } | { $case: "result"; value: ValidateResult } | undefined;
+}
+
+/** A group on a target at one moment. */
+export interface GroupLook {
+  atMs: bigint;
+  /** As Kafka names it: `Stable`, `Empty`, … */
+  state: string;
+  members: number;
+  partitions: GroupLag[];
+  /** Sum over the partitions. */
+  lagRecords: bigint;
+}
+
+export interface GroupLag {
+  topic: string;
+  partition: number;
+  committedOffset: bigint;
+  logEndOffset: bigint;
+  lagRecords: bigint;
+}
+
+export interface ValidateResult {
+  /** `PASS`, `WARN` or `FAIL`: the worst of the checks. */
+  verdict: string;
+  checks: ValidationCheck[];
+}
+
+export interface ValidationCheck {
+  /** `present`, `active`, `lag-trend`. */
+  name: string;
+  verdict: string;
+  message: string;
 }
 
 function createBaseGetStatusRequest(): GetStatusRequest {
@@ -3496,6 +3612,1320 @@ export const GroupSummary: MessageFns<GroupSummary> = {
   },
 };
 
+function createBaseVerifyRequest(): VerifyRequest {
+  return { flow: "", topics: [], from: "", bytesPerSecond: 0n };
+}
+
+export const VerifyRequest: MessageFns<VerifyRequest> = {
+  encode(message: VerifyRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.flow !== "") {
+      writer.uint32(10).string(message.flow);
+    }
+    for (const v of message.topics) {
+      writer.uint32(18).string(v!);
+    }
+    if (message.from !== "") {
+      writer.uint32(26).string(message.from);
+    }
+    if (message.bytesPerSecond !== 0n) {
+      if (BigInt.asIntN(64, message.bytesPerSecond) !== message.bytesPerSecond) {
+        throw new globalThis.Error("value provided for field message.bytesPerSecond of type int64 too large");
+      }
+      writer.uint32(32).int64(message.bytesPerSecond);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): VerifyRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseVerifyRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.flow = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.topics.push(reader.string());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.from = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.bytesPerSecond = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<VerifyRequest>): VerifyRequest {
+    return VerifyRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<VerifyRequest>): VerifyRequest {
+    const message = createBaseVerifyRequest();
+    message.flow = object.flow ?? "";
+    message.topics = object.topics?.map((e) => e) || [];
+    message.from = object.from ?? "";
+    message.bytesPerSecond = (object.bytesPerSecond !== undefined && object.bytesPerSecond !== null)
+      ? BigInt(object.bytesPerSecond)
+      : 0n;
+    return message;
+  },
+};
+
+function createBaseVerifyEvent(): VerifyEvent {
+  return { event: undefined };
+}
+
+export const VerifyEvent: MessageFns<VerifyEvent> = {
+  encode(message: VerifyEvent, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.event?.$case) {
+      case "range":
+        VerifiedRange.encode(message.event.value, writer.uint32(10).fork()).join();
+        break;
+      case "progress":
+        VerifyProgress.encode(message.event.value, writer.uint32(18).fork()).join();
+        break;
+      case "result":
+        VerifyResult.encode(message.event.value, writer.uint32(26).fork()).join();
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): VerifyEvent {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseVerifyEvent();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.event = { $case: "range", value: VerifiedRange.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.event = { $case: "progress", value: VerifyProgress.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.event = { $case: "result", value: VerifyResult.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<VerifyEvent>): VerifyEvent {
+    return VerifyEvent.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<VerifyEvent>): VerifyEvent {
+    const message = createBaseVerifyEvent();
+    switch (object.event?.$case) {
+      case "range": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "range", value: VerifiedRange.fromPartial(object.event.value) };
+        }
+        break;
+      }
+      case "progress": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "progress", value: VerifyProgress.fromPartial(object.event.value) };
+        }
+        break;
+      }
+      case "result": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "result", value: VerifyResult.fromPartial(object.event.value) };
+        }
+        break;
+      }
+    }
+    return message;
+  },
+};
+
+function createBaseVerifiedRange(): VerifiedRange {
+  return { topic: "", targetTopic: "", partition: 0, range: undefined };
+}
+
+export const VerifiedRange: MessageFns<VerifiedRange> = {
+  encode(message: VerifiedRange, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.topic !== "") {
+      writer.uint32(10).string(message.topic);
+    }
+    if (message.targetTopic !== "") {
+      writer.uint32(18).string(message.targetTopic);
+    }
+    if (message.partition !== 0) {
+      writer.uint32(24).int32(message.partition);
+    }
+    if (message.range !== undefined) {
+      ComparedRange.encode(message.range, writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): VerifiedRange {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseVerifiedRange();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.topic = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.targetTopic = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.partition = reader.int32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.range = ComparedRange.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<VerifiedRange>): VerifiedRange {
+    return VerifiedRange.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<VerifiedRange>): VerifiedRange {
+    const message = createBaseVerifiedRange();
+    message.topic = object.topic ?? "";
+    message.targetTopic = object.targetTopic ?? "";
+    message.partition = object.partition ?? 0;
+    message.range = (object.range !== undefined && object.range !== null)
+      ? ComparedRange.fromPartial(object.range)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseVerifyProgress(): VerifyProgress {
+  return {
+    partitionsDone: 0,
+    partitionsTotal: 0,
+    offsetsDone: 0n,
+    offsetsTotal: 0n,
+    bytes: 0n,
+    elapsedMs: 0n,
+    topic: "",
+    partition: 0,
+    problem: "",
+  };
+}
+
+export const VerifyProgress: MessageFns<VerifyProgress> = {
+  encode(message: VerifyProgress, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.partitionsDone !== 0) {
+      writer.uint32(8).int32(message.partitionsDone);
+    }
+    if (message.partitionsTotal !== 0) {
+      writer.uint32(16).int32(message.partitionsTotal);
+    }
+    if (message.offsetsDone !== 0n) {
+      if (BigInt.asIntN(64, message.offsetsDone) !== message.offsetsDone) {
+        throw new globalThis.Error("value provided for field message.offsetsDone of type int64 too large");
+      }
+      writer.uint32(24).int64(message.offsetsDone);
+    }
+    if (message.offsetsTotal !== 0n) {
+      if (BigInt.asIntN(64, message.offsetsTotal) !== message.offsetsTotal) {
+        throw new globalThis.Error("value provided for field message.offsetsTotal of type int64 too large");
+      }
+      writer.uint32(32).int64(message.offsetsTotal);
+    }
+    if (message.bytes !== 0n) {
+      if (BigInt.asIntN(64, message.bytes) !== message.bytes) {
+        throw new globalThis.Error("value provided for field message.bytes of type int64 too large");
+      }
+      writer.uint32(40).int64(message.bytes);
+    }
+    if (message.elapsedMs !== 0n) {
+      if (BigInt.asIntN(64, message.elapsedMs) !== message.elapsedMs) {
+        throw new globalThis.Error("value provided for field message.elapsedMs of type int64 too large");
+      }
+      writer.uint32(48).int64(message.elapsedMs);
+    }
+    if (message.topic !== "") {
+      writer.uint32(58).string(message.topic);
+    }
+    if (message.partition !== 0) {
+      writer.uint32(64).int32(message.partition);
+    }
+    if (message.problem !== "") {
+      writer.uint32(74).string(message.problem);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): VerifyProgress {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseVerifyProgress();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.partitionsDone = reader.int32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.partitionsTotal = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.offsetsDone = reader.int64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.offsetsTotal = reader.int64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.bytes = reader.int64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.elapsedMs = reader.int64() as bigint;
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.topic = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.partition = reader.int32();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.problem = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<VerifyProgress>): VerifyProgress {
+    return VerifyProgress.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<VerifyProgress>): VerifyProgress {
+    const message = createBaseVerifyProgress();
+    message.partitionsDone = object.partitionsDone ?? 0;
+    message.partitionsTotal = object.partitionsTotal ?? 0;
+    message.offsetsDone = (object.offsetsDone !== undefined && object.offsetsDone !== null)
+      ? BigInt(object.offsetsDone)
+      : 0n;
+    message.offsetsTotal = (object.offsetsTotal !== undefined && object.offsetsTotal !== null)
+      ? BigInt(object.offsetsTotal)
+      : 0n;
+    message.bytes = (object.bytes !== undefined && object.bytes !== null) ? BigInt(object.bytes) : 0n;
+    message.elapsedMs = (object.elapsedMs !== undefined && object.elapsedMs !== null) ? BigInt(object.elapsedMs) : 0n;
+    message.topic = object.topic ?? "";
+    message.partition = object.partition ?? 0;
+    message.problem = object.problem ?? "";
+    return message;
+  },
+};
+
+function createBaseVerifyResult(): VerifyResult {
+  return { flow: "", verdict: "", resumed: false, elapsedMs: 0n, partitions: [] };
+}
+
+export const VerifyResult: MessageFns<VerifyResult> = {
+  encode(message: VerifyResult, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.flow !== "") {
+      writer.uint32(10).string(message.flow);
+    }
+    if (message.verdict !== "") {
+      writer.uint32(18).string(message.verdict);
+    }
+    if (message.resumed !== false) {
+      writer.uint32(24).bool(message.resumed);
+    }
+    if (message.elapsedMs !== 0n) {
+      if (BigInt.asIntN(64, message.elapsedMs) !== message.elapsedMs) {
+        throw new globalThis.Error("value provided for field message.elapsedMs of type int64 too large");
+      }
+      writer.uint32(32).int64(message.elapsedMs);
+    }
+    for (const v of message.partitions) {
+      VerifiedPartition.encode(v!, writer.uint32(42).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): VerifyResult {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseVerifyResult();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.flow = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.verdict = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.resumed = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.elapsedMs = reader.int64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.partitions.push(VerifiedPartition.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<VerifyResult>): VerifyResult {
+    return VerifyResult.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<VerifyResult>): VerifyResult {
+    const message = createBaseVerifyResult();
+    message.flow = object.flow ?? "";
+    message.verdict = object.verdict ?? "";
+    message.resumed = object.resumed ?? false;
+    message.elapsedMs = (object.elapsedMs !== undefined && object.elapsedMs !== null) ? BigInt(object.elapsedMs) : 0n;
+    message.partitions = object.partitions?.map((e) => VerifiedPartition.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseVerifiedPartition(): VerifiedPartition {
+  return {
+    topic: "",
+    targetTopic: "",
+    partition: 0,
+    sourceNext: 0n,
+    targetNext: 0n,
+    equalRecords: 0n,
+    deletedOnSource: 0n,
+    deletedOnTarget: 0n,
+    compacted: 0n,
+    difference: undefined,
+  };
+}
+
+export const VerifiedPartition: MessageFns<VerifiedPartition> = {
+  encode(message: VerifiedPartition, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.topic !== "") {
+      writer.uint32(10).string(message.topic);
+    }
+    if (message.targetTopic !== "") {
+      writer.uint32(18).string(message.targetTopic);
+    }
+    if (message.partition !== 0) {
+      writer.uint32(24).int32(message.partition);
+    }
+    if (message.sourceNext !== 0n) {
+      if (BigInt.asIntN(64, message.sourceNext) !== message.sourceNext) {
+        throw new globalThis.Error("value provided for field message.sourceNext of type int64 too large");
+      }
+      writer.uint32(32).int64(message.sourceNext);
+    }
+    if (message.targetNext !== 0n) {
+      if (BigInt.asIntN(64, message.targetNext) !== message.targetNext) {
+        throw new globalThis.Error("value provided for field message.targetNext of type int64 too large");
+      }
+      writer.uint32(40).int64(message.targetNext);
+    }
+    if (message.equalRecords !== 0n) {
+      if (BigInt.asIntN(64, message.equalRecords) !== message.equalRecords) {
+        throw new globalThis.Error("value provided for field message.equalRecords of type int64 too large");
+      }
+      writer.uint32(48).int64(message.equalRecords);
+    }
+    if (message.deletedOnSource !== 0n) {
+      if (BigInt.asIntN(64, message.deletedOnSource) !== message.deletedOnSource) {
+        throw new globalThis.Error("value provided for field message.deletedOnSource of type int64 too large");
+      }
+      writer.uint32(56).int64(message.deletedOnSource);
+    }
+    if (message.deletedOnTarget !== 0n) {
+      if (BigInt.asIntN(64, message.deletedOnTarget) !== message.deletedOnTarget) {
+        throw new globalThis.Error("value provided for field message.deletedOnTarget of type int64 too large");
+      }
+      writer.uint32(64).int64(message.deletedOnTarget);
+    }
+    if (message.compacted !== 0n) {
+      if (BigInt.asIntN(64, message.compacted) !== message.compacted) {
+        throw new globalThis.Error("value provided for field message.compacted of type int64 too large");
+      }
+      writer.uint32(72).int64(message.compacted);
+    }
+    if (message.difference !== undefined) {
+      RangeDifference.encode(message.difference, writer.uint32(82).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): VerifiedPartition {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseVerifiedPartition();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.topic = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.targetTopic = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.partition = reader.int32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.sourceNext = reader.int64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.targetNext = reader.int64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.equalRecords = reader.int64() as bigint;
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.deletedOnSource = reader.int64() as bigint;
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.deletedOnTarget = reader.int64() as bigint;
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.compacted = reader.int64() as bigint;
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.difference = RangeDifference.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<VerifiedPartition>): VerifiedPartition {
+    return VerifiedPartition.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<VerifiedPartition>): VerifiedPartition {
+    const message = createBaseVerifiedPartition();
+    message.topic = object.topic ?? "";
+    message.targetTopic = object.targetTopic ?? "";
+    message.partition = object.partition ?? 0;
+    message.sourceNext = (object.sourceNext !== undefined && object.sourceNext !== null)
+      ? BigInt(object.sourceNext)
+      : 0n;
+    message.targetNext = (object.targetNext !== undefined && object.targetNext !== null)
+      ? BigInt(object.targetNext)
+      : 0n;
+    message.equalRecords = (object.equalRecords !== undefined && object.equalRecords !== null)
+      ? BigInt(object.equalRecords)
+      : 0n;
+    message.deletedOnSource = (object.deletedOnSource !== undefined && object.deletedOnSource !== null)
+      ? BigInt(object.deletedOnSource)
+      : 0n;
+    message.deletedOnTarget = (object.deletedOnTarget !== undefined && object.deletedOnTarget !== null)
+      ? BigInt(object.deletedOnTarget)
+      : 0n;
+    message.compacted = (object.compacted !== undefined && object.compacted !== null) ? BigInt(object.compacted) : 0n;
+    message.difference = (object.difference !== undefined && object.difference !== null)
+      ? RangeDifference.fromPartial(object.difference)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseValidateRequest(): ValidateRequest {
+  return { target: "", group: "", lookIntervalMs: 0n };
+}
+
+export const ValidateRequest: MessageFns<ValidateRequest> = {
+  encode(message: ValidateRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.target !== "") {
+      writer.uint32(10).string(message.target);
+    }
+    if (message.group !== "") {
+      writer.uint32(18).string(message.group);
+    }
+    if (message.lookIntervalMs !== 0n) {
+      if (BigInt.asIntN(64, message.lookIntervalMs) !== message.lookIntervalMs) {
+        throw new globalThis.Error("value provided for field message.lookIntervalMs of type int64 too large");
+      }
+      writer.uint32(24).int64(message.lookIntervalMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ValidateRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseValidateRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.target = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.group = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.lookIntervalMs = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ValidateRequest>): ValidateRequest {
+    return ValidateRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ValidateRequest>): ValidateRequest {
+    const message = createBaseValidateRequest();
+    message.target = object.target ?? "";
+    message.group = object.group ?? "";
+    message.lookIntervalMs = (object.lookIntervalMs !== undefined && object.lookIntervalMs !== null)
+      ? BigInt(object.lookIntervalMs)
+      : 0n;
+    return message;
+  },
+};
+
+function createBaseValidateEvent(): ValidateEvent {
+  return { event: undefined };
+}
+
+export const ValidateEvent: MessageFns<ValidateEvent> = {
+  encode(message: ValidateEvent, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.event?.$case) {
+      case "look":
+        GroupLook.encode(message.event.value, writer.uint32(10).fork()).join();
+        break;
+      case "result":
+        ValidateResult.encode(message.event.value, writer.uint32(18).fork()).join();
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ValidateEvent {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseValidateEvent();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.event = { $case: "look", value: GroupLook.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.event = { $case: "result", value: ValidateResult.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ValidateEvent>): ValidateEvent {
+    return ValidateEvent.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ValidateEvent>): ValidateEvent {
+    const message = createBaseValidateEvent();
+    switch (object.event?.$case) {
+      case "look": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "look", value: GroupLook.fromPartial(object.event.value) };
+        }
+        break;
+      }
+      case "result": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "result", value: ValidateResult.fromPartial(object.event.value) };
+        }
+        break;
+      }
+    }
+    return message;
+  },
+};
+
+function createBaseGroupLook(): GroupLook {
+  return { atMs: 0n, state: "", members: 0, partitions: [], lagRecords: 0n };
+}
+
+export const GroupLook: MessageFns<GroupLook> = {
+  encode(message: GroupLook, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.atMs !== 0n) {
+      if (BigInt.asIntN(64, message.atMs) !== message.atMs) {
+        throw new globalThis.Error("value provided for field message.atMs of type int64 too large");
+      }
+      writer.uint32(8).int64(message.atMs);
+    }
+    if (message.state !== "") {
+      writer.uint32(18).string(message.state);
+    }
+    if (message.members !== 0) {
+      writer.uint32(24).int32(message.members);
+    }
+    for (const v of message.partitions) {
+      GroupLag.encode(v!, writer.uint32(34).fork()).join();
+    }
+    if (message.lagRecords !== 0n) {
+      if (BigInt.asIntN(64, message.lagRecords) !== message.lagRecords) {
+        throw new globalThis.Error("value provided for field message.lagRecords of type int64 too large");
+      }
+      writer.uint32(40).int64(message.lagRecords);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GroupLook {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGroupLook();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.atMs = reader.int64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.state = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.members = reader.int32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.partitions.push(GroupLag.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.lagRecords = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<GroupLook>): GroupLook {
+    return GroupLook.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GroupLook>): GroupLook {
+    const message = createBaseGroupLook();
+    message.atMs = (object.atMs !== undefined && object.atMs !== null) ? BigInt(object.atMs) : 0n;
+    message.state = object.state ?? "";
+    message.members = object.members ?? 0;
+    message.partitions = object.partitions?.map((e) => GroupLag.fromPartial(e)) || [];
+    message.lagRecords = (object.lagRecords !== undefined && object.lagRecords !== null)
+      ? BigInt(object.lagRecords)
+      : 0n;
+    return message;
+  },
+};
+
+function createBaseGroupLag(): GroupLag {
+  return { topic: "", partition: 0, committedOffset: 0n, logEndOffset: 0n, lagRecords: 0n };
+}
+
+export const GroupLag: MessageFns<GroupLag> = {
+  encode(message: GroupLag, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.topic !== "") {
+      writer.uint32(10).string(message.topic);
+    }
+    if (message.partition !== 0) {
+      writer.uint32(16).int32(message.partition);
+    }
+    if (message.committedOffset !== 0n) {
+      if (BigInt.asIntN(64, message.committedOffset) !== message.committedOffset) {
+        throw new globalThis.Error("value provided for field message.committedOffset of type int64 too large");
+      }
+      writer.uint32(24).int64(message.committedOffset);
+    }
+    if (message.logEndOffset !== 0n) {
+      if (BigInt.asIntN(64, message.logEndOffset) !== message.logEndOffset) {
+        throw new globalThis.Error("value provided for field message.logEndOffset of type int64 too large");
+      }
+      writer.uint32(32).int64(message.logEndOffset);
+    }
+    if (message.lagRecords !== 0n) {
+      if (BigInt.asIntN(64, message.lagRecords) !== message.lagRecords) {
+        throw new globalThis.Error("value provided for field message.lagRecords of type int64 too large");
+      }
+      writer.uint32(40).int64(message.lagRecords);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GroupLag {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGroupLag();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.topic = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.partition = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.committedOffset = reader.int64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.logEndOffset = reader.int64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.lagRecords = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<GroupLag>): GroupLag {
+    return GroupLag.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GroupLag>): GroupLag {
+    const message = createBaseGroupLag();
+    message.topic = object.topic ?? "";
+    message.partition = object.partition ?? 0;
+    message.committedOffset = (object.committedOffset !== undefined && object.committedOffset !== null)
+      ? BigInt(object.committedOffset)
+      : 0n;
+    message.logEndOffset = (object.logEndOffset !== undefined && object.logEndOffset !== null)
+      ? BigInt(object.logEndOffset)
+      : 0n;
+    message.lagRecords = (object.lagRecords !== undefined && object.lagRecords !== null)
+      ? BigInt(object.lagRecords)
+      : 0n;
+    return message;
+  },
+};
+
+function createBaseValidateResult(): ValidateResult {
+  return { verdict: "", checks: [] };
+}
+
+export const ValidateResult: MessageFns<ValidateResult> = {
+  encode(message: ValidateResult, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.verdict !== "") {
+      writer.uint32(10).string(message.verdict);
+    }
+    for (const v of message.checks) {
+      ValidationCheck.encode(v!, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ValidateResult {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseValidateResult();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.verdict = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.checks.push(ValidationCheck.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ValidateResult>): ValidateResult {
+    return ValidateResult.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ValidateResult>): ValidateResult {
+    const message = createBaseValidateResult();
+    message.verdict = object.verdict ?? "";
+    message.checks = object.checks?.map((e) => ValidationCheck.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseValidationCheck(): ValidationCheck {
+  return { name: "", verdict: "", message: "" };
+}
+
+export const ValidationCheck: MessageFns<ValidationCheck> = {
+  encode(message: ValidationCheck, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.verdict !== "") {
+      writer.uint32(18).string(message.verdict);
+    }
+    if (message.message !== "") {
+      writer.uint32(26).string(message.message);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ValidationCheck {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseValidationCheck();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.verdict = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.message = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ValidationCheck>): ValidationCheck {
+    return ValidationCheck.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ValidationCheck>): ValidationCheck {
+    const message = createBaseValidationCheck();
+    message.name = object.name ?? "";
+    message.verdict = object.verdict ?? "";
+    message.message = object.message ?? "";
+    return message;
+  },
+};
+
 /**
  * What `mirrorctl` asks. Only the leader answers; a standby fails with FAILED_PRECONDITION and the
  * leader's address in the metadata key `mirror-leader`.
@@ -3571,6 +5001,26 @@ export const OperatorServiceService = {
     responseSerialize: (value: GroupList): Buffer => Buffer.from(GroupList.encode(value).finish()),
     responseDeserialize: (value: Buffer): GroupList => GroupList.decode(value),
   },
+  /** Proves that both sides hold the same records. Ends with the call; another one goes on. */
+  verify: {
+    path: "/mirror.v1.OperatorService/Verify" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: VerifyRequest): Buffer => Buffer.from(VerifyRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): VerifyRequest => VerifyRequest.decode(value),
+    responseSerialize: (value: VerifyEvent): Buffer => Buffer.from(VerifyEvent.encode(value).finish()),
+    responseDeserialize: (value: Buffer): VerifyEvent => VerifyEvent.decode(value),
+  },
+  /** Whether a consumer group is active on a target, and catches up. */
+  validate: {
+    path: "/mirror.v1.OperatorService/Validate" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: ValidateRequest): Buffer => Buffer.from(ValidateRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ValidateRequest => ValidateRequest.decode(value),
+    responseSerialize: (value: ValidateEvent): Buffer => Buffer.from(ValidateEvent.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ValidateEvent => ValidateEvent.decode(value),
+  },
 } as const;
 
 export interface OperatorServiceServer extends UntypedServiceImplementation {
@@ -3587,6 +5037,10 @@ export interface OperatorServiceServer extends UntypedServiceImplementation {
   translate: handleUnaryCall<TranslateRequest, TranslateResult>;
   /** The groups of a flow, each summed up. */
   listGroups: handleUnaryCall<ListGroupsRequest, GroupList>;
+  /** Proves that both sides hold the same records. Ends with the call; another one goes on. */
+  verify: handleServerStreamingCall<VerifyRequest, VerifyEvent>;
+  /** Whether a consumer group is active on a target, and catches up. */
+  validate: handleServerStreamingCall<ValidateRequest, ValidateEvent>;
 }
 
 export interface OperatorServiceClient extends Client {
@@ -3692,6 +5146,20 @@ export interface OperatorServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: GroupList) => void,
   ): ClientUnaryCall;
+  /** Proves that both sides hold the same records. Ends with the call; another one goes on. */
+  verify(request: VerifyRequest, options?: Partial<CallOptions>): ClientReadableStream<VerifyEvent>;
+  verify(
+    request: VerifyRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<VerifyEvent>;
+  /** Whether a consumer group is active on a target, and catches up. */
+  validate(request: ValidateRequest, options?: Partial<CallOptions>): ClientReadableStream<ValidateEvent>;
+  validate(
+    request: ValidateRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<ValidateEvent>;
 }
 
 export const OperatorServiceClient = makeGenericClientConstructor(

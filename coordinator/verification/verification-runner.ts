@@ -1,0 +1,134 @@
+import { MirrorError } from '../../common/errors.js';
+import type { Coordination } from '../service/coordination.js';
+import { ProtocolViolationError } from '../service/errors.js';
+import type { OpenedFlowTarget } from '../service/flow-target-port.js';
+import { topicSelection } from '../service/resume.js';
+import {
+  BYTES_PER_SECOND_DEFAULT,
+  Verification,
+  type VerificationListener,
+  type VerifiedPartition,
+} from './verification.js';
+import { VerificationStore, type VerificationHead } from './verification-store.js';
+
+export interface VerificationRequest {
+  readonly flow: string;
+  /** Regular expressions on whole topic names; empty for all topics. */
+  readonly topics: readonly string[];
+  /** `start`, `last`, or empty: go on with one that was cut off, or begin. */
+  readonly from: string;
+  /** Zero: the default. */
+  readonly bytesPerSecond: bigint;
+}
+
+export interface VerificationOutcome {
+  readonly flow: string;
+  readonly verdict: 'equal' | 'different' | 'not-comparable';
+  readonly resumed: boolean;
+  readonly elapsedMs: number;
+  readonly partitions: readonly VerifiedPartition[];
+}
+
+/** One at a time for each flow: two would throttle separately and disagree about where they are. */
+export class VerificationRunningError extends MirrorError {
+  readonly code = 'MIRROR_VERIFICATION_RUNNING';
+  readonly retriable = false;
+
+  constructor(flow: string) {
+    super(`${flow} is being verified already; it ends with the call that began it`);
+  }
+}
+
+/** The topics are none of the flow's: an answer "equal" would say nothing. */
+export class NothingToVerifyError extends MirrorError {
+  readonly code = 'MIRROR_NOTHING_TO_VERIFY';
+  readonly retriable = false;
+
+  constructor(flow: string, topics: readonly string[]) {
+    const which = topics.length === 0 ? '' : ` that matches ${topics.join(', ')}`;
+    super(`${flow} has copied no topic${which}: there is nothing to compare`);
+  }
+}
+
+/** Verifications of one term. Each ends with its caller, and the next one goes on. */
+export class VerificationRunner<Opened extends OpenedFlowTarget> {
+  readonly #coordination: Coordination<Opened>;
+  readonly #running = new Set<string>();
+
+  constructor(coordination: Coordination<Opened>) {
+    this.#coordination = coordination;
+  }
+
+  async run(
+    request: VerificationRequest,
+    listener: VerificationListener,
+    signal: AbortSignal,
+  ): Promise<VerificationOutcome> {
+    const { flow } = request;
+    if (!['', 'start', 'last'].includes(request.from))
+      throw new ProtocolViolationError(`--from ${request.from}: 'start' or 'last'`);
+    const { target } = this.#coordination.opened(flow);
+    if (this.#running.has(flow)) throw new VerificationRunningError(flow);
+    this.#running.add(flow);
+    try {
+      return await this.#verify(request, { target, listener }, signal);
+    } finally {
+      this.#running.delete(flow);
+    }
+  }
+
+  async #verify(
+    request: VerificationRequest,
+    { target, listener }: { target: Opened['target']; listener: VerificationListener },
+    signal: AbortSignal,
+  ): Promise<VerificationOutcome> {
+    const { flow, topics, bytesPerSecond } = request;
+    const { leadership, siteTasks, clock, over } = this.#coordination;
+    const startedAtMs = clock.nowMs();
+    const selected = topicSelection(topics);
+    const partitions = target.verifiablePartitions().filter(({ topic }) => selected(topic));
+    if (partitions.length === 0) throw new NothingToVerifyError(flow, topics);
+    partitions.sort((a, b) => compareNames(a.topic, b.topic) || a.partition - b.partition);
+    const store = new VerificationStore(leadership, flow);
+    const { head, resumed } = await this.#begin(request, store);
+    const verification = new Verification({
+      ...{ flow, partitions, store, siteTasks, clock, listener },
+      bytesPerSecond: bytesPerSecond > 0n ? bytesPerSecond : BYTES_PER_SECOND_DEFAULT,
+      // Once it is promoted, others write to the target as they should.
+      producerId: target.promoted === undefined ? target.producer.producerId : undefined,
+    });
+    const verified = await verification.run(AbortSignal.any([signal, over]));
+    await store.saveHead({ ...head, finishedAtMs: Math.trunc(clock.wallMs()) });
+    const elapsedMs = Math.round(clock.nowMs() - startedAtMs);
+    return { flow, verdict: verdictOf(verified), resumed, elapsedMs, partitions: verified };
+  }
+
+  async #begin(
+    { topics, from }: VerificationRequest,
+    store: VerificationStore,
+  ): Promise<{ head: VerificationHead; resumed: boolean }> {
+    const earlier = from === 'start' ? undefined : await store.load();
+    const cutOff =
+      earlier !== undefined &&
+      earlier.finishedAtMs === undefined &&
+      earlier.topics.join('\n') === topics.join('\n');
+    const goesOn = cutOff || (earlier !== undefined && from === 'last');
+    if (!goesOn) await store.clear();
+    const startedAtMs = Math.trunc(this.#coordination.clock.wallMs());
+    const head = { topics, startedAtMs, finishedAtMs: undefined };
+    await store.saveHead(head);
+    return { head, resumed: cutOff };
+  }
+}
+
+function verdictOf(partitions: readonly VerifiedPartition[]): VerificationOutcome['verdict'] {
+  if (partitions.some(({ difference }) => difference !== undefined)) return 'different';
+  const incomplete = partitions.some(
+    (each) => each.deletedOnSource + each.deletedOnTarget + each.compacted > 0n,
+  );
+  return incomplete ? 'not-comparable' : 'equal';
+}
+
+function compareNames(left: string, right: string): number {
+  return left < right ? -1 : Number(left > right);
+}

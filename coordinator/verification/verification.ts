@@ -1,0 +1,220 @@
+import type { Clock } from '../../common/clock.js';
+import { describeError, MirrorError } from '../../common/errors.js';
+import type { OffsetRun } from '../../mirror/offset-map-run.js';
+import { SiteTaskFailedError } from '../service/site-task-errors.js';
+import type { ComparedRange, CompareSegment, RangeDifference } from '../service/site-task-kinds.js';
+import type { SiteTasks } from '../service/site-tasks.js';
+import { compareSegments, type VerifiedPosition } from './compare-segments.js';
+import type { PartitionTally, VerificationStore } from './verification-store.js';
+
+/** Segments in one task: keeps its message near a hundred kibibytes. */
+export const SEGMENTS_PER_TASK_MAX = 2_000;
+
+/** Bytes read of both clusters together, unless told. */
+export const BYTES_PER_SECOND_DEFAULT = 16n * 1024n * 1024n;
+
+/** Failures without any progress between them, after which an operator has to look. */
+export const FAILURES_MAX = 5;
+
+const RETRY_MIN_MS = 500;
+const RETRY_MAX_MS = 5_000;
+
+/** How often the position is made durable, and how often progress is told. */
+const SAVE_INTERVAL_MS = 1_000;
+const PROGRESS_INTERVAL_MS = 1_000;
+
+/** One partition to verify: what the map knew of it at the beginning. */
+export interface VerifiablePartition {
+  readonly topic: string;
+  readonly targetTopic: string;
+  readonly partition: number;
+  readonly sourceTopicId: string;
+  readonly targetTopicId: string;
+  readonly runs: readonly OffsetRun[];
+  /** Where the map ends: behind the runs, or where a copy is about to begin. */
+  readonly end: VerifiedPosition;
+}
+
+export interface VerifiedPartition extends PartitionTally {
+  readonly topic: string;
+  readonly targetTopic: string;
+  readonly partition: number;
+  readonly difference: RangeDifference | undefined;
+}
+
+export interface VerificationProgress {
+  readonly partitionsDone: number;
+  readonly partitionsTotal: number;
+  readonly offsetsDone: bigint;
+  readonly offsetsTotal: bigint;
+  readonly bytes: bigint;
+  readonly elapsedMs: number;
+  readonly topic: string;
+  readonly partition: number;
+  readonly problem: string;
+}
+
+export interface VerificationListener {
+  onRange(partition: VerifiablePartition, range: ComparedRange): void;
+  onProgress(progress: VerificationProgress): void;
+}
+
+export interface VerificationOptions {
+  readonly flow: string;
+  readonly partitions: readonly VerifiablePartition[];
+  readonly store: VerificationStore;
+  readonly siteTasks: SiteTasks;
+  readonly bytesPerSecond: bigint;
+  /** The flow's producer, to look for foreign records behind what was copied; undefined: do not. */
+  readonly producerId: bigint | undefined;
+  readonly clock: Clock;
+  readonly listener: VerificationListener;
+}
+
+/** Compares partition after partition by tasks of agents; keeps where it stands. */
+export class Verification {
+  readonly #options: VerificationOptions;
+  readonly #startedAtMs: number;
+  #partitionsDone = 0;
+  #offsetsDone = 0n;
+  #offsetsTotal = 0n;
+  #bytes = 0n;
+  #savedAtMs = 0;
+  #toldAtMs = 0;
+  /** Failures since the last range that was compared. */
+  #failures = 0;
+
+  constructor(options: VerificationOptions) {
+    this.#options = options;
+    this.#startedAtMs = options.clock.nowMs();
+    for (const each of options.partitions) {
+      const from = options.store.find(each.topic, each.partition);
+      for (const { sourceFrom, sourceTo } of compareSegments(each.runs, from))
+        this.#offsetsTotal += sourceTo - sourceFrom;
+    }
+  }
+
+  /** Rejects with what stopped it; what was compared by then is kept. */
+  async run(signal: AbortSignal): Promise<VerifiedPartition[]> {
+    const { partitions, store } = this.#options;
+    const verified: VerifiedPartition[] = [];
+    try {
+      for (const each of partitions) {
+        signal.throwIfAborted();
+        const difference = await this.#verify(each, signal);
+        const tally = store.find(each.topic, each.partition) ?? { ...NOTHING, ...each.end };
+        const { topic, targetTopic, partition } = each;
+        verified.push({ topic, targetTopic, partition, ...tally, difference });
+        this.#partitionsDone += 1;
+      }
+    } finally {
+      await store.save();
+    }
+    return verified;
+  }
+
+  async #verify(
+    each: VerifiablePartition,
+    signal: AbortSignal,
+  ): Promise<RangeDifference | undefined> {
+    const { store, producerId } = this.#options;
+    for (;;) {
+      const from = store.find(each.topic, each.partition);
+      const left = compareSegments(each.runs, from);
+      const segments = left.slice(0, SEGMENTS_PER_TASK_MAX);
+      const isLast = segments.length === left.length;
+      // Where nothing is left to compare, the target's tail still is.
+      if (left.length === 0 && producerId === undefined) return undefined;
+      if (left.length === 0) segments.push(emptySegment(each.end));
+      const withTail = isLast && segments.at(-1)?.targetTo === each.end.targetNext;
+      const outcome = await this.#attempt(each, { segments, withTail }, signal);
+      if (outcome === 'again') continue;
+      if (outcome.difference !== undefined || isLast) return outcome.difference;
+    }
+  }
+
+  async #attempt(
+    each: VerifiablePartition,
+    part: { segments: readonly CompareSegment[]; withTail: boolean },
+    signal: AbortSignal,
+  ): Promise<{ difference: RangeDifference | undefined } | 'again'> {
+    const { flow, siteTasks, bytesPerSecond, producerId } = this.#options;
+    const { topic, targetTopic, partition, sourceTopicId, targetTopicId } = each;
+    const value = {
+      ...{ topic, targetTopic, partition, sourceTopicId, targetTopicId, bytesPerSecond },
+      segments: part.segments,
+      tailProducerId: part.withTail ? producerId : undefined,
+    };
+    const onPiece = (range: ComparedRange): Promise<void> => this.#take(each, range);
+    try {
+      const task = { $case: 'compareRanges', value } as const;
+      const result = await siteTasks.run(flow, task, { onPiece, signal });
+      this.#failures = 0;
+      return result;
+    } catch (error) {
+      if (signal.aborted) throw error;
+      if (error instanceof SiteTaskFailedError && error.agentCode === 'MIRROR_TOPIC_CHANGED')
+        return { difference: { what: 'topic-recreated', detail: error.message } };
+      await this.#mayTryAgain(each, error, signal);
+      return 'again';
+    }
+  }
+
+  async #mayTryAgain(
+    each: VerifiablePartition,
+    error: unknown,
+    signal: AbortSignal,
+  ): Promise<void> {
+    this.#failures += 1;
+    const again = error instanceof MirrorError && error.retriable;
+    if (!again || this.#failures >= FAILURES_MAX) throw error;
+    this.#tell(each, describeError(error));
+    const waitMs = Math.min(RETRY_MAX_MS, RETRY_MIN_MS * 2 ** this.#failures);
+    await this.#options.clock.sleep(waitMs, signal);
+  }
+
+  async #take(each: VerifiablePartition, range: ComparedRange): Promise<void> {
+    const { store, listener, clock } = this.#options;
+    const before = store.find(each.topic, each.partition) ?? NOTHING;
+    store.set(each.topic, each.partition, {
+      sourceNext: range.sourceTo,
+      targetNext: range.targetTo,
+      equalRecords: before.equalRecords + range.equalRecords,
+      deletedOnSource: before.deletedOnSource + range.deletedOnSource,
+      deletedOnTarget: before.deletedOnTarget + range.deletedOnTarget,
+      compacted: before.compacted + range.compacted,
+    });
+    this.#failures = 0;
+    this.#offsetsDone += range.sourceTo - range.sourceFrom;
+    this.#bytes += range.bytes;
+    listener.onRange(each, range);
+    const nowMs = clock.nowMs();
+    if (nowMs - this.#toldAtMs >= PROGRESS_INTERVAL_MS) this.#tell(each, '');
+    if (nowMs - this.#savedAtMs < SAVE_INTERVAL_MS) return;
+    this.#savedAtMs = nowMs;
+    await store.save();
+  }
+
+  #tell({ topic, partition }: VerifiablePartition, problem: string): void {
+    const { clock, listener, partitions } = this.#options;
+    this.#toldAtMs = clock.nowMs();
+    listener.onProgress({
+      ...{ topic, partition, problem, bytes: this.#bytes },
+      partitionsDone: this.#partitionsDone,
+      partitionsTotal: partitions.length,
+      offsetsDone: this.#offsetsDone,
+      offsetsTotal: this.#offsetsTotal,
+      elapsedMs: Math.round(this.#toldAtMs - this.#startedAtMs),
+    });
+  }
+}
+
+const NOTHING: PartitionTally = {
+  ...{ sourceNext: 0n, targetNext: 0n, equalRecords: 0n },
+  ...{ deletedOnSource: 0n, deletedOnTarget: 0n, compacted: 0n },
+};
+
+function emptySegment({ sourceNext, targetNext }: VerifiedPosition): CompareSegment {
+  const source = { sourceFrom: sourceNext, sourceTo: sourceNext };
+  return { ...source, targetFrom: targetNext, targetTo: targetNext, exact: true };
+}
