@@ -94,8 +94,10 @@ export class VerificationRunner<Opened extends OpenedFlowTarget> {
     const verification = new Verification({
       ...{ flow, partitions, store, siteTasks, clock, listener },
       bytesPerSecond: bytesPerSecond > 0n ? bytesPerSecond : BYTES_PER_SECOND_DEFAULT,
-      // Once it is promoted, others write to the target as they should.
-      producerId: target.promoted === undefined ? target.producer.producerId : undefined,
+      producerId: target.producer.producerId,
+      isPromoted: (topic) =>
+        target.promoted !== undefined ||
+        (target.promotedTopics.get(topic) ?? 'running') !== 'running',
     });
     const verified = await verification.run(AbortSignal.any([signal, over]));
     await store.saveHead({ ...head, finishedAtMs: Math.trunc(clock.wallMs()) });

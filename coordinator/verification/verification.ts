@@ -65,8 +65,10 @@ export interface VerificationOptions {
   readonly store: VerificationStore;
   readonly siteTasks: SiteTasks;
   readonly bytesPerSecond: bigint;
-  /** The flow's producer, to look for foreign records behind what was copied; undefined: do not. */
-  readonly producerId: bigint | undefined;
+  /** The flow's producer, to look for foreign records behind what was copied. */
+  readonly producerId: bigint;
+  /** Once a topic is promoted, others write to it as they should. */
+  readonly isPromoted: (topic: string) => boolean;
   readonly clock: Clock;
   readonly listener: VerificationListener;
 }
@@ -117,16 +119,17 @@ export class Verification {
     each: VerifiablePartition,
     signal: AbortSignal,
   ): Promise<RangeDifference | undefined> {
-    const { store, producerId } = this.#options;
+    const { store, isPromoted } = this.#options;
     for (;;) {
       const from = store.find(each.topic, each.partition);
       const left = compareSegments(each.runs, from);
       const segments = left.slice(0, SEGMENTS_PER_TASK_MAX);
       const isLast = segments.length === left.length;
       // Where nothing is left to compare, the target's tail still is.
-      if (left.length === 0 && producerId === undefined) return undefined;
+      if (left.length === 0 && isPromoted(each.topic)) return undefined;
       if (left.length === 0) segments.push(emptySegment(each.end));
-      const withTail = isLast && segments.at(-1)?.targetTo === each.end.targetNext;
+      const withTail =
+        isLast && !isPromoted(each.topic) && segments.at(-1)?.targetTo === each.end.targetNext;
       const outcome = await this.#attempt(each, { segments, withTail }, signal);
       if (outcome === 'again') continue;
       if (outcome.difference !== undefined || isLast) return outcome.difference;
