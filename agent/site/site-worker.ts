@@ -34,6 +34,9 @@ export class SiteWorker {
   readonly #stop = new AbortController();
   readonly #running: Promise<void>[] = [];
   #inventory = '';
+  /** Why the source cannot be looked at; empty while it can. */
+  #problem = '';
+  #problemTold = true;
 
   constructor(options: SiteWorkerOptions) {
     this.#options = options;
@@ -56,6 +59,7 @@ export class SiteWorker {
   /** A new session knows nothing: the next looks report everything. */
   repeatAll(): void {
     this.#inventory = '';
+    this.#problemTold = false;
     this.#groups.repeatAll();
   }
 
@@ -74,12 +78,25 @@ export class SiteWorker {
     while (!signal.aborted) {
       try {
         await look(signal);
+        this.#tell('');
       } catch (error) {
         if (signal.aborted) return;
-        log.warn({ what, error: describeError(error) }, 'the source cannot be looked at');
+        const reason = describeError(error);
+        // Said once: an outage of hours would fill the log with one sentence.
+        if (this.#tell(reason)) log.warn({ what, error: reason }, 'the source cannot be looked at');
       }
       await clock.sleep(intervalMs, signal).catch(() => undefined);
     }
+  }
+
+  /** True if that is news. */
+  #tell(message: string): boolean {
+    const isNews = message !== this.#problem;
+    this.#problem = message;
+    const { flow, send } = this.#options;
+    if (isNews || !this.#problemTold)
+      this.#problemTold = send({ $case: 'siteProblem', value: { flow: flow.id, message } });
+    return isNews;
   }
 
   async #emitHeartbeats(): Promise<void> {

@@ -66,6 +66,8 @@ export function readAgentMessage({ message }: AgentMessage): AgentSays {
           reason: release.reason,
         })),
       };
+    case 'siteProblem':
+      return { kind: 'site-problem', ...message.value };
     case 'draining':
       return { kind: 'draining' };
     case 'siteTaskReport':

@@ -229,7 +229,14 @@ export class Coordination<Opened extends OpenedFlowTarget> {
         this.flows.get(message.flow)?.recordGroupOffsets(message.offsets);
         return;
       case 'released':
-        for (const lease of message.leases) this.emit({ kind: 'released', sessionId, lease });
+        for (const lease of message.leases) {
+          this.#noteUnasked(lease);
+          this.emit({ kind: 'released', sessionId, lease });
+        }
+        return;
+      case 'site-problem':
+        if (this.#holdsSite(sessionId, message.flow))
+          this.#flows.get(message.flow)?.noteSource(message.message);
         return;
       case 'draining':
         this.log.info({ agentId: session.agentId, sessionId }, 'agent drains');
@@ -246,6 +253,13 @@ export class Coordination<Opened extends OpenedFlowTarget> {
     if (selection === undefined) return;
     const topics = listed.filter(({ name }) => topicExclusion(selection, name) === null);
     this.emit({ kind: 'inventory', sessionId, flow, topics });
+  }
+
+  /** A site that is given back though nobody asked for it cannot be worked on: the reason says why. */
+  #noteUnasked({ item, reason }: LeaseRef & { readonly reason: string }): void {
+    const work = parseItemKey(item);
+    if (work?.kind === 'site' && this.core.state.items.get(item)?.state === 'held')
+      this.#flows.get(work.flow)?.noteSource(reason);
   }
 
   #holdsSite(sessionId: string, flow: string): boolean {

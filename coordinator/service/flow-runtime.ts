@@ -44,6 +44,7 @@ export class FlowRuntime<Opened extends OpenedFlowTarget> {
   opened: Opened | undefined;
   phase: FlowPhase = 'running';
   #openProblem = 'its target is being opened';
+  #sourceProblem = '';
   /** By topic and partition, of all partitions ever reported to this leader. */
   readonly meters = new Map<string, Map<number, CopyMeter>>();
   /** When the source was last known to answer, by whatever an agent said; monotonic. */
@@ -77,7 +78,8 @@ export class FlowRuntime<Opened extends OpenedFlowTarget> {
 
   /** Why the flow cannot work, or not write at present; empty if all is well. */
   get problem(): string {
-    return this.target?.problem ?? this.#openProblem;
+    const problem = this.target?.problem ?? this.#openProblem;
+    return problem === '' ? this.#sourceProblem : problem;
   }
 
   /** Tells the core of the flow, and begins to open its target. */
@@ -123,6 +125,21 @@ export class FlowRuntime<Opened extends OpenedFlowTarget> {
     // A promotion decides itself when copying stops; until then it goes on.
     this.#stopped = phase === 'promoted' || (phase === 'promoting' && this.#stopped);
     this.#emitMode();
+  }
+
+  /** Whether nothing was ever read of the source, and the last attempt said why. */
+  get sourceBlocked(): boolean {
+    return this.#sourceProblem !== '' && this.sourceSeenAtMs === undefined;
+  }
+
+  /** Why the source cannot be looked at; empty once it can. */
+  noteSource(reason: string): void {
+    const problem = reason === '' ? '' : `its source cannot be looked at: ${reason}`;
+    if (problem === this.#sourceProblem) return;
+    this.#sourceProblem = problem;
+    const { log } = this.#options;
+    if (problem === '') log.info({ flow: this.id }, 'the source can be looked at');
+    else log.error({ flow: this.id, problem }, 'flow has a problem');
   }
 
   /** No more grants, and everything is revoked: of the flow, or of these topics. */

@@ -53,6 +53,7 @@ export type AgentSays =
       readonly offsets: readonly GroupOffsetReport[];
     }
   | { readonly kind: 'released'; readonly leases: readonly (LeaseRef & { reason: string })[] }
+  | { readonly kind: 'site-problem'; readonly flow: string; readonly message: string }
   | { readonly kind: 'draining' }
   | {
       readonly kind: 'site-task-report';

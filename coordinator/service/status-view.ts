@@ -74,7 +74,7 @@ export function flowState<Opened extends OpenedFlowTarget>(
   flow: FlowRuntime<Opened>,
 ): FlowStateView {
   if (flow.phase !== 'running') return flow.phase;
-  return flow.target === undefined ? 'blocked' : 'running';
+  return flow.target === undefined || flow.sourceBlocked ? 'blocked' : 'running';
 }
 
 function viewFlow<Opened extends OpenedFlowTarget>(

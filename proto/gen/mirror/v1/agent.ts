@@ -37,6 +37,7 @@ export interface AgentMessage {
     | { $case: "released"; value: Released }
     | { $case: "draining"; value: Draining }
     | { $case: "siteTaskReport"; value: SiteTaskReport }
+    | { $case: "siteProblem"; value: SiteProblem }
     | undefined;
 }
 
@@ -255,6 +256,13 @@ export interface Configuration_PropertiesEntry {
   value: string;
 }
 
+/** Why the site's agent cannot look at the source of a flow; told again when it changes. */
+export interface SiteProblem {
+  flow: string;
+  /** Empty once the source can be looked at again. */
+  message: string;
+}
+
 function createBaseAgentMessage(): AgentMessage {
   return { message: undefined };
 }
@@ -285,6 +293,9 @@ export const AgentMessage: MessageFns<AgentMessage> = {
         break;
       case "siteTaskReport":
         SiteTaskReport.encode(message.message.value, writer.uint32(162).fork()).join();
+        break;
+      case "siteProblem":
+        SiteProblem.encode(message.message.value, writer.uint32(242).fork()).join();
         break;
     }
     return writer;
@@ -367,6 +378,14 @@ export const AgentMessage: MessageFns<AgentMessage> = {
             message.message = { $case: "siteTaskReport", value: SiteTaskReport.decode(reader, reader.uint32()) };
             continue;
           }
+          case 30: {
+            if (tag !== 242) {
+              break;
+            }
+
+            message.message = { $case: "siteProblem", value: SiteProblem.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -430,6 +449,12 @@ export const AgentMessage: MessageFns<AgentMessage> = {
       case "siteTaskReport": {
         if (object.message?.value !== undefined && object.message?.value !== null) {
           message.message = { $case: "siteTaskReport", value: SiteTaskReport.fromPartial(object.message.value) };
+        }
+        break;
+      }
+      case "siteProblem": {
+        if (object.message?.value !== undefined && object.message?.value !== null) {
+          message.message = { $case: "siteProblem", value: SiteProblem.fromPartial(object.message.value) };
         }
         break;
       }
@@ -2841,6 +2866,73 @@ export const Configuration_PropertiesEntry: MessageFns<Configuration_PropertiesE
     const message = createBaseConfiguration_PropertiesEntry();
     message.key = object.key ?? "";
     message.value = object.value ?? "";
+    return message;
+  },
+};
+
+function createBaseSiteProblem(): SiteProblem {
+  return { flow: "", message: "" };
+}
+
+export const SiteProblem: MessageFns<SiteProblem> = {
+  encode(message: SiteProblem, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.flow !== "") {
+      writer.uint32(10).string(message.flow);
+    }
+    if (message.message !== "") {
+      writer.uint32(18).string(message.message);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SiteProblem {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSiteProblem();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.flow = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.message = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SiteProblem>): SiteProblem {
+    return SiteProblem.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SiteProblem>): SiteProblem {
+    const message = createBaseSiteProblem();
+    message.flow = object.flow ?? "";
+    message.message = object.message ?? "";
     return message;
   },
 };
