@@ -100,6 +100,13 @@ const GOALS: readonly Goal[] = [
     latency: (agent, mm2) => agent.p99Ms / mm2.p99Ms,
   },
   {
+    workload: 'checkpoint-latency',
+    text: 'p50 from a commit to its checkpoint, ms',
+    bound: 100,
+    sense: 'at most',
+    latency: (agent) => agent.p50Ms,
+  },
+  {
     workload: 'large',
     text: "peak memory over MM2's",
     bound: 1 / 6,

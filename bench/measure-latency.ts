@@ -87,7 +87,7 @@ export async function measureLatency(task: LatencyTask): Promise<LatencyRound> {
 }
 
 /** Writes one record at a time, and remembers when; the n-th has offset n on both sides. */
-class RecordWriter {
+export class RecordWriter {
   readonly sentMs: number[] = [];
   readonly #connection: BrokerConnection;
   readonly #topic: string;
@@ -176,7 +176,10 @@ async function receive(
   return arrivedMs;
 }
 
-function fetchRequest(topicId: string, offset: number): Parameters<typeof fetch.encodeRequest>[1] {
+export function fetchRequest(
+  topicId: string,
+  offset: number,
+): Parameters<typeof fetch.encodeRequest>[1] {
   return {
     maxWaitMs: FETCH_WAIT_MS,
     minBytes: 1,

@@ -34,10 +34,13 @@ export interface LatencyRound {
   readonly subject: Subject;
   readonly round: number;
   readonly records: number;
-  /** From the call that produces a record to its arrival at a consumer of the target. */
+  /** From the call that produces a record to its arrival at a consumer of the target, or from the
+   * acknowledgement of a commit to the arrival of its checkpoint. */
   readonly p50Ms: number;
   readonly p99Ms: number;
   readonly p999Ms: number;
+  /** Of checkpoints: how many records a failover would repeat, on average over time. */
+  readonly rereadRecords?: number;
   /** Missing for the limit. */
   readonly cores?: number;
   readonly peakBytes?: number;

@@ -4,6 +4,7 @@ import { compiledRoot } from '../test/kit/project-root.js';
 import { temporaryFolder } from '../test/kit/temporary-folder.js';
 import { fillSource } from './fill-source.js';
 import { measureCopy, measureLimit, placeOf, type CopyTask } from './measure-copy.js';
+import { measureCheckpoints } from './measure-checkpoints.js';
 import { measureLatency } from './measure-latency.js';
 import type {
   CopyResult,
@@ -119,13 +120,16 @@ export async function runLatencyWorkload(
   const rounds: LatencyRound[] = [];
   const failures: string[] = [];
   const topic = `bench-${workload.name}`;
+  const isOfRecords = workload.of === 'records';
+  const measure = isOfRecords ? measureLatency : measureCheckpoints;
+  const subjects = options.subjects.filter((subject) => isOfRecords || subject !== 'limit');
   for (let round = 0; round < options.rounds; round++) {
-    for (const subject of orderOf(round, options.subjects)) {
+    for (const subject of orderOf(round, subjects)) {
       await waitUntilQuiet(bed);
       try {
         const place = placeOf({ bed, workload: {} }, topic, String(++runs));
         const task = { bed, workload, topic, place, round, quick, subject };
-        const measured = await measureLatency(task);
+        const measured = await measure(task);
         rounds.push(measured);
         report(`round ${round + 1}: ${describeLatency(measured)}`);
       } catch (error) {
@@ -136,7 +140,8 @@ export async function runLatencyWorkload(
     }
   }
   const { name, title, valueBytes, intervalMs } = workload;
-  const content = `one record of ${valueBytes} bytes every ${intervalMs} ms, in one partition`;
+  const what = isOfRecords ? '' : ', each committed by a group as soon as it is written';
+  const content = `one record of ${valueBytes} bytes every ${intervalMs} ms, in one partition${what}`;
   return { kind: 'latency', name, title, content, rounds, failures };
 }
 

@@ -23,6 +23,7 @@ export interface LatencySummary {
   readonly p50Ms: number;
   readonly p99Ms: number;
   readonly p999Ms: number;
+  readonly rereadRecords: number | undefined;
   readonly cores: number | undefined;
   readonly peakBytes: number | undefined;
 }
@@ -63,10 +64,12 @@ export function summarizeLatency(
   if (rounds.length === 0) return undefined;
   const cores = rounds.map((round) => round.cores).filter((value) => value !== undefined);
   const peaks = rounds.map((round) => round.peakBytes).filter((value) => value !== undefined);
+  const rereads = rounds.map((round) => round.rereadRecords).filter((value) => value !== undefined);
   return {
     p50Ms: median(rounds.map((round) => round.p50Ms)),
     p99Ms: median(rounds.map((round) => round.p99Ms)),
     p999Ms: median(rounds.map((round) => round.p999Ms)),
+    rereadRecords: rereads.length === 0 ? undefined : median(rereads),
     cores: cores.length === 0 ? undefined : median(cores),
     peakBytes: peaks.length === 0 ? undefined : median(peaks),
   };

@@ -34,6 +34,8 @@ export interface CopyWorkload extends WorkloadBase {
 
 export interface LatencyWorkload extends WorkloadBase {
   readonly kind: 'latency';
+  /** Of records to a consumer of the target, or of a group's commits to its checkpoints there. */
+  readonly of: 'records' | 'checkpoints';
   readonly intervalMs: number;
   readonly seconds: number;
   readonly quickSeconds: number;
@@ -81,6 +83,16 @@ const MM2_OVER_LINK = {
   'consumer.max.partition.fetch.bytes': '8388608',
   'consumer.receive.buffer.bytes': '8388608',
   'producer.send.buffer.bytes': '8388608',
+};
+
+/** The fastest that its intervals, whole seconds, allow; a sync for every record. */
+const MM2_CHECKPOINTS = {
+  'producer.linger.ms': '0',
+  'emit.checkpoints.interval.seconds': '1',
+  'refresh.groups.interval.seconds': '1',
+  'sync.group.offsets.interval.seconds': '1',
+  'offset.lag.max': '0',
+  'offset.flush.interval.ms': '1000',
 };
 
 export const WORKLOADS: readonly Workload[] = [
@@ -172,6 +184,7 @@ export const WORKLOADS: readonly Workload[] = [
   },
   {
     kind: 'latency',
+    of: 'records',
     name: 'latency',
     title: 'Latency, one record every 10 ms',
     valueBytes: 200,
@@ -183,5 +196,20 @@ export const WORKLOADS: readonly Workload[] = [
     seconds: 20,
     quickSeconds: 3,
     mm2: { 'producer.linger.ms': '0' },
+  },
+  {
+    kind: 'latency',
+    of: 'checkpoints',
+    name: 'checkpoint-latency',
+    title: 'From a commit at the source to its checkpoint on the target',
+    valueBytes: 200,
+    recordsPerBatch: 1,
+    codec: 'none',
+    partitions: 1,
+    activePartitions: [0],
+    intervalMs: 20,
+    seconds: 20,
+    quickSeconds: 3,
+    mm2: MM2_CHECKPOINTS,
   },
 ];

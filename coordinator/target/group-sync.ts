@@ -151,6 +151,8 @@ export class GroupSync {
     const commits: DecidedCommit[] = [];
     for (const row of rows.filter(mayMove)) {
       const { sourceOffset, metadata, live, targetTopic: topic, partition } = row;
+      // Nothing goes before its checkpoint, with which an older coordinator is refused.
+      if (row.written === undefined) continue;
       const now = committed.get(`${topic}:${partition}`);
       const current = now && { offset: now.offset, metadata: now.metadata ?? '' };
       const { targetOffset } = translate(row);

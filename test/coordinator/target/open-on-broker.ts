@@ -38,7 +38,9 @@ export class TargetProcess implements AsyncDisposable {
   readonly realAdmin: AdminClient;
   readonly admin: AdminClient;
   /** Methods to be called instead of the real ones: for what a broker does once in a blue moon. */
-  faults: Partial<Pick<AdminClient, 'fencePartitions' | 'commitGroupOffsets'>> = {};
+  faults: Partial<
+    Pick<AdminClient, 'fencePartitions' | 'commitGroupOffsets' | 'listGroups' | 'groupOffsets'>
+  > = {};
   readonly bootstrapServers: string;
   readonly #opened: FlowTarget[] = [];
 
