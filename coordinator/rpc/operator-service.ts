@@ -9,6 +9,7 @@ import { JOURNAL_ENTRIES_MAX } from '../journal/journal.js';
 import { selectionOf, type PromotionMode } from '../promotion/promotion-selection.js';
 import type { PromotionRequest } from '../service/coordinator-port.js';
 import type { ServiceOptions } from './agent-service.js';
+import { writeDrillReport, writeDrillStep } from './drill-messages.js';
 import { groupCalls } from './group-calls.js';
 import {
   writeJournal,
@@ -57,6 +58,15 @@ export function operatorService(options: ServiceOptions): OperatorServiceServer 
       } catch (error) {
         callback(refuse(error, 'Resume'));
       }
+    },
+    drill: (call) => {
+      void answer(async () => {
+        const { flow, operator } = call.request;
+        const request = { flow: parseFlowId(flow), operator };
+        const report = await coordinator.drill(request, (step) => call.write(writeDrillStep(step)));
+        call.write(writeDrillReport(report));
+        call.end();
+      }).catch((error: unknown) => call.emit('error', refuse(error, 'Drill')));
     },
     listJournal: (call, callback) => {
       void answer(async () => {

@@ -6,6 +6,7 @@ import { nonSecretProperties } from '../../mirror/config/mm2-config.js';
 import type { MirrorConfig } from '../../mirror/config/mirror-config.js';
 import type { ReloadPlan } from '../../mirror/config/reload-plan.js';
 import { parseItemKey } from '../core/work-item.js';
+import type { DrillReport, DrillStep } from '../drill/drill-report.js';
 import type { JournalEntry } from '../journal/journal-entry.js';
 import type { PromotionPlan } from '../promotion/promotion-plan.js';
 import { GrpcServer, type ServerTls } from '../rpc/grpc-server.js';
@@ -23,6 +24,7 @@ import { Coordination, TICK_MS } from './coordination.js';
 import type {
   CoordinatorIdentity,
   CoordinatorPort,
+  DrillRequest,
   PromotionOutcome,
   PromotionRequest,
   ValidationRequest,
@@ -211,6 +213,10 @@ export class Coordinator<Opened extends OpenedFlowTarget> implements Coordinator
 
   async promote(request: PromotionRequest, onStep: StepListener): Promise<PromotionOutcome> {
     return this.#leading().promotions.promote(request, onStep);
+  }
+
+  async drill(request: DrillRequest, onStep: (step: DrillStep) => void): Promise<DrillReport> {
+    return this.#leading().promotions.drill(request, onStep);
   }
 
   #leading(): Coordination<Opened> {
