@@ -11,6 +11,8 @@ import { CliError } from './errors.js';
 import { ExitCode } from './exit-code.js';
 import { StreamOutput } from './output/output.js';
 import { buildProgram, DEFAULT_COORDINATOR, usageExitCode, type GlobalOptions } from './program.js';
+import type { TlsFiles } from '../mirror/config/mirror-config.js';
+import { channelSecurity } from './rpc/channel-security.js';
 import { OperatorClient } from './rpc/operator-client.js';
 
 const stopped = new AbortController();
@@ -23,8 +25,9 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 
 function contextOf(options: GlobalOptions): CommandContext {
   const interactive = process.stdin.isTTY && process.stdout.isTTY;
+  const addresses = options.coordinator.split(',').map((address) => address.trim());
   return {
-    client: new OperatorClient(options.coordinator.split(',').map((address) => address.trim())),
+    client: new OperatorClient(addresses, channelSecurity(tlsOf(options))),
     output: new StreamOutput(process.stdout),
     json: options.json === true,
     clock: systemClock,
@@ -32,6 +35,16 @@ function contextOf(options: GlobalOptions): CommandContext {
     ask: interactive && options.json !== true ? ask : undefined,
     env: process.env,
     signal: stopped.signal,
+  };
+}
+
+/** Options over environment; `MIRRORCTL_TLS_CA` and so on. */
+function tlsOf({ tlsCa, tlsCert, tlsKey }: GlobalOptions): TlsFiles {
+  const { MIRRORCTL_TLS_CA, MIRRORCTL_TLS_CERT, MIRRORCTL_TLS_KEY } = process.env;
+  return {
+    ca: tlsCa ?? MIRRORCTL_TLS_CA ?? null,
+    cert: tlsCert ?? MIRRORCTL_TLS_CERT ?? null,
+    key: tlsKey ?? MIRRORCTL_TLS_KEY ?? null,
   };
 }
 

@@ -3,12 +3,12 @@ import { Command, CommanderError } from 'commander';
 import { VERSION } from '../common/version.js';
 import { installCompletion } from './commands/completion.js';
 import { runConfigCheck } from './commands/config-check.js';
-import { runDrill, type DrillOptions } from './commands/drill.js';
 import { JOURNAL_LIMIT_DEFAULT, runJournal } from './commands/journal.js';
 import { runPromote, type PromoteOptions } from './commands/promote.js';
 import { runResume } from './commands/resume.js';
 import { runStatus } from './commands/status.js';
 import { addInspection } from './inspection-program.js';
+import { addSteering } from './steering-program.js';
 import type { CommandContext } from './command.js';
 import { ExitCode } from './exit-code.js';
 import { addGroupCommands } from './group-commands.js';
@@ -19,6 +19,10 @@ export const DEFAULT_COORDINATOR = '127.0.0.1:7700';
 export interface GlobalOptions {
   coordinator: string;
   json?: boolean;
+  /** Paths of PEM files. */
+  tlsCa?: string;
+  tlsCert?: string;
+  tlsKey?: string;
 }
 
 export interface ProgramOptions {
@@ -51,6 +55,9 @@ export function buildProgram(options: ProgramOptions): Command {
       options.coordinator,
     )
     .option('--json', 'print JSON, also for errors')
+    .option('--tls-ca <file>', "PEM file with the CA of the coordinators' certificates")
+    .option('--tls-cert <file>', 'PEM file with a certificate to show, if they ask for one')
+    .option('--tls-key <file>', 'PEM file with its key')
     .addHelpText('after', EXIT_CODES)
     .configureOutput({ writeOut: options.writeOut, writeErr: options.writeErr })
     .showHelpAfterError("(try 'mirrorctl --help')")
@@ -59,7 +66,7 @@ export function buildProgram(options: ProgramOptions): Command {
   addStatus(program, options, context);
   addPromote(program, options, context);
   addResume(program, options, context);
-  addDrill(program, options, context);
+  addSteering(program, options, context);
   addJournal(program, options, context);
   addConfig(program, options, context);
   addGroupCommands(program, { context, onExitCode: options.onExitCode });
@@ -130,8 +137,8 @@ Examples:
 function addResume(program: Command, options: ProgramOptions, context: () => CommandContext): void {
   program
     .command('resume')
-    .description('Let halted partitions try again, or go on past what made them halt')
-    .argument('<flow>', 'the flow whose partitions are halted')
+    .description('Undo pauses; let halted partitions try again, or go on past what made them halt')
+    .argument('<flow>', 'the flow that is paused, or whose partitions are halted')
     .option('--topics <regex...>', 'only topics whose whole name matches')
     .option('--accept <code>', 'the halt to go past, as status names it, with what it costs')
     .addHelpText(
@@ -146,30 +153,6 @@ Examples:
     .action(async (flow: string, { topics, accept }: { topics?: string[]; accept?: string }) => {
       const wanted = { flow, topics: topics ?? [], accept: accept ?? '' };
       options.onExitCode(await runResume(context(), wanted));
-    });
-}
-
-function addDrill(program: Command, options: ProgramOptions, context: () => CommandContext): void {
-  program
-    .command('drill')
-    .description('Rehearse a failover and the way back, with a topic and a group made for it')
-    .argument('<flow>', 'the flow to rehearse; none of its own topics and groups is touched')
-    .option('--expect-rto <duration>', 'exit 3 if reading on takes longer: 15s, 500ms, 2m')
-    .option('--expect-rpo <records>', 'exit 3 if more records are missing on the target')
-    .option('--report <folder>', 'write a report there, as Markdown and as JSON')
-    .addHelpText(
-      'after',
-      `
-Asks nothing, and needs no terminal: for cron. Exit codes: 0 targets met, 3 missed, 4 refused
-(the source is away, or the flow is promoted), 1 failed; a record lost or repeated is a failure.
-
-Examples:
-  mirrorctl drill us-east:us-west
-  mirrorctl drill us-east:us-west --expect-rto 15s --expect-rpo 0 --report /var/lib/mirror/drills`,
-    )
-    .action(async (flow: string, given: Partial<DrillOptions>) => {
-      const nothing = { report: undefined, expectRto: undefined, expectRpo: undefined };
-      options.onExitCode(await runDrill(context(), { ...nothing, ...given, flow }));
     });
 }
 

@@ -2,6 +2,7 @@ import type { AgentConfig } from '../../mirror/config/agent-config.js';
 import type { Clock } from '../../common/clock.js';
 import { describeError } from '../../common/errors.js';
 import type { Logger } from '../../common/log.js';
+import { AGENT_PROTOCOL } from '../../mirror/agent-protocol.js';
 import type { MirrorConfig } from '../../mirror/config/mirror-config.js';
 import type {
   CoordinatorMessage,
@@ -161,6 +162,7 @@ export class AgentSession {
       site: config.site,
       clusters,
       version,
+      protocol: AGENT_PROTOCOL,
       sessionId: this.#sessionId,
       held: this.#sessionId === '' ? [] : held,
       siteTaskKinds: this.#siteTasks.kinds,

@@ -59,9 +59,10 @@ function agentRow(agent: AgentStatus, status: Status): AgentRow {
 
 function problemsOf(agent: AgentStatus, coordinatorVersion: string): string[] {
   const { connected, draining, silentMs, version } = agent;
-  const problems: string[] = [];
+  const problems = [...agent.problems];
   if (!connected) problems.push('its stream is broken; what it holds moves when its lease ends');
   else if (silentMs > QUIET_MS) problems.push(`no heartbeat for ${formatDuration(silentMs)}`);
+  if (agent.drained) problems.push('an operator drains it: it gets no work until that is undone');
   if (draining) problems.push('it leaves: its work moves to others');
   if (version !== coordinatorVersion)
     problems.push(`version ${version}, the coordinator's is ${coordinatorVersion}`);

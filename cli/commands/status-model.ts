@@ -5,6 +5,7 @@ import {
   type PartitionStatus,
   type Status,
 } from '../../proto/gen/mirror/v1/operator.js';
+import { ruleDocument } from './steer.js';
 import { PartitionState } from '../../proto/gen/mirror/v1/common.js';
 
 /** A partition whose oldest uncopied record may be older than this counts as lagging. */
@@ -21,6 +22,7 @@ export interface FlowSummary {
   recovering: number;
   halted: number;
   unheld: number;
+  paused: number;
   lagging: number;
   /** Undefined while some partition's lag is not known. */
   lagRecords: bigint | undefined;
@@ -45,6 +47,7 @@ const PARTITION_STATES: Readonly<Record<PartitionState, string>> = {
   [PartitionState.RUNNING]: 'running',
   [PartitionState.HALTED]: 'halted',
   [PartitionState.PROMOTED]: 'promoted',
+  [PartitionState.PAUSED]: 'paused',
 };
 
 export function flowStateName(state: FlowState): string {
@@ -62,7 +65,8 @@ export function summarise(status: FlowStatus): FlowSummary {
   const halted = count(PartitionState.HALTED);
   const unheld = count(PartitionState.UNHELD);
   const lagging = partitions.filter(
-    ({ lagMs }) => lagMs !== undefined && lagMs > LAGGING_MS,
+    ({ lagMs, state }) =>
+      lagMs !== undefined && lagMs > LAGGING_MS && state !== PartitionState.PAUSED,
   ).length;
   const inService = status.state !== FlowState.PROMOTED;
   return {
@@ -75,6 +79,7 @@ export function summarise(status: FlowStatus): FlowSummary {
     recovering: count(PartitionState.RECOVERING),
     halted,
     unheld,
+    paused: count(PartitionState.PAUSED),
     lagging,
     lagRecords: total(partitions, ({ lagRecords }) => lagRecords),
     lagMs: largest(partitions, ({ lagMs }) => lagMs),
@@ -107,8 +112,9 @@ function largest(partitions: readonly PartitionStatus[], read: Reading): bigint 
   return most;
 }
 
-export function agentState({ connected, draining }: AgentStatus): string {
+export function agentState({ connected, draining, drained }: AgentStatus): string {
   if (!connected) return 'silent';
+  if (drained) return 'drained';
   return draining ? 'draining' : 'connected';
 }
 
@@ -122,6 +128,7 @@ export function statusDocument(status: Status): unknown {
         flow: name,
         ...summary,
         siteHolder: flow.siteHolder,
+        steering: flow.steering.map(ruleDocument),
         partitionDetails: flow.partitions.map((partition) => ({
           ...partition,
           state: partitionStateName(partition.state),

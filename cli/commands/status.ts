@@ -88,6 +88,8 @@ function printDetails(output: Output, flow: FlowStatus): void {
 
 function printProblems(output: Output, status: Status, summaries: readonly FlowSummary[]): void {
   const lines: string[] = [];
+  for (const { agentId, problems } of status.agents)
+    for (const problem of problems) lines.push(`agent ${agentId}: ${problem}`);
   for (const { flow, problem, unheld, lagging, degraded } of summaries) {
     if (problem !== '') lines.push(`${flow}: ${problem}`);
     if (!degraded) continue;
@@ -117,6 +119,7 @@ const flowColumns: readonly Column<FlowSummary>[] = [
   { header: 'PARTITIONS', value: (row) => formatCount(row.partitions), align: 'right' },
   { header: 'RUNNING', value: (row) => formatCount(row.running), align: 'right' },
   { header: 'HALTED', value: (row) => formatCount(row.halted), align: 'right' },
+  { header: 'PAUSED', value: (row) => formatCount(row.paused), align: 'right' },
   { header: 'UNHELD', value: (row) => formatCount(row.unheld), align: 'right' },
   { header: 'LAG', value: (row) => formatCount(row.lagRecords), align: 'right' },
   { header: 'LAG-TIME', value: (row) => formatDuration(row.lagMs), align: 'right' },

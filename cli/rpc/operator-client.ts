@@ -3,13 +3,12 @@ import {
   Metadata,
   status as GrpcStatus,
   type ClientReadableStream,
+  type ChannelCredentials,
   type ServiceError,
 } from '@grpc/grpc-js';
 
 import {
   OperatorServiceClient,
-  type DrillEvent,
-  type DrillRequest,
   type GroupList,
   type ListGroupsRequest,
   type Journal,
@@ -19,6 +18,8 @@ import {
   type PromoteRequest,
   type ResumeRequest,
   type ResumeResult,
+  type DrainAgentRequest,
+  type DrainAgentResult,
   type Status,
   type TranslateRequest,
   type TranslateResult,
@@ -26,6 +27,8 @@ import {
   type ValidateRequest,
   type VerifyEvent,
   type VerifyRequest,
+  type SteerRequest,
+  type SteerResult,
 } from '../../proto/gen/mirror/v1/operator.js';
 import {
   CallFailedError,
@@ -39,14 +42,21 @@ const LEADER_KEY = 'mirror-leader';
 const CODE_KEY = 'mirror-code';
 const CALL_TIMEOUT_MS = 15_000;
 
+/** The coordinator itself waits 20 s for the agent to hand over. */
+const DRAIN_TIMEOUT_MS = 40_000;
+
 /** A promotion drains for half a minute at most; this is beyond every step's own limit. */
 const PROMOTE_TIMEOUT_MS = 300_000;
 
-/** A rehearsal is a promotion and some waits of a minute at most. */
-const DRILL_TIMEOUT_MS = 900_000;
-
 /** A status of some hundred thousand partitions. */
 const ANSWER_BYTES_MAX = 64 * 1024 * 1024;
+
+/** How Node and OpenSSL speak of certificates and of peers that talk no TLS. */
+const TLS_FAULT = /certificate|self[- ]signed|issuer|altname|SSL|TLS|wrong version number|EPROTO/i;
+
+const TLS_HINT =
+  '--tls-ca (MIRRORCTL_TLS_CA) names the CA that signed coordinator.tls.cert; if the coordinator ' +
+  'has coordinator.tls.ca, it also asks for --tls-cert and --tls-key';
 
 /** Standbys pointing at each other in turn, while a leader is elected, are given up after this. */
 const REDIRECTS_MAX = 5;
@@ -54,10 +64,12 @@ const REDIRECTS_MAX = 5;
 /** Calls whichever coordinator leads, starting from any of those given. */
 export class OperatorClient {
   readonly #addresses: readonly string[];
+  readonly #credentials: ChannelCredentials;
 
   /** `addresses`: `host:port` of one or more coordinators, in the order in which they are tried. */
-  constructor(addresses: readonly string[]) {
+  constructor(addresses: readonly string[], security = credentials.createInsecure()) {
     this.#addresses = addresses;
+    this.#credentials = security;
   }
 
   status(flow: string): Promise<Status> {
@@ -84,6 +96,26 @@ export class OperatorClient {
     return this.#call((client) => {
       return new Promise((resolve, reject) => {
         client.resume(request, new Metadata(), within(CALL_TIMEOUT_MS), (error, answer) =>
+          error === null ? resolve(answer) : reject(error),
+        );
+      });
+    });
+  }
+
+  steer(request: SteerRequest): Promise<SteerResult> {
+    return this.#call((client) => {
+      return new Promise((resolve, reject) => {
+        client.steer(request, new Metadata(), within(CALL_TIMEOUT_MS), (error, answer) =>
+          error === null ? resolve(answer) : reject(error),
+        );
+      });
+    });
+  }
+
+  drainAgent(request: DrainAgentRequest): Promise<DrainAgentResult> {
+    return this.#call((client) => {
+      return new Promise((resolve, reject) => {
+        client.drainAgent(request, new Metadata(), within(DRAIN_TIMEOUT_MS), (error, answer) =>
           error === null ? resolve(answer) : reject(error),
         );
       });
@@ -132,18 +164,6 @@ export class OperatorClient {
     });
   }
 
-  /** Calls back for each step; resolves when the stream has ended well. */
-  drill(request: DrillRequest, onEvent: (event: DrillEvent) => void): Promise<void> {
-    return this.#call((client) => {
-      const stream = client.drill(request, within(DRILL_TIMEOUT_MS));
-      stream.on('data', onEvent);
-      return new Promise((resolve, reject) => {
-        stream.on('end', () => resolve());
-        stream.on('error', reject);
-      });
-    });
-  }
-
   /** Calls back for each event; the coordinator stops when `signal` aborts. */
   verify(
     request: VerifyRequest,
@@ -168,7 +188,7 @@ export class OperatorClient {
     let redirects = 0;
     let failure: ServiceError | undefined;
     for (let address = waiting.shift(); address !== undefined; address = waiting.shift()) {
-      const client = new OperatorServiceClient(address, credentials.createInsecure(), {
+      const client = new OperatorServiceClient(address, this.#credentials, {
         'grpc.max_receive_message_length': ANSWER_BYTES_MAX,
       });
       try {
@@ -186,11 +206,19 @@ export class OperatorClient {
   }
 
   #unreachable(cause: ServiceError | undefined): UnreachableError {
-    return new UnreachableError(`no coordinator answers at ${this.#addresses.join(', ')}`, {
+    const addresses = this.#addresses.join(', ');
+    const reason = cause?.details ?? '';
+    if (TLS_FAULT.test(reason)) {
+      return new UnreachableError(`no TLS connection to a coordinator at ${addresses}: ${reason}`, {
+        cause,
+        hint: TLS_HINT,
+      });
+    }
+    return new UnreachableError(`no coordinator answers at ${addresses}`, {
       cause,
       hint:
         'start mirror-coordinator or mirror-maker, or name its address with --coordinator ' +
-        'HOST:PORT or MIRRORCTL_COORDINATOR',
+        'HOST:PORT or MIRRORCTL_COORDINATOR; if it has coordinator.tls.* set, add --tls-ca',
     });
   }
 }

@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises';
+
 import type { Clock } from '../clock.js';
 
 /** How often the file is looked at. Polled, because links that are swapped raise no event. */
@@ -8,7 +10,6 @@ export interface FileWatchOptions {
   /** What the process has loaded already. */
   readonly text: string;
   readonly clock: Clock;
-  readonly read: (path: string) => Promise<string>;
   /** Called with each new content, one at a time; `nudged` if somebody asked, changed or not. */
   readonly onText: (text: string, nudged: boolean) => Promise<void>;
   /** Called once for each reason why the file cannot be read. */
@@ -57,7 +58,7 @@ export class FileWatch {
 
   async #read(): Promise<string | undefined> {
     try {
-      const text = await this.#options.read(this.#options.path);
+      const text = await readFile(this.#options.path, 'utf8');
       this.#unreadable = '';
       return text;
     } catch (error) {

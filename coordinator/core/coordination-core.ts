@@ -12,6 +12,7 @@ import { Outbox } from './outbox.js';
 import { placeItems } from './placement.js';
 import {
   agentJoined,
+  agentsDrained,
   beginClose,
   disconnected,
   draining,
@@ -29,6 +30,7 @@ import {
 import { Step } from './step.js';
 import {
   flowReopened,
+  flowSteered,
   topicInventoried,
   topicProblem,
   topicReady,
@@ -134,6 +136,10 @@ function handle(step: Step, event: CoreEvent, leaseTtlMs: number): void {
       return flowReopened(step, event.flow);
     case 'flow-removed':
       return flowRemoved(step, event.flow);
+    case 'flow-steered':
+      return flowSteered(step, event);
+    case 'agents-drained':
+      return agentsDrained(step, event.agentIds);
     case 'tick':
       return tick(step, leaseTtlMs);
     default:

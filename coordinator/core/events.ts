@@ -1,3 +1,5 @@
+import type { SteeringRule } from './steering-rules.js';
+
 /**
  * What the core is told and what it asks for: plain values, so that a simulation can lose, delay
  * and reorder them, and a log of events replays to the same state.
@@ -121,6 +123,14 @@ export type CoreEvent =
   | { readonly kind: 'flow-reopened'; readonly flow: string }
   /** The flow is configured no more; only once nobody holds anything of it. */
   | { readonly kind: 'flow-removed'; readonly flow: string }
+  /** All that operators asked of the flow's topics, whatever was said of it before. */
+  | {
+      readonly kind: 'flow-steered';
+      readonly flow: string;
+      readonly rules: readonly SteeringRule[];
+    }
+  /** All agents that operators drain, whatever was said of it before. */
+  | { readonly kind: 'agents-drained'; readonly agentIds: readonly string[] }
   | { readonly kind: 'tick' };
 
 /**

@@ -8,6 +8,7 @@ import {
   setHolder,
   setWeight,
   type ItemEntry,
+  type TopicEntry,
 } from './state.js';
 import { leaseOf, type Step } from './step.js';
 import { weigh, WEIGH_INTERVAL_MS } from './weight.js';
@@ -102,9 +103,14 @@ export function adopt(step: Step, item: ItemEntry, holder: HolderRef): void {
   setHolder(step.state, item, { state: 'held', agent });
   item.leaseEpoch = holder.leaseEpoch;
   const isStopped = item.topic !== undefined && item.flow.stoppedTopics.has(item.topic.name);
+  const isSteered = item.topic !== undefined && isSteeredAway(item.topic);
   if (isStopped || item.flow.mode === 'stopped') step.revoke(item, 'it is stopped');
+  else if (isSteered) step.revoke(item, 'an operator wants it not copied');
   else step.confirm(item);
 }
+
+const isSteeredAway = ({ paused, name, flow }: TopicEntry): boolean =>
+  paused || flow.steering.isExcluded(name);
 
 /** The item of a lease found in the store, made if this flow is known. */
 export function itemOfLease(step: Step, lease: HolderRef): ItemEntry | undefined {

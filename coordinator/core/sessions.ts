@@ -68,6 +68,15 @@ export function draining(step: Step, sessionId: string): void {
   for (const item of [...agent.holding]) step.revoke(item, 'the agent drains');
 }
 
+/** An operator wants these to have nothing; the others may have work again. */
+export function agentsDrained(step: Step, agentIds: readonly string[]): void {
+  const { state } = step;
+  const before = state.drained;
+  state.drained = new Set(agentIds);
+  for (const agent of state.agents.values())
+    if (before.has(agent.agentId) !== state.drained.has(agent.agentId)) lookAgain(step, agent);
+}
+
 export function sessionGone(step: Step, sessionId: string): void {
   const agent = step.state.agents.get(sessionId);
   if (agent === undefined) return;

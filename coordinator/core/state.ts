@@ -7,6 +7,7 @@ import type {
   SourceTopic,
   TargetTopic,
 } from './events.js';
+import { NO_STEERING, type TopicSteering } from './steering-rules.js';
 import { Unconfirmed } from './unconfirmed.js';
 import { WEIGHT_MIN } from './weight.js';
 import type { WorkItem } from './work-item.js';
@@ -67,6 +68,8 @@ export interface TopicEntry {
   ensureNotBeforeMs: number;
   ensureFailures: number;
   problem: Problem | undefined;
+  /** An operator pauses it: its partitions are not granted. */
+  paused: boolean;
   readonly items: Map<number, ItemEntry>;
 }
 
@@ -85,6 +88,10 @@ export interface FlowEntry {
   readonly unheld: Set<ItemEntry>;
   /** Topics whose `ensure` is due. */
   readonly ensureDue: Set<TopicEntry>;
+  /** What operators asked of its topics. */
+  steering: TopicSteering;
+  /** The last inventory as it came: what is excluded now may be included again. */
+  listed: readonly SourceTopic[];
   /** Agents that carry the weight of some item of it. */
   readonly carriers: Set<AgentEntry>;
 }
@@ -212,6 +219,8 @@ export function addFlow(state: CoreState, options: FlowOptions): FlowEntry {
     -readonly [K in keyof FlowEntry]: FlowEntry[K];
   };
   flow.stoppedTopics = new Set();
+  flow.steering = NO_STEERING;
+  flow.listed = [];
   flow.site = newItem({
     ...{ key: siteKey, work: { kind: 'site', flow: name }, flow, topic: undefined },
   });
@@ -232,6 +241,7 @@ export function addTopic(flow: FlowEntry, name: string): TopicEntry {
     ensureNotBeforeMs: 0,
     ensureFailures: 0,
     problem: undefined,
+    paused: flow.steering.isPaused(name),
     items: new Map(),
   };
   flow.topics.set(name, topic);

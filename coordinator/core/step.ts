@@ -27,6 +27,7 @@ export class Step {
     if (item.flow.mode === 'stopped') return false;
     if (item.work.kind === 'site') return true;
     if (item.flow.stoppedTopics.has(item.work.topic)) return false;
+    if (item.topic?.paused === true) return false;
     const source = item.topic?.source;
     return source !== undefined && item.work.partition < source.partitionCount;
   }

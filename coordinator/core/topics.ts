@@ -1,5 +1,6 @@
 import type { CoreEvent, SourceTopic } from './events.js';
-import { addPartition, addTopic, type TopicEntry } from './state.js';
+import { addPartition, addTopic, type FlowEntry, type TopicEntry } from './state.js';
+import { TopicSteering } from './steering-rules.js';
 import { partitionKey } from './work-item.js';
 import type { Step } from './step.js';
 
@@ -11,8 +12,14 @@ export const ENSURE_RETRY_MAX_MS = 30_000;
 export function topicInventoried(step: Step, event: CoreEvent & { kind: 'inventory' }): void {
   const flow = step.state.flows.get(event.flow);
   if (flow === undefined || flow.site.holder?.sessionId !== event.sessionId) return;
+  flow.listed = event.topics;
+  takeListed(step, flow);
+}
+
+function takeListed(step: Step, flow: FlowEntry): void {
   const listed = new Set<string>();
-  for (const source of event.topics) {
+  for (const source of flow.listed) {
+    if (flow.steering.isExcluded(source.name)) continue;
     listed.add(source.name);
     const topic = flow.topics.get(source.name) ?? addTopic(flow, source.name);
     if (topic.source !== undefined && sameTopic(topic.source, source)) continue;
@@ -79,6 +86,23 @@ export function topicsStopped(step: Step, event: CoreEvent & { kind: 'topics-sto
     for (const item of [...(flow.topics.get(topic)?.items.values() ?? [])])
       step.revoke(item, 'the topic is stopped');
   }
+}
+
+/** Pauses revoke, and exclusions forget; what is neither any more is granted again. */
+export function flowSteered(step: Step, event: CoreEvent & { kind: 'flow-steered' }): void {
+  const flow = step.state.flows.get(event.flow);
+  if (flow === undefined) return;
+  flow.steering = new TopicSteering(event.rules);
+  step.state.grantDue.add(flow);
+  for (const topic of [...flow.topics.values()]) {
+    topic.paused = flow.steering.isPaused(topic.name);
+    if (flow.steering.isExcluded(topic.name)) dropTopic(step, topic);
+    else if (topic.paused) {
+      for (const item of [...topic.items.values()]) step.revoke(item, 'an operator pauses it');
+    }
+  }
+  // Nothing was listed yet: what is held from before must not be taken for gone.
+  if (flow.listed.length > 0) takeListed(step, flow);
 }
 
 function askSoon(step: Step, topic: TopicEntry, notBeforeMs: number): void {

@@ -36,8 +36,10 @@ export function readHello(message: AgentMessage): AgentHello {
   if (hello.held.length > HELD_LEASES_MAX)
     throw new ProtocolViolationError(`hello claims more than ${HELD_LEASES_MAX} leases`);
   const { agentId, site, clusters, version, sessionId, siteTaskKinds } = hello;
+  // Agents of the first version did not say it.
+  const protocol = hello.protocol === 0 ? 1 : hello.protocol;
   const held = hello.held.map((lease) => readLease(lease));
-  return { agentId, site, clusters, version, sessionId, held, siteTaskKinds };
+  return { agentId, site, clusters, version, sessionId, held, siteTaskKinds, protocol };
 }
 
 export function readAgentMessage({ message }: AgentMessage): AgentSays {
@@ -74,8 +76,10 @@ export function readAgentMessage({ message }: AgentMessage): AgentSays {
       return readSiteTaskReport(message.value);
     case 'hello':
       throw new ProtocolViolationError('hello comes once, first');
+    case undefined:
+      return { kind: 'unknown' };
     default:
-      throw new ProtocolViolationError('an agent message of a kind this coordinator does not know');
+      return message satisfies never;
   }
 }
 

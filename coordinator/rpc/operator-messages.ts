@@ -11,6 +11,7 @@ import {
   type Status,
 } from '../../proto/gen/mirror/v1/operator.js';
 import type { JournalEntry } from '../journal/journal-entry.js';
+import { writeRule } from './steering-messages.js';
 import type { PromotionPlan } from '../promotion/promotion-plan.js';
 import type {
   CoordinatorIdentity,
@@ -39,6 +40,7 @@ const PARTITION_STATES: Readonly<Record<PartitionStateView, PartitionState>> = {
   running: PartitionState.RUNNING,
   halted: PartitionState.HALTED,
   promoted: PartitionState.PROMOTED,
+  paused: PartitionState.PAUSED,
 };
 
 const SOURCE_STATES: Readonly<Record<PromotionPlan['source']['state'], SourceState>> = {
@@ -58,8 +60,9 @@ export function writeStatus(identity: CoordinatorIdentity, view: StatusView): St
 
 function writeFlow(view: FlowView): FlowStatus {
   const { flow, problem, siteHolder } = view;
+  const steering = view.steering.map(writeRule);
   return {
-    ...{ flow, problem, siteHolder },
+    ...{ flow, problem, siteHolder, steering },
     state: FLOW_STATES[view.state],
     partitions: view.partitions.map(writePartition),
     groups: view.groups.map(({ group, topic, partition, sourceOffset, targetOffset }) => ({
@@ -81,7 +84,9 @@ function writePartition(view: PartitionView): PartitionStatus {
 }
 
 function writeAgent(view: AgentView): AgentStatus {
-  return { ...view, clusters: [...view.clusters], silentMs: milliseconds(view.silentMs) };
+  const clusters = [...view.clusters];
+  const problems = [...view.problems];
+  return { ...view, clusters, problems, silentMs: milliseconds(view.silentMs) };
 }
 
 export function writePlan(plan: PromotionPlan): PromotePlan {

@@ -9,7 +9,6 @@ import { JOURNAL_ENTRIES_MAX } from '../journal/journal.js';
 import { selectionOf, type PromotionMode } from '../promotion/promotion-selection.js';
 import type { PromotionRequest } from '../service/coordinator-port.js';
 import type { ServiceOptions } from './agent-service.js';
-import { writeDrillReport, writeDrillStep } from './drill-messages.js';
 import { groupCalls } from './group-calls.js';
 import {
   writeJournal,
@@ -19,6 +18,7 @@ import {
   writeStep,
 } from './operator-messages.js';
 import { inspectionHandlers } from './inspection-handlers.js';
+import { steeringHandlers } from './steering-handlers.js';
 import { statusOfError } from './status-of-error.js';
 
 export function operatorService(options: ServiceOptions): OperatorServiceServer {
@@ -59,15 +59,7 @@ export function operatorService(options: ServiceOptions): OperatorServiceServer 
         callback(refuse(error, 'Resume'));
       }
     },
-    drill: (call) => {
-      void answer(async () => {
-        const { flow, operator } = call.request;
-        const request = { flow: parseFlowId(flow), operator };
-        const report = await coordinator.drill(request, (step) => call.write(writeDrillStep(step)));
-        call.write(writeDrillReport(report));
-        call.end();
-      }).catch((error: unknown) => call.emit('error', refuse(error, 'Drill')));
-    },
+    ...steeringHandlers(coordinator, refuse),
     listJournal: (call, callback) => {
       void answer(async () => {
         const { flow, limit } = call.request;

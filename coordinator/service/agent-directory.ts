@@ -5,7 +5,14 @@ import type { CoordinationCore } from '../core/coordination-core.js';
 import type { CoreEvent } from '../core/events.js';
 import { LeadershipLostError, SessionExpiredError } from '../store/errors.js';
 import type { Leadership } from '../store/lease-store.js';
-import { AgentIdTakenError, SessionEndedError, StreamReplacedError } from './errors.js';
+import { AGENT_PROTOCOL, AGENT_PROTOCOL_MIN } from '../../mirror/agent-protocol.js';
+import { AgentProblems } from './agent-problems.js';
+import {
+  AgentIdTakenError,
+  AgentTooOldError,
+  SessionEndedError,
+  StreamReplacedError,
+} from './errors.js';
 import type { AgentHello, AgentLink, CoordinatorSays } from './messages.js';
 
 /**
@@ -21,6 +28,8 @@ export interface AgentSession {
   readonly site: string;
   readonly clusters: readonly string[];
   readonly version: string;
+  readonly protocol: number;
+  readonly problems: AgentProblems;
   readonly siteTaskKinds: readonly string[];
   /** Undefined while the stream is broken. */
   link: AgentLink | undefined;
@@ -41,6 +50,8 @@ export interface AgentDirectoryOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly emit: (event: CoreEvent) => void;
+  /** Aliases of the clusters of all enabled flows. */
+  readonly clusters: () => ReadonlySet<string>;
 }
 
 /** Who is connected: sessions, their streams, and their renewals in the store. */
@@ -69,10 +80,16 @@ export class AgentDirectory {
     const { agentId } = hello;
     const present = this.#connected(agentId);
     const resumed = present !== undefined && present.sessionId === hello.sessionId;
+    if (hello.protocol < AGENT_PROTOCOL_MIN)
+      throw new AgentTooOldError(agentId, hello.protocol, AGENT_PROTOCOL_MIN);
     if (this.#arriving.has(agentId))
       throw new AgentIdTakenError(agentId, 'another stream', link.peer);
-    if (present?.link !== undefined && !resumed)
-      throw new AgentIdTakenError(agentId, named(present), `${link.peer}, ${sessionName(hello)}`);
+    if (present?.link !== undefined && !resumed) {
+      const other = `${link.peer}, ${sessionName(hello)}`;
+      const message = `another agent with this id was refused, from ${other}: give each its own agent.id`;
+      present.problems.note('id-taken', message, this.#options.clock.nowMs());
+      throw new AgentIdTakenError(agentId, named(present), other);
+    }
 
     this.#arriving.add(agentId);
     try {
@@ -153,18 +170,34 @@ export class AgentDirectory {
     const { clock, leaseTtlMs, leadership, emit, log } = this.#options;
     const properties = this.#properties;
     const { sessionId, link } = to;
-    const { agentId, site, clusters, version, held, siteTaskKinds } = hello;
+    const { agentId, site, clusters, version, protocol, held, siteTaskKinds } = hello;
     const nowMs = clock.nowMs();
     const renewal = { renewedAtMs: Number.NEGATIVE_INFINITY, renewing: false };
     const session: AgentSession = {
       ...{ sessionId, agentId, site, clusters, version, siteTaskKinds, link, heardAtMs: nowMs },
-      ...{ bufferedBytes: 0n, ...renewal, waitingSequence: undefined },
+      ...{ bufferedBytes: 0n, ...renewal, waitingSequence: undefined, protocol },
+      problems: new AgentProblems(log.child({ agentId, sessionId })),
     };
+    this.#judge(session, nowMs);
     this.sessions.set(sessionId, session);
     log.info({ agentId, sessionId, site, clusters, version, peer: link.peer }, 'agent connected');
     link.send({ kind: 'welcome', sessionId, leaseTtlMs, term: leadership.term, properties });
     emit({ kind: 'agent-joined', sessionId, agentId, clusters, site, held });
     return session;
+  }
+
+  /** What can be said of a hello without refusing it. */
+  #judge({ clusters, protocol, problems }: AgentSession, nowMs: number): void {
+    const known = this.#options.clusters();
+    const unknown = clusters.filter((alias) => !known.has(alias));
+    if (unknown.length > 0) {
+      const message = `agent.clusters names ${unknown.join(', ')}, which no enabled flow has`;
+      problems.note('unknown-clusters', message, nowMs);
+    }
+    if (protocol > AGENT_PROTOCOL) {
+      const message = `it speaks version ${protocol} of the protocol, this coordinator ${AGENT_PROTOCOL}: what it does not know is ignored`;
+      problems.note('protocol', message, nowMs);
+    }
   }
 
   /** One renewal at a time; an acknowledgement is only sent after the store's answer. */

@@ -11,6 +11,7 @@ import { parseItemKey, partitionKey } from '../core/work-item.js';
 import { Journal } from '../journal/journal.js';
 import { LeadershipLostError } from '../store/errors.js';
 import type { Leadership, LeaseEvent } from '../store/lease-store.js';
+import { noteGivenUp } from './agent-problems.js';
 import { AgentDirectory, type AgentSession } from './agent-directory.js';
 import { NotReadyError, ProtocolViolationError, UnknownFlowError } from './errors.js';
 import type { DurableAck, OpenedFlowTarget, OpenFlowTarget } from './flow-target-port.js';
@@ -25,10 +26,12 @@ import type {
 } from './messages.js';
 import { PromotionRunner, type Promoter } from './promotion-runner.js';
 import { takeProgress } from './progress-intake.js';
+import { insist } from './insist.js';
 import { resume, resumeEntry, type ResumedPartition, type ResumeRequest } from './resume.js';
 import { siteAgents } from './site-agents.js';
 import { SiteTasks } from './site-tasks.js';
 import { VerificationRunner } from '../verification/verification-runner.js';
+import { Steering } from './steering.js';
 import { StoreExecutor } from './store-executor.js';
 
 /** How often deadlines are looked at. */
@@ -57,6 +60,7 @@ export class Coordination<Opened extends OpenedFlowTarget> {
   readonly siteTasks: SiteTasks;
   readonly verifications: VerificationRunner<Opened>;
   readonly journal: Journal;
+  readonly steering: Steering;
   readonly term: bigint;
   readonly leadership: Leadership;
   readonly clock: Clock;
@@ -87,11 +91,14 @@ export class Coordination<Opened extends OpenedFlowTarget> {
     const { core } = this;
     this.agents = new AgentDirectory({
       ...{ leadership, core, leaseTtlMs, properties, clock, log, emit },
+      clusters: () =>
+        new Set([...this.flows.values()].flatMap(({ flow }) => [flow.source, flow.target])),
     });
     const agentsFor = (flow: string): ReturnType<typeof siteAgents> =>
       siteAgents(core.state, this.agents.sessions, flow);
     this.siteTasks = new SiteTasks({ agentsFor, clock, log, over: this.over });
     this.verifications = new VerificationRunner<Opened>(this);
+    this.steering = new Steering({ documents: leadership, clock, emit });
     this.promotions = new PromotionRunner<Opened>(this, options.promoter);
     const resumePromotion = (flow: string): void => this.promotions.resume(flow);
     const onFenced = (flow: string): void =>
@@ -115,6 +122,7 @@ export class Coordination<Opened extends OpenedFlowTarget> {
     const runtime = new FlowRuntime<Opened>({ ...this.#runtime, flow });
     this.#flows.set(flow.id, runtime);
     runtime.start();
+    this.steering.applyTo(flow.id);
   }
 
   /** Forgets a flow of which nobody holds anything. */
@@ -137,9 +145,14 @@ export class Coordination<Opened extends OpenedFlowTarget> {
 
   /** Takes over what the store holds, and begins to serve. */
   async start(): Promise<void> {
-    const { leadership, over } = this;
-    for (const flow of this.flows.values()) flow.start();
-    const [sessions, leases] = await this.#insist(() =>
+    const { leadership, over, steering } = this;
+    await insist(this, () => steering.load());
+    steering.applyDrains();
+    for (const [id, flow] of this.flows) {
+      flow.start();
+      steering.applyTo(id);
+    }
+    const [sessions, leases] = await insist(this, () =>
       Promise.all([leadership.sessions(), leadership.leases()]),
     );
     this.log.info({ sessions: sessions.length, leases: leases.length }, 'taking over');
@@ -217,6 +230,7 @@ export class Coordination<Opened extends OpenedFlowTarget> {
         takeProgress({
           ...{ core: this.core, flows: this.flows, log: this.log, sessionId, nowMs },
           ...{ emit: (event: CoreEvent) => this.emit(event), reports: message.reports },
+          problems: session.problems,
         });
         return;
       case 'inventory':
@@ -231,6 +245,7 @@ export class Coordination<Opened extends OpenedFlowTarget> {
       case 'released':
         for (const lease of message.leases) {
           this.#noteUnasked(lease);
+          noteGivenUp(session.problems, [lease], { core: this.core, nowMs });
           this.emit({ kind: 'released', sessionId, lease });
         }
         return;
@@ -241,6 +256,9 @@ export class Coordination<Opened extends OpenedFlowTarget> {
       case 'draining':
         this.log.info({ agentId: session.agentId, sessionId }, 'agent drains');
         this.emit({ kind: 'agent-draining', sessionId });
+        return;
+      case 'unknown':
+        session.problems.note('protocol', 'it sent a message of a kind not known here', nowMs);
         return;
       default:
         message satisfies never;
@@ -363,20 +381,6 @@ export class Coordination<Opened extends OpenedFlowTarget> {
       },
       () => {}, // the term is over
     );
-  }
-
-  /** Repeats a read of the store until it is answered or the term is over. */
-  async #insist<T>(read: () => Promise<T>): Promise<T> {
-    for (;;) {
-      this.over.throwIfAborted();
-      try {
-        return await read();
-      } catch (error) {
-        if (!(error instanceof MirrorError) || !error.retriable) throw error;
-        this.log.warn({ error: describeError(error) }, 'the store does not answer; asking again');
-        await this.clock.sleep(TICK_MS, this.over);
-      }
-    }
   }
 
   async #shut(reason: Error): Promise<void> {

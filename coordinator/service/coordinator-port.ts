@@ -1,4 +1,3 @@
-import type { DrillReport, DrillStep } from '../drill/drill-report.js';
 import type { JournalEntry } from '../journal/journal-entry.js';
 import type { PromotionPlan } from '../promotion/promotion-plan.js';
 import type { PromotionSelection } from '../promotion/promotion-selection.js';
@@ -13,6 +12,8 @@ import type { AgentConnection, AgentHello, AgentLink } from './messages.js';
 import type { GroupView, TranslatedOffsetView, TranslateRequest } from './group-views.js';
 import type { ResumedPartition, ResumeRequest } from './resume.js';
 import type { StatusView } from './status-view.js';
+import type { DrainOutcome, SteerOutcome } from './steering-acts.js';
+import type { DrainRequest, SteerRequest } from './steering.js';
 
 export interface CoordinatorIdentity {
   readonly id: string;
@@ -50,18 +51,14 @@ export interface PromotionRequest {
   readonly selection: PromotionSelection;
 }
 
-export interface DrillRequest {
-  readonly flow: string;
-  /** Who asked, for the journal. */
-  readonly operator: string;
-}
-
 /** What the gRPC services call. Every call throws NotLeadingError on a standby. */
 export interface CoordinatorPort {
   identity(): CoordinatorIdentity;
   connect(hello: AgentHello, link: AgentLink): Promise<AgentConnection>;
   findMapEntry(item: string, targetOffset: bigint): MapRun[];
   status(flow: string): StatusView;
+  steer(request: SteerRequest): Promise<SteerOutcome>;
+  drain(request: DrainRequest): Promise<DrainOutcome>;
   resume(request: ResumeRequest): ResumedPartition[];
   /** Newest first; of one flow, or of all if empty. */
   journal(flow: string, entriesMax: number): Promise<JournalEntry[]>;
@@ -74,15 +71,13 @@ export interface CoordinatorPort {
     listener: VerificationListener,
     signal: AbortSignal,
   ): Promise<VerificationOutcome>;
-  /** Throws UnknownTargetError or GroupNotOnTargetError. */
+  /** Throws UnknownTargetError or UnknownGroupError. */
   validate(
     request: ValidationRequest,
     onLook: (look: GroupLook) => void,
     signal: AbortSignal,
   ): Promise<ValidationResult>;
   planPromotion(request: PromotionRequest, signal: AbortSignal): Promise<PromotionPlan>;
-  /** Goes on when whoever asked no longer listens: what it made must be taken away. */
-  drill(request: DrillRequest, onStep: (step: DrillStep) => void): Promise<DrillReport>;
   /** Goes on when whoever asked no longer listens: half a failover helps nobody. */
   promote(
     request: PromotionRequest,

@@ -6,7 +6,6 @@ import { nonSecretProperties } from '../../mirror/config/mm2-config.js';
 import type { MirrorConfig } from '../../mirror/config/mirror-config.js';
 import type { ReloadPlan } from '../../mirror/config/reload-plan.js';
 import { parseItemKey } from '../core/work-item.js';
-import type { DrillReport, DrillStep } from '../drill/drill-report.js';
 import type { JournalEntry } from '../journal/journal-entry.js';
 import type { PromotionPlan } from '../promotion/promotion-plan.js';
 import { GrpcServer, type ServerTls } from '../rpc/grpc-server.js';
@@ -24,7 +23,6 @@ import { Coordination, TICK_MS } from './coordination.js';
 import type {
   CoordinatorIdentity,
   CoordinatorPort,
-  DrillRequest,
   PromotionOutcome,
   PromotionRequest,
   ValidationRequest,
@@ -43,6 +41,8 @@ import type { Promoter, StepListener } from './promotion-runner.js';
 import { reconfigure, type StillCopying } from './reconfigure.js';
 import type { ResumedPartition, ResumeRequest } from './resume.js';
 import { viewStatus, type StatusView } from './status-view.js';
+import { drain, steer, type DrainOutcome, type SteerOutcome } from './steering-acts.js';
+import type { DrainRequest, SteerRequest } from './steering.js';
 
 /** How long a coordinator that stepped down by itself lets others go first. */
 export const STEP_DOWN_PAUSE_MS = 1_000;
@@ -177,6 +177,14 @@ export class Coordinator<Opened extends OpenedFlowTarget> implements Coordinator
     return this.#leading().resume(request);
   }
 
+  async steer(request: SteerRequest): Promise<SteerOutcome> {
+    return steer(this.#leading(), request);
+  }
+
+  async drain(request: DrainRequest): Promise<DrainOutcome> {
+    return drain(this.#leading(), request);
+  }
+
   async journal(flow: string, entriesMax: number): Promise<JournalEntry[]> {
     const coordination = this.#leading();
     if (flow !== '') coordination.flow(flow);
@@ -213,10 +221,6 @@ export class Coordinator<Opened extends OpenedFlowTarget> implements Coordinator
 
   async promote(request: PromotionRequest, onStep: StepListener): Promise<PromotionOutcome> {
     return this.#leading().promotions.promote(request, onStep);
-  }
-
-  async drill(request: DrillRequest, onStep: (step: DrillStep) => void): Promise<DrillReport> {
-    return this.#leading().promotions.drill(request, onStep);
   }
 
   #leading(): Coordination<Opened> {

@@ -34,6 +34,19 @@ export class AgentIdTakenError extends MirrorError {
   }
 }
 
+/** The agent is older than what this coordinator can work with. */
+export class AgentTooOldError extends MirrorError {
+  readonly code = 'MIRROR_AGENT_TOO_OLD';
+  readonly retriable = false;
+
+  constructor(agentId: string, protocol: number, protocolMin: number) {
+    super(
+      `agent '${agentId}' speaks version ${protocol} of the agent protocol, and this coordinator ` +
+        `${protocolMin} or newer: upgrade the agent`,
+    );
+  }
+}
+
 /** The agent opens a new session and starts with no leases. */
 export class SessionEndedError extends MirrorError {
   readonly code = 'MIRROR_SESSION_ENDED';
@@ -51,6 +64,16 @@ export class StreamReplacedError extends MirrorError {
 
   constructor(sessionId: string) {
     super(`session ${sessionId} goes on with a newer stream`);
+  }
+}
+
+export class UnknownAgentError extends MirrorError {
+  readonly code = 'MIRROR_UNKNOWN_AGENT';
+  readonly retriable = false;
+
+  constructor(agentId: string, known: readonly string[]) {
+    const list = known.length === 0 ? 'none is known' : `known: ${known.join(', ')}`;
+    super(`there is no agent '${agentId}'; ${list}`);
   }
 }
 

@@ -72,7 +72,7 @@ export interface RenewedBase {
 /** Questions about groups, which only the target can answer. */
 export interface GroupLookupPort {
   list(signal: AbortSignal): Promise<readonly GroupSummaryView[]>;
-  /** Throws GroupNotOnTargetError. */
+  /** Throws UnknownGroupError. */
   toTarget(group: string, signal: AbortSignal): Promise<readonly TranslatedView[]>;
   toSource(group: string, signal: AbortSignal): Promise<readonly TranslatedView[]>;
 }
@@ -99,7 +99,7 @@ export interface GroupSummaryView {
 /** A target, and what was opened for it alone. */
 export interface OpenedFlowTarget {
   readonly target: FlowTargetPort;
-  /** A consumer group on the target now. Throws GroupNotOnTargetError. */
+  /** A consumer group on the target now. Throws UnknownGroupError. */
   lookAtGroup(group: string, signal: AbortSignal): Promise<GroupLook>;
   /** Flushes, then closes. Never rejects. */
   close(): Promise<void>;

@@ -14,6 +14,8 @@ export interface AgentHello {
   readonly held: readonly LeaseRef[];
   /** Kinds of site tasks that it knows. */
   readonly siteTaskKinds: readonly string[];
+  /** Version of the protocol that it speaks. */
+  readonly protocol: number;
 }
 
 export interface ProgressReport {
@@ -55,6 +57,8 @@ export type AgentSays =
   | { readonly kind: 'released'; readonly leases: readonly (LeaseRef & { reason: string })[] }
   | { readonly kind: 'site-problem'; readonly flow: string; readonly message: string }
   | { readonly kind: 'draining' }
+  /** Of a newer agent: of a kind that is not known here. */
+  | { readonly kind: 'unknown' }
   | {
       readonly kind: 'site-task-report';
       readonly taskId: string;

@@ -4,6 +4,7 @@ import type { CoordinationCore } from '../core/coordination-core.js';
 import type { CoreEvent } from '../core/events.js';
 import { parseItemKey } from '../core/work-item.js';
 import type { OpenedFlowTarget } from './flow-target-port.js';
+import type { AgentProblems } from './agent-problems.js';
 import type { FlowRuntime } from './flow-runtime.js';
 import type { ProgressReport } from './messages.js';
 
@@ -15,6 +16,7 @@ export interface ProgressIntake<Opened extends OpenedFlowTarget> {
   readonly sessionId: string;
   readonly reports: readonly ProgressReport[];
   readonly nowMs: number;
+  readonly problems: AgentProblems;
 }
 
 /** Takes an agent's reports, each only if the agent has that lease now. */
@@ -23,7 +25,12 @@ export function takeProgress<Opened extends OpenedFlowTarget>(
 ): void {
   const { core, flows, sessionId, reports, nowMs } = intake;
   for (const report of reports) {
-    if (!core.accepts(sessionId, report.lease)) continue;
+    if (!core.accepts(sessionId, report.lease)) {
+      // Also a short while after its session ran out in the store: so it is noted, and not refused.
+      const message = `reported of ${report.lease.item}, which it does not hold; not heeded`;
+      intake.problems.note('foreign-lease', message, nowMs);
+      continue;
+    }
     const work = parseItemKey(report.lease.item);
     const flow = work === undefined ? undefined : flows.get(work.flow);
     if (work?.kind !== 'partition' || flow === undefined) continue;

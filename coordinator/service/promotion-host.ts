@@ -1,4 +1,3 @@
-import type { DrillHost } from '../drill/drill.js';
 import type { PartitionPosition, SourceLook } from '../promotion/promotion-plan.js';
 import type { Coordination } from './coordination.js';
 import { FlowStopTimeoutError } from './errors.js';
@@ -17,7 +16,7 @@ export const FLOW_STOP_MAX_MS = 20_000;
 const STOP_POLL_MS = 50;
 
 /** What a promotion needs of the coordination of agents. */
-export class CoordinationPromotionHost<Opened extends OpenedFlowTarget> implements DrillHost {
+export class CoordinationPromotionHost<Opened extends OpenedFlowTarget> {
   readonly #coordination: Coordination<Opened>;
 
   constructor(coordination: Coordination<Opened>) {
@@ -91,23 +90,6 @@ export class CoordinationPromotionHost<Opened extends OpenedFlowTarget> implemen
 
   setFlowState(flowId: string, state: FlowPhase, topics?: readonly string[]): void {
     this.#coordination.flow(flowId).setPhase(state, topics);
-  }
-
-  listedTopics(flowId: string): string[] {
-    return [...(this.#coordination.core.state.flows.get(flowId)?.topics.keys() ?? [])];
-  }
-
-  isCopied(flowId: string, topic: string, partitions: number): boolean {
-    const items = this.#coordination.core.state.flows.get(flowId)?.topics.get(topic)?.items;
-    const running = [...(items?.values() ?? [])].filter(({ copier }) => copier === 'running');
-    return running.length === partitions;
-  }
-
-  /** It is gone from both sides. */
-  forgetTopic(flowId: string, topic: string): void {
-    const flow = this.#coordination.flow(flowId);
-    flow.meters.delete(topic);
-    flow.setPhase('running', [topic]);
   }
 
   /** Whoever is cut off can tell nothing more: only connected holders are waited for. */

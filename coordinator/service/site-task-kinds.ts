@@ -9,7 +9,6 @@ export interface SiteTaskKinds {
     readonly piece: ComparedRange;
     readonly result: { readonly difference: RangeDifference | undefined };
   };
-  canary: { readonly task: CanaryTask; readonly piece: never; readonly result: CanaryResult };
 }
 
 export type SiteTaskKind = keyof SiteTaskKinds;
@@ -84,26 +83,4 @@ export interface RangeDifference {
   readonly sourceOffset?: bigint | undefined;
   readonly targetOffset?: bigint | undefined;
   readonly detail: string;
-}
-
-export type CanaryAct = 'create' | 'append' | 'look' | 'read' | 'commit' | 'delete';
-
-/** See `Canary` in site_task.proto. */
-export interface CanaryTask {
-  readonly act: CanaryAct;
-  readonly topic: string;
-  readonly group: string;
-  readonly partitionCount: number;
-  readonly partitions: readonly CanaryPartition[];
-}
-
-export interface CanaryPartition {
-  readonly partition: number;
-  readonly offset: bigint;
-  readonly values: readonly string[];
-}
-
-export interface CanaryResult {
-  readonly partitions: readonly CanaryPartition[];
-  readonly committed: readonly CanaryPartition[];
 }

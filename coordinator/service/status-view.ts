@@ -1,5 +1,6 @@
 import type { Problem } from '../core/events.js';
 import type { ItemEntry, TopicEntry } from '../core/state.js';
+import type { SteeringRule } from '../core/steering-rules.js';
 import type { AgentSession } from './agent-directory.js';
 import type { Coordination } from './coordination.js';
 import type { FlowRuntime } from './flow-runtime.js';
@@ -11,7 +12,8 @@ import type {
 
 /** What an operator sees; assembled when asked for, from what the leader has in memory. */
 
-export type PartitionStateView = 'unheld' | 'recovering' | 'running' | 'halted' | 'promoted';
+export type PartitionStateView =
+  'unheld' | 'recovering' | 'running' | 'halted' | 'promoted' | 'paused';
 export type FlowStateView = 'running' | 'promoting' | 'promoted' | 'blocked';
 
 export interface PartitionView {
@@ -41,6 +43,8 @@ export interface FlowView {
   readonly partitions: readonly PartitionView[];
   readonly groups: readonly GroupPositionView[];
   readonly siteHolder: string;
+  /** What operators asked of its topics. */
+  readonly steering: readonly SteeringRule[];
 }
 
 export interface AgentView {
@@ -53,6 +57,12 @@ export interface AgentView {
   readonly items: number;
   readonly silentMs: number;
   readonly bytesPerSecond: number;
+  /** An operator drains it. */
+  readonly drained: boolean;
+  /** What is wrong with what it says; newest first. */
+  readonly problems: readonly string[];
+  /** Version of the protocol that it speaks. */
+  readonly protocol: number;
 }
 
 export interface StatusView {
@@ -88,6 +98,7 @@ function viewFlow<Opened extends OpenedFlowTarget>(
   }
   const listed = new Set(partitions.map(({ topic, partition }) => `${topic}/${partition}`));
   for (const mapped of flow.target?.mappedPartitions() ?? []) {
+    if (entry?.steering.isExcluded(mapped.topic) === true) continue;
     if (!listed.has(`${mapped.topic}/${mapped.partition}`))
       partitions.push(viewMapped(flow, mapped));
   }
@@ -98,6 +109,7 @@ function viewFlow<Opened extends OpenedFlowTarget>(
     problem: flow.problem,
     partitions,
     groups: flow.target?.groupPositions() ?? [],
+    steering: coordination.steering.rulesOf(flow.id),
     siteHolder: entry?.site.state === 'unheld' ? '' : (entry?.site.holder?.agentId ?? ''),
   };
 }
@@ -163,7 +175,7 @@ function stateOf<Opened extends OpenedFlowTarget>(
   if (item === undefined && topic.problem !== undefined)
     return { state: 'halted', halt: topic.problem };
   if (item === undefined || item.state === 'unheld' || item.state === 'granting')
-    return { state: 'unheld', halt: undefined };
+    return { state: topic.paused ? 'paused' : 'unheld', halt: undefined };
   return { state: item.copier ?? 'recovering', halt: item.halt };
 }
 
@@ -191,6 +203,9 @@ function viewAgents<Opened extends OpenedFlowTarget>(
       items: agent.holding.size,
       silentMs: Math.max(0, Math.round(nowMs - agent.lastHeartbeatMs)),
       bytesPerSecond,
+      drained: coordination.core.state.drained.has(agent.agentId),
+      problems: session?.problems.newestFirst ?? [],
+      protocol: session?.protocol ?? 0,
     });
   }
   return views.sort((a, b) => compare(a.agentId, b.agentId));

@@ -1,6 +1,5 @@
 import type { AdminClient } from '../../kafka/admin/admin-client.js';
 import { encodeOffsetMapRecord } from '../../mirror/records/offset-map-record.js';
-import { isAnyDrillName } from '../../mirror/drill-names.js';
 import {
   flowTransactionalId,
   mapTransactionalId,
@@ -60,8 +59,7 @@ export async function openFlowTarget(
     topic: new InternalTopic({ cluster, topic: checkpointsTopic, clock, log, producer }),
     policy: flow.policy,
     sourceAlias: flow.source,
-    // Of a rehearsal that this coordinator did not see begin, nothing is kept.
-    accepts: (group) => !isAnyDrillName(group) && flow.groupFilter.accepts(group),
+    accepts: (group) => flow.groupFilter.accepts(group),
     clock,
     writtenCheckpoints: options.writtenCheckpoints,
     log,

@@ -3,7 +3,6 @@ import type { KafkaCluster } from '../client/index.js';
 import { addAcls, listTopicAcls, type AclBinding } from './acl-admin.js';
 import {
   commitGroupOffsets,
-  deleteGroup,
   describeGroup,
   groupOffsets,
   listAllGroups,
@@ -109,10 +108,6 @@ export class AdminClient {
   /** State 'Dead' means that there is no such group of either protocol. */
   describeGroup(group: string, options?: AdminCallOptions): Promise<GroupDescription> {
     return describeGroup(this.#cluster, group, options);
-  }
-
-  deleteGroup(group: string, options?: AdminCallOptions): Promise<'deleted' | 'absent'> {
-    return deleteGroup(this.#cluster, group, options);
   }
 
   groupOffsets(

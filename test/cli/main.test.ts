@@ -26,7 +26,7 @@ describe('mirrorctl', () => {
     const { code, out, err } = await mirrorctl(['--coordinator', address, 'status']);
     assert.equal(err, '');
     assert.match(out, /Coordinator c1 at 127\.0\.0\.1:7700, term 3, leases in etcd/);
-    assert.match(out, /us-east->us-west +running +1 +2 +2 +0 +0 +4 +40 ms/);
+    assert.match(out, /us-east->us-west +running +1 +2 +2 +0 +0 +0 +4 +40 ms/);
     assert.equal(code, 0);
   });
 

@@ -73,12 +73,12 @@ export class Simulation {
     }
   }
 
-  join(agentId: string, clusters: readonly string[] = ['a', 'b']): SimulatedAgent {
+  join(agentId: string, clusters: readonly string[] = ['a', 'b'], site = ''): SimulatedAgent {
     const sessionId = String(++this.#sessionCount);
     this.sessions.set(sessionId, agentId);
     const agent = { agentId, sessionId, connected: true, silent: false, held: new Map() };
     this.agents.set(agentId, agent);
-    this.event({ kind: 'agent-joined', sessionId, agentId, clusters, held: [] });
+    this.event({ kind: 'agent-joined', sessionId, agentId, clusters, site, held: [] });
     return agent;
   }
 

@@ -9,7 +9,7 @@ import type {
   OpenedFlowTarget,
 } from '../../../coordinator/service/flow-target-port.js';
 import type { Promoter } from '../../../coordinator/service/promotion-runner.js';
-import { GroupNotOnTargetError } from '../../../coordinator/validation/look-at-group.js';
+import { UnknownGroupError } from '../../../coordinator/validation/look-at-group.js';
 import { InProcessLeaseStore } from '../../../coordinator/store/in-process-lease-store.js';
 import type { MemoryKeyValue } from '../../../coordinator/store/memory-key-value.js';
 import { loadMirrorConfig } from '../../../mirror/config/mm2-config.js';
@@ -101,7 +101,6 @@ const neverPromotes: Promoter<OpenedFlowTarget> = {
       ...{ warnings: [], isPlanned: false },
       source: { state: 'unknown', evidence: 'a test' },
     }),
-  drill: () => Promise.reject(new Error('not in this test')),
   promote: async ({ host, onStep, request }, signal) => {
     onStep({ name: 'fence', done: false, message: '', elapsedMs: 0 });
     host.setFlowState(request.flow, 'promoting');
@@ -158,7 +157,7 @@ export async function startFixture(options: FixtureOptions = {}): Promise<Fixtur
   const opened: OpenedFlowTarget = {
     target,
     close: () => Promise.resolve(),
-    lookAtGroup: (group) => Promise.reject(new GroupNotOnTargetError(group, 'b')),
+    lookAtGroup: (group) => Promise.reject(new UnknownGroupError(group, 'b')),
   };
   const coordinator = new Coordinator<OpenedFlowTarget>({
     ...{ config, store, storeName: 'in-process', id, version: '0.0.0', clock },
@@ -215,6 +214,7 @@ export class TestAgent {
       sessionId: '',
       held: [],
       siteTaskKinds: [],
+      protocol: 1,
     };
     this.say({ $case: 'hello', value: { ...rest, ...hello } });
   }

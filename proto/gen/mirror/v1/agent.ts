@@ -70,6 +70,8 @@ export interface Hello {
   held: HeldLease[];
   /** The kinds of site tasks that the agent knows, as the fields of `SiteTask` name them. */
   siteTaskKinds: string[];
+  /** Version of this protocol that the agent speaks; zero counts as one. */
+  protocol: number;
 }
 
 export interface HeldLease {
@@ -664,7 +666,7 @@ export const CoordinatorMessage: MessageFns<CoordinatorMessage> = {
 };
 
 function createBaseHello(): Hello {
-  return { agentId: "", site: "", clusters: [], version: "", sessionId: "", held: [], siteTaskKinds: [] };
+  return { agentId: "", site: "", clusters: [], version: "", sessionId: "", held: [], siteTaskKinds: [], protocol: 0 };
 }
 
 export const Hello: MessageFns<Hello> = {
@@ -689,6 +691,9 @@ export const Hello: MessageFns<Hello> = {
     }
     for (const v of message.siteTaskKinds) {
       writer.uint32(162).string(v!);
+    }
+    if (message.protocol !== 0) {
+      writer.uint32(240).int32(message.protocol);
     }
     return writer;
   },
@@ -762,6 +767,14 @@ export const Hello: MessageFns<Hello> = {
             message.siteTaskKinds.push(reader.string());
             continue;
           }
+          case 30: {
+            if (tag !== 240) {
+              break;
+            }
+
+            message.protocol = reader.int32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -786,6 +799,7 @@ export const Hello: MessageFns<Hello> = {
     message.sessionId = object.sessionId ?? "";
     message.held = object.held?.map((e) => HeldLease.fromPartial(e)) || [];
     message.siteTaskKinds = object.siteTaskKinds?.map((e) => e) || [];
+    message.protocol = object.protocol ?? 0;
     return message;
   },
 };

@@ -24,6 +24,8 @@ export const PartitionState = {
   HALTED: 4,
   /** PROMOTED - Fenced: the flow was promoted, and nothing may be appended any more. */
   PROMOTED: 5,
+  /** PAUSED - An operator pauses it. */
+  PAUSED: 6,
 } as const;
 
 export type PartitionState = typeof PartitionState[keyof typeof PartitionState];
@@ -35,6 +37,7 @@ export namespace PartitionState {
   export type RUNNING = typeof PartitionState.RUNNING;
   export type HALTED = typeof PartitionState.HALTED;
   export type PROMOTED = typeof PartitionState.PROMOTED;
+  export type PAUSED = typeof PartitionState.PAUSED;
 }
 
 /** A unit of work that exactly one agent holds at a time, by a lease. */

@@ -83,6 +83,26 @@ export namespace SourceState {
   export type UNKNOWN = typeof SourceState.UNKNOWN;
 }
 
+export const SteeringAct = {
+  UNSPECIFIED: 0,
+  PAUSE: 1,
+  /** RESUME - Undoes pauses. */
+  RESUME: 2,
+  EXCLUDE: 3,
+  /** INCLUDE - Undoes exclusions. */
+  INCLUDE: 4,
+} as const;
+
+export type SteeringAct = typeof SteeringAct[keyof typeof SteeringAct];
+
+export namespace SteeringAct {
+  export type UNSPECIFIED = typeof SteeringAct.UNSPECIFIED;
+  export type PAUSE = typeof SteeringAct.PAUSE;
+  export type RESUME = typeof SteeringAct.RESUME;
+  export type EXCLUDE = typeof SteeringAct.EXCLUDE;
+  export type INCLUDE = typeof SteeringAct.INCLUDE;
+}
+
 export interface GetStatusRequest {
   /** Only this flow; all if empty. */
   flow: string;
@@ -111,6 +131,8 @@ export interface FlowStatus {
   groups: GroupStatus[];
   /** The agent that holds the site work; empty if none. */
   siteHolder: string;
+  /** What operators asked of its topics; the last rule of a kind that matches a topic decides. */
+  steering: SteeringRule[];
 }
 
 export interface PartitionStatus {
@@ -154,6 +176,12 @@ export interface AgentStatus {
   /** Since its last heartbeat. */
   silentMs: bigint;
   bytesPerSecond: number;
+  /** An operator drains it: it gets no work until that is undone. */
+  drained: boolean;
+  /** What is wrong with what it says, in sentences; the newest first. */
+  problems: string[];
+  /** Version of the agent protocol that it speaks. */
+  protocol: number;
 }
 
 export interface PromoteRequest {
@@ -269,61 +297,6 @@ export interface ResumedPartition {
   partition: number;
   /** What it stood still for. */
   halt: Halt | undefined;
-}
-
-export interface DrillRequest {
-  flow: string;
-  /** Who asked, for the journal. */
-  operator: string;
-}
-
-export interface DrillEvent {
-  event:
-    | //
-    /**
-     * `prepare`, `mirror`, `consume`, `detect`, `promote` with `promote/check` and so on,
-     * `takeover`, `failback`, `cleanup`.
-     */
-    { $case: "step"; value: PromoteStep }
-    | { $case: "report"; value: DrillReport }
-    | undefined;
-}
-
-/** What a rehearsal measured; unset is what it did not come to. */
-export interface DrillReport {
-  id: string;
-  flow: string;
-  operator: string;
-  startedAtMs: bigint;
-  /** On the source; the group has the same name. */
-  topic: string;
-  group: string;
-  partitions: number;
-  /** Records written before the failover, and how many of them the group had read on the source. */
-  written: number;
-  readBefore: number;
-  replicationMs?: bigint | undefined;
-  detectionMs?: bigint | undefined;
-  translationMs?: bigint | undefined;
-  takeoverMs?:
-    | bigint
-    | undefined;
-  /** From when the group stopped on the source until it had verifiably read on, on the target. */
-  rtoMs?: bigint | undefined;
-  failbackMs?:
-    | bigint
-    | undefined;
-  /** Records of the source that were not on the target. */
-  rpoRecords?:
-    | bigint
-    | undefined;
-  /** Records that the group never saw, or saw again, on the way there and back. */
-  skipped: number;
-  duplicated: number;
-  steps: PromoteStep[];
-  /** Why it ended early; empty if it did not. */
-  failure: string;
-  elapsedMs: bigint;
 }
 
 export interface ListJournalRequest {
@@ -543,6 +516,58 @@ export interface ValidationCheck {
   name: string;
   verdict: string;
   message: string;
+}
+
+export interface SteeringRule {
+  act: SteeringAct;
+  /** Regular expressions on whole topic names; empty for all topics. */
+  topics: string[];
+  operator: string;
+  /** Wall clock of the coordinator, ms since 1970. */
+  atMs: bigint;
+}
+
+export interface SteerRequest {
+  flow: string;
+  act: SteeringAct;
+  topics: string[];
+  /** Who asked, for the journal. */
+  operator: string;
+}
+
+export interface SteerResult {
+  /** False if it was so before. */
+  changed: boolean;
+  /** Names of the known topics that the request matches. */
+  topics: string[];
+  /**
+   * Partitions of those that are still with an agent after a few seconds, by agent: of a pause or an
+   * exclusion. An agent that cannot be reached may copy on.
+   */
+  held: { [key: string]: number };
+  /** The rules of the flow from now on. */
+  steering: SteeringRule[];
+}
+
+export interface SteerResult_HeldEntry {
+  key: string;
+  value: number;
+}
+
+export interface DrainAgentRequest {
+  agentId: string;
+  undo: boolean;
+  /** Who asked, for the journal. */
+  operator: string;
+}
+
+export interface DrainAgentResult {
+  /** False if it was so before. */
+  changed: boolean;
+  /** What the agent still holds after some seconds. */
+  items: number;
+  /** Flows whose items stay with it, since no other agent can take them. */
+  stuckFlows: string[];
 }
 
 function createBaseGetStatusRequest(): GetStatusRequest {
@@ -788,7 +813,7 @@ export const CoordinatorStatus: MessageFns<CoordinatorStatus> = {
 };
 
 function createBaseFlowStatus(): FlowStatus {
-  return { flow: "", state: 0, problem: "", partitions: [], groups: [], siteHolder: "" };
+  return { flow: "", state: 0, problem: "", partitions: [], groups: [], siteHolder: "", steering: [] };
 }
 
 export const FlowStatus: MessageFns<FlowStatus> = {
@@ -810,6 +835,9 @@ export const FlowStatus: MessageFns<FlowStatus> = {
     }
     if (message.siteHolder !== "") {
       writer.uint32(50).string(message.siteHolder);
+    }
+    for (const v of message.steering) {
+      SteeringRule.encode(v!, writer.uint32(58).fork()).join();
     }
     return writer;
   },
@@ -875,6 +903,14 @@ export const FlowStatus: MessageFns<FlowStatus> = {
             message.siteHolder = reader.string();
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.steering.push(SteeringRule.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -898,6 +934,7 @@ export const FlowStatus: MessageFns<FlowStatus> = {
     message.partitions = object.partitions?.map((e) => PartitionStatus.fromPartial(e)) || [];
     message.groups = object.groups?.map((e) => GroupStatus.fromPartial(e)) || [];
     message.siteHolder = object.siteHolder ?? "";
+    message.steering = object.steering?.map((e) => SteeringRule.fromPartial(e)) || [];
     return message;
   },
 };
@@ -1280,6 +1317,9 @@ function createBaseAgentStatus(): AgentStatus {
     items: 0,
     silentMs: 0n,
     bytesPerSecond: 0,
+    drained: false,
+    problems: [],
+    protocol: 0,
   };
 }
 
@@ -1314,6 +1354,15 @@ export const AgentStatus: MessageFns<AgentStatus> = {
     }
     if (message.bytesPerSecond !== 0) {
       writer.uint32(73).double(message.bytesPerSecond);
+    }
+    if (message.drained !== false) {
+      writer.uint32(160).bool(message.drained);
+    }
+    for (const v of message.problems) {
+      writer.uint32(170).string(v!);
+    }
+    if (message.protocol !== 0) {
+      writer.uint32(176).int32(message.protocol);
     }
     return writer;
   },
@@ -1403,6 +1452,30 @@ export const AgentStatus: MessageFns<AgentStatus> = {
             message.bytesPerSecond = reader.double();
             continue;
           }
+          case 20: {
+            if (tag !== 160) {
+              break;
+            }
+
+            message.drained = reader.bool();
+            continue;
+          }
+          case 21: {
+            if (tag !== 170) {
+              break;
+            }
+
+            message.problems.push(reader.string());
+            continue;
+          }
+          case 22: {
+            if (tag !== 176) {
+              break;
+            }
+
+            message.protocol = reader.int32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1429,6 +1502,9 @@ export const AgentStatus: MessageFns<AgentStatus> = {
     message.items = object.items ?? 0;
     message.silentMs = (object.silentMs !== undefined && object.silentMs !== null) ? BigInt(object.silentMs) : 0n;
     message.bytesPerSecond = object.bytesPerSecond ?? 0;
+    message.drained = object.drained ?? false;
+    message.problems = object.problems?.map((e) => e) || [];
+    message.protocol = object.protocol ?? 0;
     return message;
   },
 };
@@ -2604,512 +2680,6 @@ export const ResumedPartition: MessageFns<ResumedPartition> = {
     message.topic = object.topic ?? "";
     message.partition = object.partition ?? 0;
     message.halt = (object.halt !== undefined && object.halt !== null) ? Halt.fromPartial(object.halt) : undefined;
-    return message;
-  },
-};
-
-function createBaseDrillRequest(): DrillRequest {
-  return { flow: "", operator: "" };
-}
-
-export const DrillRequest: MessageFns<DrillRequest> = {
-  encode(message: DrillRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.flow !== "") {
-      writer.uint32(10).string(message.flow);
-    }
-    if (message.operator !== "") {
-      writer.uint32(18).string(message.operator);
-    }
-    return writer;
-  },
-
-  decode(input: BinaryReader | Uint8Array, length?: number): DrillRequest {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseDrillRequest();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
-              break;
-            }
-
-            message.flow = reader.string();
-            continue;
-          }
-          case 2: {
-            if (tag !== 18) {
-              break;
-            }
-
-            message.operator = reader.string();
-            continue;
-          }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
-      }
-      return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-
-  create(base?: DeepPartial<DrillRequest>): DrillRequest {
-    return DrillRequest.fromPartial(base ?? {});
-  },
-  fromPartial(object: DeepPartial<DrillRequest>): DrillRequest {
-    const message = createBaseDrillRequest();
-    message.flow = object.flow ?? "";
-    message.operator = object.operator ?? "";
-    return message;
-  },
-};
-
-function createBaseDrillEvent(): DrillEvent {
-  return { event: undefined };
-}
-
-export const DrillEvent: MessageFns<DrillEvent> = {
-  encode(message: DrillEvent, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    switch (message.event?.$case) {
-      case "step":
-        PromoteStep.encode(message.event.value, writer.uint32(10).fork()).join();
-        break;
-      case "report":
-        DrillReport.encode(message.event.value, writer.uint32(18).fork()).join();
-        break;
-    }
-    return writer;
-  },
-
-  decode(input: BinaryReader | Uint8Array, length?: number): DrillEvent {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseDrillEvent();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
-              break;
-            }
-
-            message.event = { $case: "step", value: PromoteStep.decode(reader, reader.uint32()) };
-            continue;
-          }
-          case 2: {
-            if (tag !== 18) {
-              break;
-            }
-
-            message.event = { $case: "report", value: DrillReport.decode(reader, reader.uint32()) };
-            continue;
-          }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
-      }
-      return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-
-  create(base?: DeepPartial<DrillEvent>): DrillEvent {
-    return DrillEvent.fromPartial(base ?? {});
-  },
-  fromPartial(object: DeepPartial<DrillEvent>): DrillEvent {
-    const message = createBaseDrillEvent();
-    switch (object.event?.$case) {
-      case "step": {
-        if (object.event?.value !== undefined && object.event?.value !== null) {
-          message.event = { $case: "step", value: PromoteStep.fromPartial(object.event.value) };
-        }
-        break;
-      }
-      case "report": {
-        if (object.event?.value !== undefined && object.event?.value !== null) {
-          message.event = { $case: "report", value: DrillReport.fromPartial(object.event.value) };
-        }
-        break;
-      }
-    }
-    return message;
-  },
-};
-
-function createBaseDrillReport(): DrillReport {
-  return {
-    id: "",
-    flow: "",
-    operator: "",
-    startedAtMs: 0n,
-    topic: "",
-    group: "",
-    partitions: 0,
-    written: 0,
-    readBefore: 0,
-    replicationMs: undefined,
-    detectionMs: undefined,
-    translationMs: undefined,
-    takeoverMs: undefined,
-    rtoMs: undefined,
-    failbackMs: undefined,
-    rpoRecords: undefined,
-    skipped: 0,
-    duplicated: 0,
-    steps: [],
-    failure: "",
-    elapsedMs: 0n,
-  };
-}
-
-export const DrillReport: MessageFns<DrillReport> = {
-  encode(message: DrillReport, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.id !== "") {
-      writer.uint32(10).string(message.id);
-    }
-    if (message.flow !== "") {
-      writer.uint32(18).string(message.flow);
-    }
-    if (message.operator !== "") {
-      writer.uint32(26).string(message.operator);
-    }
-    if (message.startedAtMs !== 0n) {
-      if (BigInt.asIntN(64, message.startedAtMs) !== message.startedAtMs) {
-        throw new globalThis.Error("value provided for field message.startedAtMs of type int64 too large");
-      }
-      writer.uint32(32).int64(message.startedAtMs);
-    }
-    if (message.topic !== "") {
-      writer.uint32(42).string(message.topic);
-    }
-    if (message.group !== "") {
-      writer.uint32(50).string(message.group);
-    }
-    if (message.partitions !== 0) {
-      writer.uint32(56).int32(message.partitions);
-    }
-    if (message.written !== 0) {
-      writer.uint32(64).int32(message.written);
-    }
-    if (message.readBefore !== 0) {
-      writer.uint32(72).int32(message.readBefore);
-    }
-    if (message.replicationMs !== undefined) {
-      if (BigInt.asIntN(64, message.replicationMs) !== message.replicationMs) {
-        throw new globalThis.Error("value provided for field message.replicationMs of type int64 too large");
-      }
-      writer.uint32(80).int64(message.replicationMs);
-    }
-    if (message.detectionMs !== undefined) {
-      if (BigInt.asIntN(64, message.detectionMs) !== message.detectionMs) {
-        throw new globalThis.Error("value provided for field message.detectionMs of type int64 too large");
-      }
-      writer.uint32(88).int64(message.detectionMs);
-    }
-    if (message.translationMs !== undefined) {
-      if (BigInt.asIntN(64, message.translationMs) !== message.translationMs) {
-        throw new globalThis.Error("value provided for field message.translationMs of type int64 too large");
-      }
-      writer.uint32(96).int64(message.translationMs);
-    }
-    if (message.takeoverMs !== undefined) {
-      if (BigInt.asIntN(64, message.takeoverMs) !== message.takeoverMs) {
-        throw new globalThis.Error("value provided for field message.takeoverMs of type int64 too large");
-      }
-      writer.uint32(104).int64(message.takeoverMs);
-    }
-    if (message.rtoMs !== undefined) {
-      if (BigInt.asIntN(64, message.rtoMs) !== message.rtoMs) {
-        throw new globalThis.Error("value provided for field message.rtoMs of type int64 too large");
-      }
-      writer.uint32(112).int64(message.rtoMs);
-    }
-    if (message.failbackMs !== undefined) {
-      if (BigInt.asIntN(64, message.failbackMs) !== message.failbackMs) {
-        throw new globalThis.Error("value provided for field message.failbackMs of type int64 too large");
-      }
-      writer.uint32(120).int64(message.failbackMs);
-    }
-    if (message.rpoRecords !== undefined) {
-      if (BigInt.asIntN(64, message.rpoRecords) !== message.rpoRecords) {
-        throw new globalThis.Error("value provided for field message.rpoRecords of type int64 too large");
-      }
-      writer.uint32(128).int64(message.rpoRecords);
-    }
-    if (message.skipped !== 0) {
-      writer.uint32(136).int32(message.skipped);
-    }
-    if (message.duplicated !== 0) {
-      writer.uint32(144).int32(message.duplicated);
-    }
-    for (const v of message.steps) {
-      PromoteStep.encode(v!, writer.uint32(154).fork()).join();
-    }
-    if (message.failure !== "") {
-      writer.uint32(162).string(message.failure);
-    }
-    if (message.elapsedMs !== 0n) {
-      if (BigInt.asIntN(64, message.elapsedMs) !== message.elapsedMs) {
-        throw new globalThis.Error("value provided for field message.elapsedMs of type int64 too large");
-      }
-      writer.uint32(168).int64(message.elapsedMs);
-    }
-    return writer;
-  },
-
-  decode(input: BinaryReader | Uint8Array, length?: number): DrillReport {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseDrillReport();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
-              break;
-            }
-
-            message.id = reader.string();
-            continue;
-          }
-          case 2: {
-            if (tag !== 18) {
-              break;
-            }
-
-            message.flow = reader.string();
-            continue;
-          }
-          case 3: {
-            if (tag !== 26) {
-              break;
-            }
-
-            message.operator = reader.string();
-            continue;
-          }
-          case 4: {
-            if (tag !== 32) {
-              break;
-            }
-
-            message.startedAtMs = reader.int64() as bigint;
-            continue;
-          }
-          case 5: {
-            if (tag !== 42) {
-              break;
-            }
-
-            message.topic = reader.string();
-            continue;
-          }
-          case 6: {
-            if (tag !== 50) {
-              break;
-            }
-
-            message.group = reader.string();
-            continue;
-          }
-          case 7: {
-            if (tag !== 56) {
-              break;
-            }
-
-            message.partitions = reader.int32();
-            continue;
-          }
-          case 8: {
-            if (tag !== 64) {
-              break;
-            }
-
-            message.written = reader.int32();
-            continue;
-          }
-          case 9: {
-            if (tag !== 72) {
-              break;
-            }
-
-            message.readBefore = reader.int32();
-            continue;
-          }
-          case 10: {
-            if (tag !== 80) {
-              break;
-            }
-
-            message.replicationMs = reader.int64() as bigint;
-            continue;
-          }
-          case 11: {
-            if (tag !== 88) {
-              break;
-            }
-
-            message.detectionMs = reader.int64() as bigint;
-            continue;
-          }
-          case 12: {
-            if (tag !== 96) {
-              break;
-            }
-
-            message.translationMs = reader.int64() as bigint;
-            continue;
-          }
-          case 13: {
-            if (tag !== 104) {
-              break;
-            }
-
-            message.takeoverMs = reader.int64() as bigint;
-            continue;
-          }
-          case 14: {
-            if (tag !== 112) {
-              break;
-            }
-
-            message.rtoMs = reader.int64() as bigint;
-            continue;
-          }
-          case 15: {
-            if (tag !== 120) {
-              break;
-            }
-
-            message.failbackMs = reader.int64() as bigint;
-            continue;
-          }
-          case 16: {
-            if (tag !== 128) {
-              break;
-            }
-
-            message.rpoRecords = reader.int64() as bigint;
-            continue;
-          }
-          case 17: {
-            if (tag !== 136) {
-              break;
-            }
-
-            message.skipped = reader.int32();
-            continue;
-          }
-          case 18: {
-            if (tag !== 144) {
-              break;
-            }
-
-            message.duplicated = reader.int32();
-            continue;
-          }
-          case 19: {
-            if (tag !== 154) {
-              break;
-            }
-
-            message.steps.push(PromoteStep.decode(reader, reader.uint32()));
-            continue;
-          }
-          case 20: {
-            if (tag !== 162) {
-              break;
-            }
-
-            message.failure = reader.string();
-            continue;
-          }
-          case 21: {
-            if (tag !== 168) {
-              break;
-            }
-
-            message.elapsedMs = reader.int64() as bigint;
-            continue;
-          }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
-      }
-      return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-
-  create(base?: DeepPartial<DrillReport>): DrillReport {
-    return DrillReport.fromPartial(base ?? {});
-  },
-  fromPartial(object: DeepPartial<DrillReport>): DrillReport {
-    const message = createBaseDrillReport();
-    message.id = object.id ?? "";
-    message.flow = object.flow ?? "";
-    message.operator = object.operator ?? "";
-    message.startedAtMs = (object.startedAtMs !== undefined && object.startedAtMs !== null)
-      ? BigInt(object.startedAtMs)
-      : 0n;
-    message.topic = object.topic ?? "";
-    message.group = object.group ?? "";
-    message.partitions = object.partitions ?? 0;
-    message.written = object.written ?? 0;
-    message.readBefore = object.readBefore ?? 0;
-    message.replicationMs = (object.replicationMs !== undefined && object.replicationMs !== null)
-      ? BigInt(object.replicationMs)
-      : undefined;
-    message.detectionMs = (object.detectionMs !== undefined && object.detectionMs !== null)
-      ? BigInt(object.detectionMs)
-      : undefined;
-    message.translationMs = (object.translationMs !== undefined && object.translationMs !== null)
-      ? BigInt(object.translationMs)
-      : undefined;
-    message.takeoverMs = (object.takeoverMs !== undefined && object.takeoverMs !== null)
-      ? BigInt(object.takeoverMs)
-      : undefined;
-    message.rtoMs = (object.rtoMs !== undefined && object.rtoMs !== null) ? BigInt(object.rtoMs) : undefined;
-    message.failbackMs = (object.failbackMs !== undefined && object.failbackMs !== null)
-      ? BigInt(object.failbackMs)
-      : undefined;
-    message.rpoRecords = (object.rpoRecords !== undefined && object.rpoRecords !== null)
-      ? BigInt(object.rpoRecords)
-      : undefined;
-    message.skipped = object.skipped ?? 0;
-    message.duplicated = object.duplicated ?? 0;
-    message.steps = object.steps?.map((e) => PromoteStep.fromPartial(e)) || [];
-    message.failure = object.failure ?? "";
-    message.elapsedMs = (object.elapsedMs !== undefined && object.elapsedMs !== null) ? BigInt(object.elapsedMs) : 0n;
     return message;
   },
 };
@@ -5487,6 +5057,518 @@ export const ValidationCheck: MessageFns<ValidationCheck> = {
   },
 };
 
+function createBaseSteeringRule(): SteeringRule {
+  return { act: 0, topics: [], operator: "", atMs: 0n };
+}
+
+export const SteeringRule: MessageFns<SteeringRule> = {
+  encode(message: SteeringRule, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.act !== 0) {
+      writer.uint32(8).int32(message.act);
+    }
+    for (const v of message.topics) {
+      writer.uint32(18).string(v!);
+    }
+    if (message.operator !== "") {
+      writer.uint32(26).string(message.operator);
+    }
+    if (message.atMs !== 0n) {
+      if (BigInt.asIntN(64, message.atMs) !== message.atMs) {
+        throw new globalThis.Error("value provided for field message.atMs of type int64 too large");
+      }
+      writer.uint32(32).int64(message.atMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SteeringRule {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSteeringRule();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.act = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.topics.push(reader.string());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.operator = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.atMs = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SteeringRule>): SteeringRule {
+    return SteeringRule.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SteeringRule>): SteeringRule {
+    const message = createBaseSteeringRule();
+    message.act = object.act ?? 0;
+    message.topics = object.topics?.map((e) => e) || [];
+    message.operator = object.operator ?? "";
+    message.atMs = (object.atMs !== undefined && object.atMs !== null) ? BigInt(object.atMs) : 0n;
+    return message;
+  },
+};
+
+function createBaseSteerRequest(): SteerRequest {
+  return { flow: "", act: 0, topics: [], operator: "" };
+}
+
+export const SteerRequest: MessageFns<SteerRequest> = {
+  encode(message: SteerRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.flow !== "") {
+      writer.uint32(10).string(message.flow);
+    }
+    if (message.act !== 0) {
+      writer.uint32(16).int32(message.act);
+    }
+    for (const v of message.topics) {
+      writer.uint32(26).string(v!);
+    }
+    if (message.operator !== "") {
+      writer.uint32(34).string(message.operator);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SteerRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSteerRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.flow = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.act = reader.int32() as any;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.topics.push(reader.string());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.operator = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SteerRequest>): SteerRequest {
+    return SteerRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SteerRequest>): SteerRequest {
+    const message = createBaseSteerRequest();
+    message.flow = object.flow ?? "";
+    message.act = object.act ?? 0;
+    message.topics = object.topics?.map((e) => e) || [];
+    message.operator = object.operator ?? "";
+    return message;
+  },
+};
+
+function createBaseSteerResult(): SteerResult {
+  return { changed: false, topics: [], held: {}, steering: [] };
+}
+
+export const SteerResult: MessageFns<SteerResult> = {
+  encode(message: SteerResult, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.changed !== false) {
+      writer.uint32(8).bool(message.changed);
+    }
+    for (const v of message.topics) {
+      writer.uint32(18).string(v!);
+    }
+    globalThis.Object.entries(message.held).forEach(([key, value]: [string, number]) => {
+      SteerResult_HeldEntry.encode({ key: key as any, value }, writer.uint32(26).fork()).join();
+    });
+    for (const v of message.steering) {
+      SteeringRule.encode(v!, writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SteerResult {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSteerResult();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.changed = reader.bool();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.topics.push(reader.string());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            const entry3 = SteerResult_HeldEntry.decode(reader, reader.uint32());
+            if (entry3.value !== undefined) {
+              message.held[entry3.key] = entry3.value;
+            }
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.steering.push(SteeringRule.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SteerResult>): SteerResult {
+    return SteerResult.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SteerResult>): SteerResult {
+    const message = createBaseSteerResult();
+    message.changed = object.changed ?? false;
+    message.topics = object.topics?.map((e) => e) || [];
+    message.held = (globalThis.Object.entries(object.held ?? {}) as [string, number][]).reduce(
+      (acc: { [key: string]: number }, [key, value]: [string, number]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.Number(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    message.steering = object.steering?.map((e) => SteeringRule.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseSteerResult_HeldEntry(): SteerResult_HeldEntry {
+  return { key: "", value: 0 };
+}
+
+export const SteerResult_HeldEntry: MessageFns<SteerResult_HeldEntry> = {
+  encode(message: SteerResult_HeldEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== 0) {
+      writer.uint32(16).int32(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SteerResult_HeldEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSteerResult_HeldEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.value = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SteerResult_HeldEntry>): SteerResult_HeldEntry {
+    return SteerResult_HeldEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SteerResult_HeldEntry>): SteerResult_HeldEntry {
+    const message = createBaseSteerResult_HeldEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? 0;
+    return message;
+  },
+};
+
+function createBaseDrainAgentRequest(): DrainAgentRequest {
+  return { agentId: "", undo: false, operator: "" };
+}
+
+export const DrainAgentRequest: MessageFns<DrainAgentRequest> = {
+  encode(message: DrainAgentRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.agentId !== "") {
+      writer.uint32(10).string(message.agentId);
+    }
+    if (message.undo !== false) {
+      writer.uint32(16).bool(message.undo);
+    }
+    if (message.operator !== "") {
+      writer.uint32(26).string(message.operator);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DrainAgentRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDrainAgentRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.agentId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.undo = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.operator = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<DrainAgentRequest>): DrainAgentRequest {
+    return DrainAgentRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DrainAgentRequest>): DrainAgentRequest {
+    const message = createBaseDrainAgentRequest();
+    message.agentId = object.agentId ?? "";
+    message.undo = object.undo ?? false;
+    message.operator = object.operator ?? "";
+    return message;
+  },
+};
+
+function createBaseDrainAgentResult(): DrainAgentResult {
+  return { changed: false, items: 0, stuckFlows: [] };
+}
+
+export const DrainAgentResult: MessageFns<DrainAgentResult> = {
+  encode(message: DrainAgentResult, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.changed !== false) {
+      writer.uint32(8).bool(message.changed);
+    }
+    if (message.items !== 0) {
+      writer.uint32(16).int32(message.items);
+    }
+    for (const v of message.stuckFlows) {
+      writer.uint32(26).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DrainAgentResult {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDrainAgentResult();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.changed = reader.bool();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.items = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.stuckFlows.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<DrainAgentResult>): DrainAgentResult {
+    return DrainAgentResult.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DrainAgentResult>): DrainAgentResult {
+    const message = createBaseDrainAgentResult();
+    message.changed = object.changed ?? false;
+    message.items = object.items ?? 0;
+    message.stuckFlows = object.stuckFlows?.map((e) => e) || [];
+    return message;
+  },
+};
+
 /**
  * What `mirrorctl` asks. Only the leader answers; a standby fails with FAILED_PRECONDITION and the
  * leader's address in the metadata key `mirror-leader`.
@@ -5531,16 +5613,6 @@ export const OperatorServiceService = {
     requestDeserialize: (value: Buffer): ResumeRequest => ResumeRequest.decode(value),
     responseSerialize: (value: ResumeResult): Buffer => Buffer.from(ResumeResult.encode(value).finish()),
     responseDeserialize: (value: Buffer): ResumeResult => ResumeResult.decode(value),
-  },
-  /** Rehearses a failover and a failback with a topic and a group made for it; touches no other. */
-  drill: {
-    path: "/mirror.v1.OperatorService/Drill" as const,
-    requestStream: false as const,
-    responseStream: true as const,
-    requestSerialize: (value: DrillRequest): Buffer => Buffer.from(DrillRequest.encode(value).finish()),
-    requestDeserialize: (value: Buffer): DrillRequest => DrillRequest.decode(value),
-    responseSerialize: (value: DrillEvent): Buffer => Buffer.from(DrillEvent.encode(value).finish()),
-    responseDeserialize: (value: Buffer): DrillEvent => DrillEvent.decode(value),
   },
   /** Who did what, when, and what came of it; newest first. */
   listJournal: {
@@ -5592,6 +5664,29 @@ export const OperatorServiceService = {
     responseSerialize: (value: ValidateEvent): Buffer => Buffer.from(ValidateEvent.encode(value).finish()),
     responseDeserialize: (value: Buffer): ValidateEvent => ValidateEvent.decode(value),
   },
+  /**
+   * Pauses topics or lets them go on; leaves topics out or takes them in again. Idempotent. What was
+   * answered holds for every later leader.
+   */
+  steer: {
+    path: "/mirror.v1.OperatorService/Steer" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: SteerRequest): Buffer => Buffer.from(SteerRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): SteerRequest => SteerRequest.decode(value),
+    responseSerialize: (value: SteerResult): Buffer => Buffer.from(SteerResult.encode(value).finish()),
+    responseDeserialize: (value: Buffer): SteerResult => SteerResult.decode(value),
+  },
+  /** Takes an agent's work away before it is stopped, and keeps work from it until that is undone. */
+  drainAgent: {
+    path: "/mirror.v1.OperatorService/DrainAgent" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: DrainAgentRequest): Buffer => Buffer.from(DrainAgentRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): DrainAgentRequest => DrainAgentRequest.decode(value),
+    responseSerialize: (value: DrainAgentResult): Buffer => Buffer.from(DrainAgentResult.encode(value).finish()),
+    responseDeserialize: (value: Buffer): DrainAgentResult => DrainAgentResult.decode(value),
+  },
 } as const;
 
 export interface OperatorServiceServer extends UntypedServiceImplementation {
@@ -5602,8 +5697,6 @@ export interface OperatorServiceServer extends UntypedServiceImplementation {
   promote: handleServerStreamingCall<PromoteRequest, PromoteEvent>;
   /** Lets halted partitions try again, or go on past the halt that is accepted. */
   resume: handleUnaryCall<ResumeRequest, ResumeResult>;
-  /** Rehearses a failover and a failback with a topic and a group made for it; touches no other. */
-  drill: handleServerStreamingCall<DrillRequest, DrillEvent>;
   /** Who did what, when, and what came of it; newest first. */
   listJournal: handleUnaryCall<ListJournalRequest, Journal>;
   /** Where a group of the source goes on on the target, or the other way round. Changes nothing. */
@@ -5614,6 +5707,13 @@ export interface OperatorServiceServer extends UntypedServiceImplementation {
   verify: handleServerStreamingCall<VerifyRequest, VerifyEvent>;
   /** Whether a consumer group is active on a target, and catches up. */
   validate: handleServerStreamingCall<ValidateRequest, ValidateEvent>;
+  /**
+   * Pauses topics or lets them go on; leaves topics out or takes them in again. Idempotent. What was
+   * answered holds for every later leader.
+   */
+  steer: handleUnaryCall<SteerRequest, SteerResult>;
+  /** Takes an agent's work away before it is stopped, and keeps work from it until that is undone. */
+  drainAgent: handleUnaryCall<DrainAgentRequest, DrainAgentResult>;
 }
 
 export interface OperatorServiceClient extends Client {
@@ -5671,9 +5771,6 @@ export interface OperatorServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ResumeResult) => void,
   ): ClientUnaryCall;
-  /** Rehearses a failover and a failback with a topic and a group made for it; touches no other. */
-  drill(request: DrillRequest, options?: Partial<CallOptions>): ClientReadableStream<DrillEvent>;
-  drill(request: DrillRequest, metadata?: Metadata, options?: Partial<CallOptions>): ClientReadableStream<DrillEvent>;
   /** Who did what, when, and what came of it; newest first. */
   listJournal(
     request: ListJournalRequest,
@@ -5736,6 +5833,38 @@ export interface OperatorServiceClient extends Client {
     metadata?: Metadata,
     options?: Partial<CallOptions>,
   ): ClientReadableStream<ValidateEvent>;
+  /**
+   * Pauses topics or lets them go on; leaves topics out or takes them in again. Idempotent. What was
+   * answered holds for every later leader.
+   */
+  steer(request: SteerRequest, callback: (error: ServiceError | null, response: SteerResult) => void): ClientUnaryCall;
+  steer(
+    request: SteerRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: SteerResult) => void,
+  ): ClientUnaryCall;
+  steer(
+    request: SteerRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: SteerResult) => void,
+  ): ClientUnaryCall;
+  /** Takes an agent's work away before it is stopped, and keeps work from it until that is undone. */
+  drainAgent(
+    request: DrainAgentRequest,
+    callback: (error: ServiceError | null, response: DrainAgentResult) => void,
+  ): ClientUnaryCall;
+  drainAgent(
+    request: DrainAgentRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: DrainAgentResult) => void,
+  ): ClientUnaryCall;
+  drainAgent(
+    request: DrainAgentRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: DrainAgentResult) => void,
+  ): ClientUnaryCall;
 }
 
 export const OperatorServiceClient = makeGenericClientConstructor(

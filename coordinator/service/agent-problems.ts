@@ -1,0 +1,51 @@
+import type { Logger } from '../../common/log.js';
+import type { CoordinationCore } from '../core/coordination-core.js';
+import type { LeaseRef } from '../core/events.js';
+
+/** Kinds of things that are wrong with what an agent says; each is kept once, with the last case. */
+export type AgentProblemKind =
+  'id-taken' | 'unknown-clusters' | 'gave-up' | 'foreign-lease' | 'protocol';
+
+/** The same kind is logged at most this often for an agent: a broken one must not fill the disk. */
+const LOG_INTERVAL_MS = 60_000;
+
+interface NotedProblem {
+  message: string;
+  atMs: number;
+  loggedAtMs: number;
+}
+
+/** What is wrong with what one agent says, for the log and for `mirrorctl agents`. */
+export class AgentProblems {
+  readonly #log: Logger;
+  readonly #noted = new Map<AgentProblemKind, NotedProblem>();
+
+  /** `log` names the agent. */
+  constructor(log: Logger) {
+    this.#log = log;
+  }
+
+  note(kind: AgentProblemKind, message: string, nowMs: number): void {
+    const before = this.#noted.get(kind);
+    const isDue = before === undefined || nowMs - before.loggedAtMs >= LOG_INTERVAL_MS;
+    if (isDue) this.#log.warn({ problem: kind }, message);
+    const loggedAtMs = isDue ? nowMs : before.loggedAtMs;
+    this.#noted.set(kind, { message, atMs: nowMs, loggedAtMs });
+  }
+
+  get newestFirst(): string[] {
+    return [...this.#noted.values()].sort((a, b) => b.atMs - a.atMs).map(({ message }) => message);
+  }
+}
+
+/** What an agent gave up unasked: it cannot do what it was given. Call it before the core is told. */
+export function noteGivenUp(
+  problems: AgentProblems,
+  leases: readonly (LeaseRef & { readonly reason: string })[],
+  { core, nowMs }: { core: CoordinationCore; nowMs: number },
+): void {
+  for (const { item, reason } of leases) {
+    if (core.state.items.get(item)?.state === 'held' && reason !== 'draining')
+      problems.note('gave-up', `gave up ${item}: ${reason}`, nowMs);
+  }
+}
