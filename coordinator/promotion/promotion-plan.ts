@@ -227,7 +227,9 @@ function countReads(
     return { reread: lost > 0n ? 0n : group.rereadMax, neverSee: lost };
   }
   // Past the map's end: the target may hold more, from an agent that died before its last report.
-  const readBeyond = group.sourceOffset - end.sourceNext;
+  // The map ends with a record: markers behind it, which the copier has gone past, are none.
+  const copiedTo = max(end.sourceNext, context.position?.sourceNext ?? -1n);
+  const readBeyond = max(0n, group.sourceOffset - copiedTo);
   const unmapped = unmappedRecords(context.mapped, targetEnd);
   return {
     reread: min(unmapped, readBeyond),

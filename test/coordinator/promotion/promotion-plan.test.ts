@@ -144,6 +144,12 @@ const GROUP_CASES: readonly GroupCase[] = [
     expected: { targetOffset: 90n, reread: 0n, neverSee: 30n },
   },
   {
+    fact: 'does not take the marker of a transaction at the end of the source for a record',
+    group: { sourceOffset: 101n, kind: 'beyond', targetOffset: 90n },
+    position: { sourceNext: 101n, sourceEnd: 101n },
+    expected: { targetOffset: 90n, reread: 0n, neverSee: 0n, note: '' },
+  },
+  {
     fact: 'goes to the end of a target that lost its tail',
     targetEnd: 40n,
     expected: { targetOffset: 40n, reread: 0n, neverSee: 5n, note: '' },
