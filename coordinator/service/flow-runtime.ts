@@ -8,6 +8,7 @@ import { CopyMeter } from './copy-meter.js';
 import type {
   DurableAck,
   FlowTargetPort,
+  GroupPositionView,
   OpenedFlowTarget,
   OpenFlowTarget,
 } from './flow-target-port.js';
@@ -105,10 +106,21 @@ export class FlowRuntime<Opened extends OpenedFlowTarget> {
     this.#openProblem = 'its target is being opened';
     this.#emitMode();
     await opened?.close();
+    this.#keepUntranslated(opened?.target.groupPositions() ?? []);
     if (signal.aborted) return;
     this.#giveUpOpening = new AbortController();
     this.start();
     emit({ kind: 'flow-reopened', flow: this.id });
+  }
+
+  /** What could not be translated is not on the target, and the site's agent says it once. */
+  #keepUntranslated(positions: readonly GroupPositionView[]): void {
+    for (const { group, topic, partition, ...at } of positions) {
+      const key = JSON.stringify([group, topic, partition]);
+      if (at.targetOffset !== undefined || this.#earlyOffsets.has(key)) continue;
+      const { sourceOffset: offset, metadata } = at;
+      this.#earlyOffsets.set(key, { group, topic, partition, offset, metadata });
+    }
   }
 
   /** Of all its topics, or of these. */

@@ -125,6 +125,7 @@ export interface GroupPositionView {
   readonly partition: number;
   readonly sourceOffset: bigint;
   readonly targetOffset: bigint | undefined;
+  readonly metadata: string;
 }
 
 export interface OpenFlowTargetOptions {
