@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { VERSION } from '../common/version.js';
 import { installCompletion } from './commands/completion.js';
 import { runConfigCheck } from './commands/config-check.js';
+import { runFailback } from './commands/failback.js';
 import { JOURNAL_LIMIT_DEFAULT, runJournal } from './commands/journal.js';
 import { runPromote, type PromoteOptions } from './commands/promote.js';
 import { runResume } from './commands/resume.js';
@@ -65,6 +66,7 @@ export function buildProgram(options: ProgramOptions): Command {
   const context = (): CommandContext => options.context(program.opts<GlobalOptions>());
   addStatus(program, options, context);
   addPromote(program, options, context);
+  addFailback(program, options, context);
   addResume(program, options, context);
   addSteering(program, options, context);
   addJournal(program, options, context);
@@ -131,6 +133,45 @@ Examples:
       const nothing = { plan: false, yes: false, planned: false, unplanned: false };
       const wanted = { ...nothing, topics: [], groups: [], accept: [], ...given, flow };
       options.onExitCode(await runPromote(context(), wanted));
+    });
+}
+
+interface FailbackFlags {
+  plan?: boolean;
+  yes?: boolean;
+  wait?: boolean;
+  quarantineDir: string;
+}
+
+function addFailback(
+  program: Command,
+  options: ProgramOptions,
+  context: () => CommandContext,
+): void {
+  program
+    .command('failback')
+    .description('Fail back: bring what was written since a promotion to the old primary again')
+    .argument('<flow>', 'a promoted flow whose source is back')
+    .option('--plan', 'only show what would happen; changes nothing')
+    .option('--yes', 'do not ask')
+    .option('--wait', 'wait until nobody writes on the new primary, instead of refusing')
+    .option('--quarantine-dir <dir>', 'where the file of what never crossed is written', '.')
+    .addHelpText(
+      'after',
+      `
+Saves the records that never crossed (file and topic), copies back what was written on the new
+primary, moves the groups, and lets the flow run again. Nothing on the old primary is overwritten.
+While producers still write on the new primary it copies, and refuses to hand over: stop them and
+call it again. Safe to repeat: one that is done is only reported.
+
+Examples:
+  mirrorctl failback us-east:us-west --plan
+  mirrorctl failback us-east:us-west --quarantine-dir /var/lib/mirror
+  mirrorctl --json failback us-east:us-west --yes --wait`,
+    )
+    .action(async (flow: string, { plan, yes, wait, quarantineDir }: FailbackFlags) => {
+      const flags = { plan: plan === true, yes: yes === true, wait: wait === true };
+      options.onExitCode(await runFailback(context(), { flow, ...flags, quarantineDir }));
     });
 }
 

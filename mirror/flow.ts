@@ -42,10 +42,14 @@ export function formatFlowId(source: string, target: string): FlowId {
   return `${source}->${target}`;
 }
 
+/** Ends the name of the copy that a failback makes. No alias can hold it. */
+export const FAILBACK_SUFFIX = '~failback';
+
 /** Reads `us-east->us-west`, or `us-east:us-west`, which needs no quotes in a shell. */
 export function parseFlowId(text: string): FlowId {
-  const { source, target } = parseFlowSides(text);
-  return formatFlowId(source, target);
+  const suffix = text.endsWith(FAILBACK_SUFFIX) ? FAILBACK_SUFFIX : '';
+  const { source, target } = parseFlowSides(text.slice(0, text.length - suffix.length));
+  return `${formatFlowId(source, target)}${suffix}`;
 }
 
 /** As parseFlowId, in two parts. Neither `>` nor `:` can be part of an alias. */

@@ -37,6 +37,18 @@ export function targetNextOf(run: OffsetRun): bigint {
   return run.targetStart + run.records + run.targetGaps;
 }
 
+/** The same run as the map the other way round has it. */
+export function invertRun(run: OffsetRun): OffsetRun {
+  const { sourceStart, targetStart, records, sourceGaps, targetGaps } = run;
+  return {
+    sourceStart: targetStart,
+    targetStart: sourceStart,
+    records,
+    sourceGaps: targetGaps,
+    targetGaps: sourceGaps,
+  };
+}
+
 /** Two neighbours as one run; what lies between them becomes gaps. */
 export function mergeRuns(older: OffsetRun, newer: OffsetRun): OffsetRun {
   return {

@@ -175,6 +175,18 @@ export class OffsetMap {
   }
 
   /**
+   * Takes over a run of another map, merged or not. What is known already is left out; of a merged run
+   * that begins before the end nothing is taken, which leaves a hole, and a hole is answered with its
+   * start.
+   */
+  adopt(run: OffsetRun): void {
+    const { sourceNext, targetNext } = this.end;
+    if (sourceNextOf(run) <= sourceNext && targetNextOf(run) <= targetNext) return;
+    if (isExactRun(run)) this.extend(run.sourceStart, run.targetStart, run.records);
+    else if (run.sourceStart >= sourceNext && run.targetStart >= targetNext) this.#append(run);
+  }
+
+  /**
    * Forgets everything at or after `targetOffset`: the target lost its tail, or, with 0, the topic
    * is another one. Save it before anything is appended there: a reader of the store could
    * otherwise take the old runs for the new records.

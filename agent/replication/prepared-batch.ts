@@ -17,7 +17,10 @@ import { CorruptBatchError } from '../../kafka/records/errors.js';
 import { convertLegacyMessages } from '../../kafka/records/legacy-messages.js';
 import { reencodeBatch } from '../../kafka/records/reencode.js';
 import { isPatchable } from '../../kafka/records/rewrite-header.js';
-import { AbortedTransactions, type AbortedTransaction } from './aborted-transactions.js';
+import {
+  AbortedTransactions,
+  type AbortedTransaction,
+} from '../../kafka/records/aborted-transactions.js';
 import { PLAIN_BYTES_MAX } from './limits.js';
 
 /** Consecutive records of the source that follow each other without a gap. */

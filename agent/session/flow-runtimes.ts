@@ -9,6 +9,7 @@ import type {
 } from '../../mirror/config/mirror-config.js';
 import { reverseHeartbeats } from '../../mirror/heartbeats.js';
 import { sameFlow } from '../../mirror/config/reload-plan.js';
+import { findFlow } from '../../mirror/failback-flow.js';
 import { FlowCopier } from '../replication/flow-copier.js';
 import { OffsetSyncEmitter } from '../replication/offset-sync-emitter.js';
 import type { MemoryBudget } from '../replication/memory-budget.js';
@@ -71,7 +72,8 @@ export class FlowRuntimes {
     if (before === undefined) return { changed, retired };
     const used = new Set<string>();
     for (const [id, runtime] of this.#flows) {
-      const next = config.flows.find((flow) => flow.id === id && flow.enabled);
+      const found = findFlow(config.flows, id);
+      const next = found?.enabled === true ? found : undefined;
       const keys = next === undefined ? [] : connectionsOf(next, config).map(connectionKey);
       const reached = connectionsOf(runtime.config, before).map(connectionKey);
       if (next !== undefined && keys.join() === reached.join())
@@ -125,7 +127,7 @@ export class FlowRuntimes {
   open(id: string): FlowRuntime | undefined {
     const opened = this.#flows.get(id);
     if (opened !== undefined) return opened;
-    const config = this.#config?.flows.find((flow) => flow.id === id);
+    const config = findFlow(this.#config?.flows ?? [], id);
     if (config === undefined) return undefined;
     const [source, target] = connectionsOf(config, this.#config!).map((to) => this.#cluster(to));
     if (source === undefined || target === undefined) return undefined;

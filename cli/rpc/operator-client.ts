@@ -9,6 +9,11 @@ import {
 
 import {
   OperatorServiceClient,
+  type FailbackEvent,
+  type FailbackPlan,
+  type FailbackRequest,
+  type QuarantinedRecords,
+  type ReadQuarantineRequest,
   type GroupList,
   type ListGroupsRequest,
   type Journal,
@@ -44,6 +49,8 @@ const CALL_TIMEOUT_MS = 15_000;
 
 /** The coordinator itself waits 20 s for the agent to hand over. */
 const DRAIN_TIMEOUT_MS = 40_000;
+/** It looks twice at both clusters, and reads what never crossed. */
+const FAILBACK_PLAN_MS = 300_000;
 
 /** A promotion drains for half a minute at most; this is beyond every step's own limit. */
 const PROMOTE_TIMEOUT_MS = 300_000;
@@ -180,6 +187,33 @@ export class OperatorClient {
     signal: AbortSignal,
   ): Promise<void> {
     return this.#call((client) => followed(client.validate(request), onEvent, signal));
+  }
+
+  planFailback(request: FailbackRequest): Promise<FailbackPlan> {
+    return this.#call((client) => {
+      return new Promise((resolve, reject) => {
+        client.planFailback(request, new Metadata(), within(FAILBACK_PLAN_MS), (error, answer) =>
+          error === null ? resolve(answer) : reject(error),
+        );
+      });
+    });
+  }
+
+  /** Calls back for each step; the coordinator goes on when `signal` aborts. */
+  failback(
+    request: FailbackRequest,
+    onEvent: (event: FailbackEvent) => void,
+    signal: AbortSignal,
+  ): Promise<void> {
+    return this.#call((client) => followed(client.failback(request), onEvent, signal));
+  }
+
+  readQuarantine(
+    request: ReadQuarantineRequest,
+    onRecords: (records: QuarantinedRecords) => void,
+    signal: AbortSignal,
+  ): Promise<void> {
+    return this.#call((client) => followed(client.readQuarantine(request), onRecords, signal));
   }
 
   /** Follows redirects to the leader, and tries the next address where nobody answers. */

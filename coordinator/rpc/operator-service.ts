@@ -19,6 +19,7 @@ import {
 } from './operator-messages.js';
 import { inspectionHandlers } from './inspection-handlers.js';
 import { steeringHandlers } from './steering-handlers.js';
+import { failbackCalls } from './failback-calls.js';
 import { statusOfError } from './status-of-error.js';
 
 export function operatorService(options: ServiceOptions): OperatorServiceServer {
@@ -30,6 +31,7 @@ export function operatorService(options: ServiceOptions): OperatorServiceServer 
   };
   return {
     ...groupCalls(coordinator, refuse),
+    ...failbackCalls(coordinator, refuse),
     getStatus: (call, callback) => {
       try {
         const { flow } = call.request;

@@ -24,6 +24,7 @@ import type {
   GrantMessage,
   MapAckMessage,
 } from './messages.js';
+import { FailbackRunner, type FailbackDriver } from './failback-runner.js';
 import { PromotionRunner, type Promoter } from './promotion-runner.js';
 import { takeProgress } from './progress-intake.js';
 import { insist } from './insist.js';
@@ -48,6 +49,7 @@ export interface CoordinationOptions<Opened extends OpenedFlowTarget> {
   readonly properties: ReadonlyMap<string, string>;
   readonly openTarget: OpenFlowTarget<Opened>;
   readonly promoter: Promoter<Opened>;
+  readonly failback: FailbackDriver<Opened>;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -59,6 +61,7 @@ export class Coordination<Opened extends OpenedFlowTarget> {
   readonly promotions: PromotionRunner<Opened>;
   readonly siteTasks: SiteTasks;
   readonly verifications: VerificationRunner<Opened>;
+  readonly failbacks: FailbackRunner<Opened>;
   readonly journal: Journal;
   readonly steering: Steering;
   readonly term: bigint;
@@ -101,13 +104,15 @@ export class Coordination<Opened extends OpenedFlowTarget> {
     this.steering = new Steering({ documents: leadership, clock, emit });
     this.promotions = new PromotionRunner<Opened>(this, options.promoter);
     const resumePromotion = (flow: string): void => this.promotions.resume(flow);
+    this.failbacks = new FailbackRunner<Opened>(this, options.failback);
+    const onOpened = (flow: string): void => this.failbacks.resume(flow);
     const onFenced = (flow: string): void =>
       this.stepDown(new LeadershipLostError(this.term, `the map of ${flow} has a newer writer`));
     const onDurable = (flow: string, acks: readonly DurableAck[]): void =>
       this.#sendMapAcks(flow, acks);
     const open = options.openTarget;
     const { term } = this;
-    const heard = { emit, onDurable, onFenced, resumePromotion };
+    const heard = { emit, onDurable, onFenced, onOpened, resumePromotion };
     this.#runtime = { term, clock, log, open, signal, ...heard };
     for (const flow of options.flows)
       this.#flows.set(flow.id, new FlowRuntime<Opened>({ ...this.#runtime, flow }));
@@ -117,12 +122,13 @@ export class Coordination<Opened extends OpenedFlowTarget> {
     return this.#flows;
   }
 
-  /** Begins to work on one more flow. */
-  addFlow(flow: FlowConfig): void {
-    const runtime = new FlowRuntime<Opened>({ ...this.#runtime, flow });
+  /** Begins to work on one more flow; `held` lets it wait until it is told its phase. */
+  addFlow(flow: FlowConfig, held = false): FlowRuntime<Opened> {
+    const runtime = new FlowRuntime<Opened>({ ...this.#runtime, flow, held });
     this.#flows.set(flow.id, runtime);
     runtime.start();
     this.steering.applyTo(flow.id);
+    return runtime;
   }
 
   /** Forgets a flow of which nobody holds anything. */

@@ -1,4 +1,6 @@
 import type { JournalEntry } from '../journal/journal-entry.js';
+import type { FailbackResult } from '../failback/failback.js';
+import type { FailbackPlan } from '../failback/failback-plan.js';
 import type { PromotionPlan } from '../promotion/promotion-plan.js';
 import type { PromotionSelection } from '../promotion/promotion-selection.js';
 import type { GroupLook, ValidationResult } from '../validation/group-validation.js';
@@ -8,6 +10,7 @@ import type {
   VerificationRequest,
 } from '../verification/verification-runner.js';
 import type { MapRun } from '../target/partition-map.js';
+import type { FailbackListener, FailbackRequest } from './failback-runner.js';
 import type { AgentConnection, AgentHello, AgentLink } from './messages.js';
 import type { GroupView, TranslatedOffsetView, TranslateRequest } from './group-views.js';
 import type { ResumedPartition, ResumeRequest } from './resume.js';
@@ -83,4 +86,9 @@ export interface CoordinatorPort {
     request: PromotionRequest,
     onStep: (step: PromotionStep) => void,
   ): Promise<PromotionOutcome>;
+  planFailback(request: FailbackRequest, signal: AbortSignal): Promise<FailbackPlan>;
+  /** Goes on when whoever asked no longer listens. */
+  failback(request: FailbackRequest, onStep: FailbackListener): Promise<FailbackResult>;
+  /** What never crossed, each record as a line of JSON. */
+  readQuarantine(flow: string, onLine: (line: string) => void, signal: AbortSignal): Promise<void>;
 }

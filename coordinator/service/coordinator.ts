@@ -7,6 +7,8 @@ import type { MirrorConfig } from '../../mirror/config/mirror-config.js';
 import type { ReloadPlan } from '../../mirror/config/reload-plan.js';
 import { parseItemKey } from '../core/work-item.js';
 import type { JournalEntry } from '../journal/journal-entry.js';
+import type { FailbackResult } from '../failback/failback.js';
+import type { FailbackPlan } from '../failback/failback-plan.js';
 import type { PromotionPlan } from '../promotion/promotion-plan.js';
 import { GrpcServer, type ServerTls } from '../rpc/grpc-server.js';
 import { LeadershipLostError } from '../store/errors.js';
@@ -37,6 +39,7 @@ import {
   type TranslateRequest,
 } from './group-views.js';
 import type { AgentConnection, AgentHello, AgentLink } from './messages.js';
+import type { FailbackDriver, FailbackListener, FailbackRequest } from './failback-runner.js';
 import type { Promoter, StepListener } from './promotion-runner.js';
 import { reconfigure, type StillCopying } from './reconfigure.js';
 import type { ResumedPartition, ResumeRequest } from './resume.js';
@@ -58,6 +61,7 @@ export interface CoordinatorOptions<Opened extends OpenedFlowTarget> {
   readonly log: Logger;
   readonly openTarget: OpenFlowTarget<Opened>;
   readonly promoter: Promoter<Opened>;
+  readonly failback: FailbackDriver<Opened>;
   readonly tls?: ServerTls | undefined;
 }
 
@@ -223,6 +227,22 @@ export class Coordinator<Opened extends OpenedFlowTarget> implements Coordinator
     return this.#leading().promotions.promote(request, onStep);
   }
 
+  async planFailback(request: FailbackRequest, signal: AbortSignal): Promise<FailbackPlan> {
+    return this.#leading().failbacks.plan(request, signal);
+  }
+
+  async failback(request: FailbackRequest, onStep: FailbackListener): Promise<FailbackResult> {
+    return this.#leading().failbacks.failback(request, onStep);
+  }
+
+  async readQuarantine(
+    flow: string,
+    onLine: (line: string) => void,
+    signal: AbortSignal,
+  ): Promise<void> {
+    await this.#leading().failbacks.readQuarantine(flow, onLine, signal);
+  }
+
   #leading(): Coordination<Opened> {
     const { coordination } = this;
     if (coordination !== undefined) return coordination;
@@ -249,10 +269,10 @@ export class Coordinator<Opened extends OpenedFlowTarget> implements Coordinator
 
   /** Resolves with the reason once this term is over and everything of it is closed. */
   async #lead(leadership: Leadership): Promise<Error> {
-    const { clock, log, openTarget, promoter } = this.#options;
+    const { clock, log, openTarget, promoter, failback } = this.#options;
     const config = this.#config;
     const coordination = new Coordination<Opened>({
-      ...{ leadership, clock, log, openTarget, promoter },
+      ...{ leadership, clock, log, openTarget, promoter, failback },
       flows: config.flows.filter((flow) => flow.enabled),
       leaseTtlMs: config.coordinator.leaseTtlMs,
       properties: nonSecretProperties(config),

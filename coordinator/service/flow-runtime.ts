@@ -35,6 +35,10 @@ export interface FlowRuntimeOptions<Opened extends OpenedFlowTarget> {
   readonly onFenced: (flow: string) => void;
   /** A promotion that an earlier leader did not come to an end with can go on now. */
   readonly resumePromotion: (flow: string) => void;
+  /** Its target is open, and what it keeps is known. */
+  readonly onOpened: (flow: string) => void;
+  /** Copies nothing, even with an open target, before it is told its phase. */
+  readonly held?: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -58,6 +62,7 @@ export class FlowRuntime<Opened extends OpenedFlowTarget> {
   readonly #earlyOffsets = new Map<string, GroupOffsetReport>();
   #ensuring = 0;
   #stopped = false;
+  #held: boolean;
   /** Ends the attempts to open a target whose configuration is no longer the flow's. */
   #giveUpOpening = new AbortController();
   /** Topics whose phase is another one than the flow's; stopped from the fence on. */
@@ -67,6 +72,8 @@ export class FlowRuntime<Opened extends OpenedFlowTarget> {
   constructor(options: FlowRuntimeOptions<Opened>) {
     this.flow = options.flow;
     this.#options = options;
+    this.#held = options.held ?? false;
+    this.#stopped = this.#held;
   }
 
   get id(): string {
@@ -134,6 +141,7 @@ export class FlowRuntime<Opened extends OpenedFlowTarget> {
     }
     log.info({ flow: this.id, from: this.phase, to: phase }, 'flow phase');
     this.phase = phase;
+    this.#held = false;
     // A promotion decides itself when copying stops; until then it goes on.
     this.#stopped = phase === 'promoted' || (phase === 'promoting' && this.#stopped);
     this.#emitMode();
@@ -246,7 +254,7 @@ export class FlowRuntime<Opened extends OpenedFlowTarget> {
   }
 
   #ready(opened: Opened): void {
-    const { log, onDurable, onFenced, resumePromotion } = this.#options;
+    const { log, onDurable, onFenced, resumePromotion, onOpened } = this.#options;
     const { target } = opened;
     this.opened = opened;
     this.#openProblem = '';
@@ -259,11 +267,13 @@ export class FlowRuntime<Opened extends OpenedFlowTarget> {
     // Fenced, or perhaps so: nothing is copied any more, and there is no way back.
     for (const [topic, phase] of promotedTopics) this.#topics.set(topic, { phase, stopped: true });
     this.#emitStoppedTopics();
-    this.#stopped = promoted !== undefined;
+    const isFenced = promoted !== undefined;
+    this.#stopped = isFenced || this.#held;
     if (promoted?.completedAtMs !== undefined) this.setPhase('promoted');
-    else if (this.#stopped) this.setPhase('promoting');
+    else if (isFenced) this.setPhase('promoting');
     else this.#emitMode();
     if (target.unfinishedPromotion !== undefined) resumePromotion(this.id);
+    onOpened(this.id);
   }
 
   /** The queue is bounded by the core, which asks for a topic once until it was answered. */

@@ -1,23 +1,12 @@
-import type { Clock } from '../../common/clock.js';
-import type { Logger } from '../../common/log.js';
-import { AdminClient } from '../../kafka/admin/admin-client.js';
-import { KafkaCluster } from '../../kafka/client/index.js';
-import { requestTimeoutMs, securityOf } from '../../kafka/client/security-options.js';
-import type { MirrorConfig } from '../../mirror/config/mirror-config.js';
+import type { AdminClient } from '../../kafka/admin/admin-client.js';
+import type { KafkaCluster } from '../../kafka/client/index.js';
 import type { GroupRow } from '../target/group-positions.js';
 import type { GroupLook } from '../validation/group-validation.js';
 import { lookAtGroup } from '../validation/look-at-group.js';
 import { FlowTarget } from '../target/flow-target.js';
 import { startHeartbeats } from '../target/heartbeats.js';
+import { connectTarget, type TargetOpenerOptions } from './connect-target.js';
 import type { OpenedFlowTarget, OpenFlowTarget } from './flow-target-port.js';
-
-export interface TargetOpenerOptions {
-  /** Asked at each opening: a reload may have changed it. */
-  readonly config: () => MirrorConfig;
-  readonly clientId: string;
-  readonly clock: Clock;
-  readonly log: Logger;
-}
 
 /** A flow's target on its Kafka cluster, with the sockets that it alone uses. */
 export interface ConnectedFlowTarget extends OpenedFlowTarget {
@@ -30,19 +19,9 @@ export interface ConnectedFlowTarget extends OpenedFlowTarget {
 
 /** How a leader opens the target of a flow. */
 export function targetOpener(options: TargetOpenerOptions): OpenFlowTarget<ConnectedFlowTarget> {
-  const { config, clientId, clock, log } = options;
+  const { clock, log } = options;
   return async ({ flow, term }, signal) => {
-    const alias = flow.target;
-    const client = config().clusters.get(alias);
-    const options = { ...client?.client, ...flow.targetAdmin };
-    const cluster = new KafkaCluster({
-      ...{ alias, clock, log },
-      clientId: options['client.id'] ?? clientId,
-      bootstrapServers: client?.bootstrapServers ?? [],
-      security: securityOf(alias, options),
-      requestTimeoutMs: requestTimeoutMs(options),
-    });
-    const admin = new AdminClient({ cluster, clock });
+    const { cluster, admin } = connectTarget(options, flow);
     const writtenCheckpoints = new Set<GroupRow>();
     try {
       const target = await FlowTarget.open(

@@ -11,6 +11,8 @@ import type { LeaseStore } from '../store/lease-store.js';
 import { Coordinator } from './coordinator.js';
 import { registerCoordinatorMetrics } from './coordinator-metrics.js';
 import { kafkaPromoter } from './kafka-promoter.js';
+import { targetConnector, type TargetOpenerOptions } from './connect-target.js';
+import { kafkaFailback } from './kafka-failback.js';
 import { registerMm2CheckpointMetrics } from './mm2-checkpoint-metrics.js';
 import { targetOpener, type ConnectedFlowTarget } from './open-target.js';
 
@@ -39,15 +41,17 @@ export async function startCoordinator(
 ): Promise<RunningCoordinator> {
   const { config, store, storeName, clock, log, metrics } = options;
   const id = config.coordinator.id ?? options.id;
+  const targets: TargetOpenerOptions = {
+    config: () => coordinator.config,
+    clock,
+    log,
+    clientId: `mirror-coordinator-${id}`,
+  };
   const coordinator: Coordinator<ConnectedFlowTarget> = new Coordinator<ConnectedFlowTarget>({
     ...{ config, store, storeName, clock, log, id, version: VERSION },
-    openTarget: targetOpener({
-      config: () => coordinator.config,
-      clock,
-      log,
-      clientId: `mirror-coordinator-${id}`,
-    }),
+    openTarget: targetOpener(targets),
     promoter: kafkaPromoter,
+    failback: kafkaFailback(targetConnector(targets)),
     tls: await readTls(config.coordinator.tls),
   });
   for (const flow of config.flows.filter(({ enabled }) => enabled)) {

@@ -16,6 +16,8 @@ export interface MappedPosition {
   producerEpoch: number;
   /** Why its map cannot be trusted; undefined if it can. */
   corrupt: string | undefined;
+  /** As on the source when the partition was first mapped. */
+  sourceTopicId: string;
   /** One after a fence, whose marker lies behind everything mapped. */
   fenceMarkers: bigint;
   /** Where the target's log ended right after the fence; undefined before it. */
@@ -124,6 +126,7 @@ export function listMapped(
       topic,
       targetTopic: of.targetTopic(topic),
       targetTopicId: base.targetTopicId,
+      sourceTopicId: base.sourceTopicId,
       partition,
       end: corrupt === undefined ? map.end : undefined,
       producerEpoch: base.producerEpoch,

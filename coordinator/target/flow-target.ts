@@ -1,6 +1,7 @@
 import { ClosedError, describeError, type MirrorError } from '../../common/errors.js';
 import type { FlowProducer } from '../../mirror/records/offset-map-record.js';
 import { TopicProblem, WriterFencedError } from './errors.js';
+import { FlowArming } from './flow-arming.js';
 import {
   listMapped,
   listVerifiable,
@@ -50,6 +51,7 @@ export class FlowTarget implements AsyncDisposable {
   readonly promotions: FlowPromotions;
   /** For people's questions about groups. */
   readonly groups: GroupLookup;
+  readonly arming: FlowArming;
   readonly #options: FlowTargetOptions;
   readonly #maps: OffsetMapStore;
   readonly #groups: GroupPositions;
@@ -76,6 +78,7 @@ export class FlowTarget implements AsyncDisposable {
     const write = (work: () => Promise<void>): Promise<void> => this.#unlessFenced(work);
     const { maps } = parts;
     this.promotions = new FlowPromotions({ flow: flow.id, maps, admin, clock, log, write });
+    this.arming = new FlowArming({ maps, write, flush: (signal) => this.flush(signal) });
     this.#sync = this.#makeSync(parts.writer);
     const mapped = () => this.mappedPartitions();
     const lookup = {
@@ -207,7 +210,7 @@ export class FlowTarget implements AsyncDisposable {
   }
 
   recordGroupOffsets(offsets: readonly GroupOffset[]): void {
-    this.#groups.record(offsets);
+    this.#groups.record(this.arming.admitted(offsets));
   }
 
   groupPositions(): TranslatedGroupOffset[] {

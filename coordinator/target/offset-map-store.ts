@@ -2,6 +2,7 @@ import type { Clock } from '../../common/clock.js';
 import { describeError } from '../../common/errors.js';
 import type { Logger } from '../../common/log.js';
 import type { OffsetMapChunk } from '../../mirror/offset-map-chunk.js';
+import type { OffsetRun } from '../../mirror/offset-map-run.js';
 import type { OffsetPair } from '../../mirror/offset-map.js';
 import {
   decodeOffsetMapKey,
@@ -13,6 +14,7 @@ import {
   type PromotionMark,
   type SequenceBase,
 } from '../../mirror/records/offset-map-record.js';
+import type { FailbackState } from '../../mirror/records/failback-state.js';
 import { RecordFormatError } from '../../mirror/records/record-format-error.js';
 import { InternalTopicError, TopicProblem } from './errors.js';
 import type { StoredRecord } from './internal-topic-reader.js';
@@ -55,6 +57,15 @@ export interface RenewedBase {
     { readonly sourceTopicId: string; readonly targetTopicId: string } | undefined;
 }
 
+/** Where the copy of a partition goes on, and what is known of the records before. */
+export interface MapSeed {
+  readonly topic: string;
+  readonly partition: number;
+  readonly base: SequenceBase;
+  readonly runs: readonly OffsetRun[];
+  readonly start: OffsetPair;
+}
+
 export interface OffsetMapStoreOptions {
   flow: string;
   topic: InternalTopic;
@@ -83,6 +94,7 @@ export class OffsetMapStore {
   readonly #dirty = new Set<MappedEntry>();
   readonly #promotions = new Map<string, PromotionMark>();
   #flow: FlowProducer | undefined;
+  #failback: FailbackState | undefined;
   /** Flushes take turns: what one has taken is durable only when it has succeeded. */
   #turn: Promise<unknown> = Promise.resolve();
   /** Records that could not be read when the topic was loaded. */
@@ -99,6 +111,10 @@ export class OffsetMapStore {
   /** By source topic; the empty name stands for the whole flow. */
   get promotions(): ReadonlyMap<string, PromotionMark> {
     return this.#promotions;
+  }
+
+  get failback(): FailbackState | undefined {
+    return this.#failback;
   }
 
   get entries(): Iterable<MappedEntry> {
@@ -146,6 +162,20 @@ export class OffsetMapStore {
       if (mark === undefined) this.#promotions.delete(topic);
       else this.#promotions.set(topic, mark);
     }
+  }
+
+  async saveFailback(value: FailbackState, signal: AbortSignal): Promise<void> {
+    const { topic, flow } = this.#options;
+    await topic.append([encodeOffsetMapRecord({ kind: 'failback', flow, value })], signal);
+    this.#failback = value;
+  }
+
+  /** Runs of another map, and where to go on; written by the next flush. */
+  adopt(seed: MapSeed): void {
+    const { topic, partition, base, runs, start } = seed;
+    const entry = this.setBase(topic, partition, base);
+    refuseCorrupt(entry);
+    entry.map.adopt(runs, start);
   }
 
   /** Written by the next flush. */
@@ -264,6 +294,10 @@ export class OffsetMapStore {
         this.#promotions.set(record.topic, record.value);
         continue;
       }
+      if (record.kind === 'failback') {
+        if (record.flow === this.#options.flow) this.#failback = record.value;
+        continue;
+      }
       const entry = this.#entryOf(record.topic, record.partition);
       if (record.kind === 'base') entry.base = record.value;
       else if (record.kind === 'start') starts.set(entry, record.value);
@@ -287,7 +321,7 @@ export class OffsetMapStore {
       const key = this.#keyOf(stored);
       if (key === undefined || key.kind === 'writer') return undefined;
       const at = `offset ${stored.offset} of ${this.#options.topic.topic}`;
-      if (key.kind === 'flow' || key.kind === 'promotion') {
+      if (key.kind === 'flow' || key.kind === 'promotion' || key.kind === 'failback') {
         // Without it another producer would be taken, and the old one no longer be fenced; or what
         // was promoted would be copied again.
         const reason = `the record at offset ${stored.offset} cannot be read: ${error.message}`;

@@ -82,6 +82,19 @@ export class PartitionMap {
     this.#runs.merge(MAP_RUNS_MAX);
   }
 
+  /**
+   * Takes over runs of another map, and goes on at `start`. A repeat of what is known changes nothing.
+   * Throws OffsetMapConflictError for what contradicts the map.
+   */
+  adopt(runs: readonly OffsetRun[], start: OffsetPair): void {
+    // An older start stands where records are known by now.
+    if (runs.length > 0) this.#setStart(undefined);
+    for (const run of runs) this.#runs.adopt(run);
+    this.#runs.merge(MAP_RUNS_MAX);
+    const { sourceOffset: sourceStart, targetOffset: targetStart } = start;
+    this.#applyStart({ sourceStart, targetStart, length: 0n });
+  }
+
   /** Everything known is void. */
   reset(): void {
     this.#runs.truncateTo(0n);

@@ -38,6 +38,9 @@ export interface ReplicationPolicy {
   /** Ours: where groups stand, for flows that write no checkpoints. */
   groupPositionsTopic(sourceAlias: string): string;
 
+  /** Ours: records of a source that never crossed before its target was promoted. */
+  quarantineTopic(sourceAlias: string): string;
+
   /** Whether a copy to `targetAlias` would bring records back to a cluster they came through. */
   wouldCycle(topic: string, targetAlias: string): boolean;
 }
@@ -126,6 +129,10 @@ export class DefaultReplicationPolicy implements ReplicationPolicy {
 
   groupPositionsTopic(sourceAlias: string): string {
     return this.#internalTopic('mm2-group-positions', sourceAlias);
+  }
+
+  quarantineTopic(sourceAlias: string): string {
+    return this.#internalTopic('mm2-quarantine', sourceAlias);
   }
 
   wouldCycle(topic: string, targetAlias: string): boolean {

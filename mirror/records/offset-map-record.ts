@@ -9,6 +9,7 @@
  *     4 writer  (nothing: one record in all)
  *     5 start   topic STRING, partition INT32
  *     6 promotion  topic STRING, empty for the whole flow
+ *     7 failback   flow STRING
  *   value, null for a deletion
  *     chunk     see offset-map-chunk.ts
  *     flow      version INT16 (= 1), producerId INT64, producerEpoch INT16,
@@ -20,16 +21,27 @@
  *     promotion version INT16 (= 1), producerEpochBefore INT16, producerEpoch INT16,
  *               begunAtMs INT64, promotedAtMs INT64, completedAtMs INT64,
  *               count INT32 and as many group patterns STRING
+ *     failback  version INT16 (= 1), phase INT8, startedAtMs INT64, operator STRING,
+ *               uncrossed INT64, finishedAtMs INT64
  */
 import { decodeChunk, encodeChunk, type OffsetMapChunk } from '../offset-map-chunk.js';
 import { OffsetMapChunkError } from '../offset-map-errors.js';
+import { decodeFailbackState, encodeFailbackState, type FailbackState } from './failback-state.js';
 import { SchemaReader } from './schema-reader.js';
 import { SchemaWriter } from './schema-writer.js';
 
 const KEY_VERSION = 1;
 const VALUE_VERSION = 1;
 
-const Kind = { chunk: 1, flow: 2, base: 3, writer: 4, start: 5, promotion: 6 } as const;
+const Kind = {
+  chunk: 1,
+  flow: 2,
+  base: 3,
+  writer: 4,
+  start: 5,
+  promotion: 6,
+  failback: 7,
+} as const;
 
 /** Part of one partition's offset map. The topic is named as on the source. */
 export interface ChunkKey {
@@ -70,7 +82,14 @@ export interface PromotionKey {
   topic: string;
 }
 
-export type OffsetMapKey = ChunkKey | FlowKey | BaseKey | WriterKey | StartKey | PromotionKey;
+/** How far the failback of a flow has come. */
+export interface FailbackKey {
+  kind: 'failback';
+  flow: string;
+}
+
+export type OffsetMapKey =
+  ChunkKey | FlowKey | BaseKey | WriterKey | StartKey | PromotionKey | FailbackKey;
 
 export interface FlowProducer {
   producerId: bigint;
@@ -123,7 +142,8 @@ export type OffsetMapRecord =
   | (BaseKey & { value: SequenceBase | undefined })
   | (WriterKey & { value: WriterTerm | undefined })
   | (StartKey & { value: StartPair | undefined })
-  | (PromotionKey & { value: PromotionMark | undefined });
+  | (PromotionKey & { value: PromotionMark | undefined })
+  | (FailbackKey & { value: FailbackState | undefined });
 
 export function encodeOffsetMapKey(key: OffsetMapKey): Buffer {
   const writer = new SchemaWriter().int16(KEY_VERSION).int8(Kind[key.kind]);
@@ -131,6 +151,7 @@ export function encodeOffsetMapKey(key: OffsetMapKey): Buffer {
     case 'chunk':
       return writer.string(key.topic).int32(key.partition).int32(key.chunkIndex).bytes();
     case 'flow':
+    case 'failback':
       return writer.string(key.flow).bytes();
     case 'base':
     case 'start':
@@ -173,6 +194,8 @@ function encodeValue(record: OffsetMapRecord): Buffer | null {
       return writer.int64(record.value.term).bytes();
     case 'promotion':
       return encodePromotion(writer, record.value);
+    case 'failback':
+      return encodeFailbackState(writer, record.value);
     case 'start':
       return writer.int64(record.value.sourceOffset).int64(record.value.targetOffset).bytes();
   }
@@ -226,6 +249,8 @@ function decodeKeyOfKind(reader: SchemaReader, kind: number): OffsetMapKey {
       return { kind: 'start', ...decodePartition(reader) };
     case Kind.promotion:
       return { kind: 'promotion', topic: reader.string('topic') };
+    case Kind.failback:
+      return { kind: 'failback', flow: reader.string('flow') };
     default:
       throw reader.error(`kind ${kind}`);
   }
@@ -255,10 +280,7 @@ export function decodeOffsetMapRecord(
   return record;
 }
 
-function decodeValue(
-  reader: SchemaReader,
-  key: FlowKey | BaseKey | WriterKey | StartKey | PromotionKey,
-): OffsetMapRecord {
+function decodeValue(reader: SchemaReader, key: Exclude<OffsetMapKey, ChunkKey>): OffsetMapRecord {
   switch (key.kind) {
     case 'flow': {
       const producerId = reader.int64('producerId');
@@ -278,6 +300,8 @@ function decodeValue(
       return { ...key, value: decodePromotion(reader) };
     case 'writer':
       return { ...key, value: { term: reader.int64('term') } };
+    case 'failback':
+      return { ...key, value: decodeFailbackState(reader) };
     case 'start': {
       const sourceOffset = reader.int64('source offset');
       return { ...key, value: { sourceOffset, targetOffset: reader.int64('target offset') } };

@@ -1,5 +1,5 @@
 import { prepareFetched, type Prepared } from '../../../agent/replication/prepared-batch.js';
-import type { AbortedTransaction } from '../../../agent/replication/aborted-transactions.js';
+import type { AbortedTransaction } from '../../../kafka/records/aborted-transactions.js';
 import {
   baseOffset,
   CONTROL_FLAG,

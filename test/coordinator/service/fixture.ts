@@ -8,6 +8,7 @@ import type {
   FlowTargetPort,
   OpenedFlowTarget,
 } from '../../../coordinator/service/flow-target-port.js';
+import type { FailbackDriver } from '../../../coordinator/service/failback-runner.js';
 import type { Promoter } from '../../../coordinator/service/promotion-runner.js';
 import { UnknownGroupError } from '../../../coordinator/validation/look-at-group.js';
 import { InProcessLeaseStore } from '../../../coordinator/store/in-process-lease-store.js';
@@ -94,6 +95,13 @@ export class MemoryTarget implements FlowTargetPort {
   }
 }
 
+const neverFailsBack: FailbackDriver<OpenedFlowTarget> = {
+  plan: () => Promise.reject(new Error('no failback here')),
+  failback: () => Promise.reject(new Error('no failback here')),
+  isUnderWay: () => false,
+  readQuarantine: () => Promise.resolve(),
+};
+
 const neverPromotes: Promoter<OpenedFlowTarget> = {
   plan: ({ request }) =>
     Promise.resolve({
@@ -164,6 +172,7 @@ export async function startFixture(options: FixtureOptions = {}): Promise<Fixtur
     log: silentLogger,
     openTarget: () => options.open?.(target) ?? Promise.resolve(opened),
     promoter: neverPromotes,
+    failback: neverFailsBack,
   });
   try {
     await coordinator.start();

@@ -27,6 +27,29 @@ export const protobufPackage = "mirror.v1";
 
 export const protobufFileName = "mirror/v1/operator.proto";
 
+/** How far a failback has come. */
+export const FailbackProgress = {
+  UNSPECIFIED: 0,
+  /** NEW - None is under way. */
+  NEW: 1,
+  /** COPYING - The new primary's records are being copied back. */
+  COPYING: 2,
+  /** HANDING_OVER - An operator asked to hand over, and it is being done. */
+  HANDING_OVER: 3,
+  /** DONE - The flow runs again. */
+  DONE: 4,
+} as const;
+
+export type FailbackProgress = typeof FailbackProgress[keyof typeof FailbackProgress];
+
+export namespace FailbackProgress {
+  export type UNSPECIFIED = typeof FailbackProgress.UNSPECIFIED;
+  export type NEW = typeof FailbackProgress.NEW;
+  export type COPYING = typeof FailbackProgress.COPYING;
+  export type HANDING_OVER = typeof FailbackProgress.HANDING_OVER;
+  export type DONE = typeof FailbackProgress.DONE;
+}
+
 export const FlowState = {
   UNSPECIFIED: 0,
   RUNNING: 1,
@@ -106,6 +129,99 @@ export namespace SteeringAct {
 export interface GetStatusRequest {
   /** Only this flow; all if empty. */
   flow: string;
+}
+
+export interface FailbackRequest {
+  flow: string;
+  /** Who asked, for the journal. */
+  operator: string;
+  /** Wait until nobody writes on the new primary, instead of refusing to hand over. */
+  wait: boolean;
+}
+
+export interface FailbackPlan {
+  flow: string;
+  progress: FailbackProgress;
+  /** The flow that copies back, as status names it. */
+  copyFlow: string;
+  /** On the new primary. */
+  quarantineTopic: string;
+  partitions: FailbackPartition[];
+  groups: FailbackGroup[];
+  /** What must be mended first; empty if the failback can go ahead. */
+  blockers: Blocker[];
+}
+
+/** "Source" is the old primary here, "target" the new one, as in the flow. */
+export interface FailbackPartition {
+  sourceTopic: string;
+  targetTopic: string;
+  partition: number;
+  /** Records of the old primary that never crossed: at its offsets from `from` up to before `to`. */
+  uncrossedRecords: bigint;
+  uncrossedFrom: bigint;
+  uncrossedTo: bigint;
+  /** Of those, in ms since 1970; -1 if there are none. */
+  firstTimestampMs: bigint;
+  lastTimestampMs: bigint;
+  /** What is copied back: the new primary's offsets from `from` up to before `to`, as it is now. */
+  copyFrom: bigint;
+  copyTo: bigint;
+}
+
+export interface FailbackGroup {
+  group: string;
+  sourceTopic: string;
+  targetTopic: string;
+  partition: number;
+  targetOffset: bigint;
+  /** What is committed on the old primary now; unset if nothing. */
+  currentOffset?:
+    | bigint
+    | undefined;
+  /** What will be committed there; unset until the records before it are copied back. */
+  sourceOffset?:
+    | bigint
+    | undefined;
+  /** At most so many records that never crossed lie before its position, and it has not read them. */
+  passesOver: bigint;
+}
+
+export interface FailbackEvent {
+  event: { $case: "step"; value: FailbackStep } | { $case: "result"; value: FailbackResult } | undefined;
+}
+
+export interface FailbackStep {
+  /** `check`, `quarantine`, `seed`, `copy`, `quiet`, `hand-over`, `groups`, `re-arm`. */
+  name: string;
+  /** False when it starts or tells how far it is, true when it is done. */
+  done: boolean;
+  message: string;
+  elapsedMs: bigint;
+}
+
+export interface FailbackResult {
+  plan:
+    | FailbackPlan
+    | undefined;
+  /** True if it had been done before, and nothing was changed now. */
+  alreadyDone: boolean;
+  elapsedMs: bigint;
+  /** All of them are saved in the quarantine topic. */
+  uncrossedRecords: bigint;
+  startedAtMs: bigint;
+  finishedAtMs: bigint;
+  /** Who began it. */
+  operator: string;
+}
+
+export interface ReadQuarantineRequest {
+  flow: string;
+}
+
+export interface QuarantinedRecords {
+  /** Each a JSON document of one record; docs/operations.md describes it. */
+  lines: string[];
 }
 
 export interface Status {
@@ -621,6 +737,1025 @@ export const GetStatusRequest: MessageFns<GetStatusRequest> = {
   fromPartial(object: DeepPartial<GetStatusRequest>): GetStatusRequest {
     const message = createBaseGetStatusRequest();
     message.flow = object.flow ?? "";
+    return message;
+  },
+};
+
+function createBaseFailbackRequest(): FailbackRequest {
+  return { flow: "", operator: "", wait: false };
+}
+
+export const FailbackRequest: MessageFns<FailbackRequest> = {
+  encode(message: FailbackRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.flow !== "") {
+      writer.uint32(10).string(message.flow);
+    }
+    if (message.operator !== "") {
+      writer.uint32(18).string(message.operator);
+    }
+    if (message.wait !== false) {
+      writer.uint32(24).bool(message.wait);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FailbackRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFailbackRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.flow = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.operator = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.wait = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<FailbackRequest>): FailbackRequest {
+    return FailbackRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<FailbackRequest>): FailbackRequest {
+    const message = createBaseFailbackRequest();
+    message.flow = object.flow ?? "";
+    message.operator = object.operator ?? "";
+    message.wait = object.wait ?? false;
+    return message;
+  },
+};
+
+function createBaseFailbackPlan(): FailbackPlan {
+  return { flow: "", progress: 0, copyFlow: "", quarantineTopic: "", partitions: [], groups: [], blockers: [] };
+}
+
+export const FailbackPlan: MessageFns<FailbackPlan> = {
+  encode(message: FailbackPlan, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.flow !== "") {
+      writer.uint32(10).string(message.flow);
+    }
+    if (message.progress !== 0) {
+      writer.uint32(16).int32(message.progress);
+    }
+    if (message.copyFlow !== "") {
+      writer.uint32(26).string(message.copyFlow);
+    }
+    if (message.quarantineTopic !== "") {
+      writer.uint32(34).string(message.quarantineTopic);
+    }
+    for (const v of message.partitions) {
+      FailbackPartition.encode(v!, writer.uint32(42).fork()).join();
+    }
+    for (const v of message.groups) {
+      FailbackGroup.encode(v!, writer.uint32(50).fork()).join();
+    }
+    for (const v of message.blockers) {
+      Blocker.encode(v!, writer.uint32(58).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FailbackPlan {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFailbackPlan();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.flow = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.progress = reader.int32() as any;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.copyFlow = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.quarantineTopic = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.partitions.push(FailbackPartition.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.groups.push(FailbackGroup.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.blockers.push(Blocker.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<FailbackPlan>): FailbackPlan {
+    return FailbackPlan.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<FailbackPlan>): FailbackPlan {
+    const message = createBaseFailbackPlan();
+    message.flow = object.flow ?? "";
+    message.progress = object.progress ?? 0;
+    message.copyFlow = object.copyFlow ?? "";
+    message.quarantineTopic = object.quarantineTopic ?? "";
+    message.partitions = object.partitions?.map((e) => FailbackPartition.fromPartial(e)) || [];
+    message.groups = object.groups?.map((e) => FailbackGroup.fromPartial(e)) || [];
+    message.blockers = object.blockers?.map((e) => Blocker.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseFailbackPartition(): FailbackPartition {
+  return {
+    sourceTopic: "",
+    targetTopic: "",
+    partition: 0,
+    uncrossedRecords: 0n,
+    uncrossedFrom: 0n,
+    uncrossedTo: 0n,
+    firstTimestampMs: 0n,
+    lastTimestampMs: 0n,
+    copyFrom: 0n,
+    copyTo: 0n,
+  };
+}
+
+export const FailbackPartition: MessageFns<FailbackPartition> = {
+  encode(message: FailbackPartition, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.sourceTopic !== "") {
+      writer.uint32(10).string(message.sourceTopic);
+    }
+    if (message.targetTopic !== "") {
+      writer.uint32(18).string(message.targetTopic);
+    }
+    if (message.partition !== 0) {
+      writer.uint32(24).int32(message.partition);
+    }
+    if (message.uncrossedRecords !== 0n) {
+      if (BigInt.asIntN(64, message.uncrossedRecords) !== message.uncrossedRecords) {
+        throw new globalThis.Error("value provided for field message.uncrossedRecords of type int64 too large");
+      }
+      writer.uint32(32).int64(message.uncrossedRecords);
+    }
+    if (message.uncrossedFrom !== 0n) {
+      if (BigInt.asIntN(64, message.uncrossedFrom) !== message.uncrossedFrom) {
+        throw new globalThis.Error("value provided for field message.uncrossedFrom of type int64 too large");
+      }
+      writer.uint32(40).int64(message.uncrossedFrom);
+    }
+    if (message.uncrossedTo !== 0n) {
+      if (BigInt.asIntN(64, message.uncrossedTo) !== message.uncrossedTo) {
+        throw new globalThis.Error("value provided for field message.uncrossedTo of type int64 too large");
+      }
+      writer.uint32(48).int64(message.uncrossedTo);
+    }
+    if (message.firstTimestampMs !== 0n) {
+      if (BigInt.asIntN(64, message.firstTimestampMs) !== message.firstTimestampMs) {
+        throw new globalThis.Error("value provided for field message.firstTimestampMs of type int64 too large");
+      }
+      writer.uint32(56).int64(message.firstTimestampMs);
+    }
+    if (message.lastTimestampMs !== 0n) {
+      if (BigInt.asIntN(64, message.lastTimestampMs) !== message.lastTimestampMs) {
+        throw new globalThis.Error("value provided for field message.lastTimestampMs of type int64 too large");
+      }
+      writer.uint32(64).int64(message.lastTimestampMs);
+    }
+    if (message.copyFrom !== 0n) {
+      if (BigInt.asIntN(64, message.copyFrom) !== message.copyFrom) {
+        throw new globalThis.Error("value provided for field message.copyFrom of type int64 too large");
+      }
+      writer.uint32(72).int64(message.copyFrom);
+    }
+    if (message.copyTo !== 0n) {
+      if (BigInt.asIntN(64, message.copyTo) !== message.copyTo) {
+        throw new globalThis.Error("value provided for field message.copyTo of type int64 too large");
+      }
+      writer.uint32(80).int64(message.copyTo);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FailbackPartition {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFailbackPartition();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.sourceTopic = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.targetTopic = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.partition = reader.int32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.uncrossedRecords = reader.int64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.uncrossedFrom = reader.int64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.uncrossedTo = reader.int64() as bigint;
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.firstTimestampMs = reader.int64() as bigint;
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.lastTimestampMs = reader.int64() as bigint;
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.copyFrom = reader.int64() as bigint;
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.copyTo = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<FailbackPartition>): FailbackPartition {
+    return FailbackPartition.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<FailbackPartition>): FailbackPartition {
+    const message = createBaseFailbackPartition();
+    message.sourceTopic = object.sourceTopic ?? "";
+    message.targetTopic = object.targetTopic ?? "";
+    message.partition = object.partition ?? 0;
+    message.uncrossedRecords = (object.uncrossedRecords !== undefined && object.uncrossedRecords !== null)
+      ? BigInt(object.uncrossedRecords)
+      : 0n;
+    message.uncrossedFrom = (object.uncrossedFrom !== undefined && object.uncrossedFrom !== null)
+      ? BigInt(object.uncrossedFrom)
+      : 0n;
+    message.uncrossedTo = (object.uncrossedTo !== undefined && object.uncrossedTo !== null)
+      ? BigInt(object.uncrossedTo)
+      : 0n;
+    message.firstTimestampMs = (object.firstTimestampMs !== undefined && object.firstTimestampMs !== null)
+      ? BigInt(object.firstTimestampMs)
+      : 0n;
+    message.lastTimestampMs = (object.lastTimestampMs !== undefined && object.lastTimestampMs !== null)
+      ? BigInt(object.lastTimestampMs)
+      : 0n;
+    message.copyFrom = (object.copyFrom !== undefined && object.copyFrom !== null) ? BigInt(object.copyFrom) : 0n;
+    message.copyTo = (object.copyTo !== undefined && object.copyTo !== null) ? BigInt(object.copyTo) : 0n;
+    return message;
+  },
+};
+
+function createBaseFailbackGroup(): FailbackGroup {
+  return {
+    group: "",
+    sourceTopic: "",
+    targetTopic: "",
+    partition: 0,
+    targetOffset: 0n,
+    currentOffset: undefined,
+    sourceOffset: undefined,
+    passesOver: 0n,
+  };
+}
+
+export const FailbackGroup: MessageFns<FailbackGroup> = {
+  encode(message: FailbackGroup, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.group !== "") {
+      writer.uint32(10).string(message.group);
+    }
+    if (message.sourceTopic !== "") {
+      writer.uint32(18).string(message.sourceTopic);
+    }
+    if (message.targetTopic !== "") {
+      writer.uint32(26).string(message.targetTopic);
+    }
+    if (message.partition !== 0) {
+      writer.uint32(32).int32(message.partition);
+    }
+    if (message.targetOffset !== 0n) {
+      if (BigInt.asIntN(64, message.targetOffset) !== message.targetOffset) {
+        throw new globalThis.Error("value provided for field message.targetOffset of type int64 too large");
+      }
+      writer.uint32(40).int64(message.targetOffset);
+    }
+    if (message.currentOffset !== undefined) {
+      if (BigInt.asIntN(64, message.currentOffset) !== message.currentOffset) {
+        throw new globalThis.Error("value provided for field message.currentOffset of type int64 too large");
+      }
+      writer.uint32(48).int64(message.currentOffset);
+    }
+    if (message.sourceOffset !== undefined) {
+      if (BigInt.asIntN(64, message.sourceOffset) !== message.sourceOffset) {
+        throw new globalThis.Error("value provided for field message.sourceOffset of type int64 too large");
+      }
+      writer.uint32(56).int64(message.sourceOffset);
+    }
+    if (message.passesOver !== 0n) {
+      if (BigInt.asIntN(64, message.passesOver) !== message.passesOver) {
+        throw new globalThis.Error("value provided for field message.passesOver of type int64 too large");
+      }
+      writer.uint32(64).int64(message.passesOver);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FailbackGroup {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFailbackGroup();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.group = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.sourceTopic = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.targetTopic = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.partition = reader.int32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.targetOffset = reader.int64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.currentOffset = reader.int64() as bigint;
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.sourceOffset = reader.int64() as bigint;
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.passesOver = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<FailbackGroup>): FailbackGroup {
+    return FailbackGroup.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<FailbackGroup>): FailbackGroup {
+    const message = createBaseFailbackGroup();
+    message.group = object.group ?? "";
+    message.sourceTopic = object.sourceTopic ?? "";
+    message.targetTopic = object.targetTopic ?? "";
+    message.partition = object.partition ?? 0;
+    message.targetOffset = (object.targetOffset !== undefined && object.targetOffset !== null)
+      ? BigInt(object.targetOffset)
+      : 0n;
+    message.currentOffset = (object.currentOffset !== undefined && object.currentOffset !== null)
+      ? BigInt(object.currentOffset)
+      : undefined;
+    message.sourceOffset = (object.sourceOffset !== undefined && object.sourceOffset !== null)
+      ? BigInt(object.sourceOffset)
+      : undefined;
+    message.passesOver = (object.passesOver !== undefined && object.passesOver !== null)
+      ? BigInt(object.passesOver)
+      : 0n;
+    return message;
+  },
+};
+
+function createBaseFailbackEvent(): FailbackEvent {
+  return { event: undefined };
+}
+
+export const FailbackEvent: MessageFns<FailbackEvent> = {
+  encode(message: FailbackEvent, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.event?.$case) {
+      case "step":
+        FailbackStep.encode(message.event.value, writer.uint32(10).fork()).join();
+        break;
+      case "result":
+        FailbackResult.encode(message.event.value, writer.uint32(18).fork()).join();
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FailbackEvent {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFailbackEvent();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.event = { $case: "step", value: FailbackStep.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.event = { $case: "result", value: FailbackResult.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<FailbackEvent>): FailbackEvent {
+    return FailbackEvent.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<FailbackEvent>): FailbackEvent {
+    const message = createBaseFailbackEvent();
+    switch (object.event?.$case) {
+      case "step": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "step", value: FailbackStep.fromPartial(object.event.value) };
+        }
+        break;
+      }
+      case "result": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "result", value: FailbackResult.fromPartial(object.event.value) };
+        }
+        break;
+      }
+    }
+    return message;
+  },
+};
+
+function createBaseFailbackStep(): FailbackStep {
+  return { name: "", done: false, message: "", elapsedMs: 0n };
+}
+
+export const FailbackStep: MessageFns<FailbackStep> = {
+  encode(message: FailbackStep, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.done !== false) {
+      writer.uint32(16).bool(message.done);
+    }
+    if (message.message !== "") {
+      writer.uint32(26).string(message.message);
+    }
+    if (message.elapsedMs !== 0n) {
+      if (BigInt.asIntN(64, message.elapsedMs) !== message.elapsedMs) {
+        throw new globalThis.Error("value provided for field message.elapsedMs of type int64 too large");
+      }
+      writer.uint32(32).int64(message.elapsedMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FailbackStep {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFailbackStep();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.done = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.message = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.elapsedMs = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<FailbackStep>): FailbackStep {
+    return FailbackStep.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<FailbackStep>): FailbackStep {
+    const message = createBaseFailbackStep();
+    message.name = object.name ?? "";
+    message.done = object.done ?? false;
+    message.message = object.message ?? "";
+    message.elapsedMs = (object.elapsedMs !== undefined && object.elapsedMs !== null) ? BigInt(object.elapsedMs) : 0n;
+    return message;
+  },
+};
+
+function createBaseFailbackResult(): FailbackResult {
+  return {
+    plan: undefined,
+    alreadyDone: false,
+    elapsedMs: 0n,
+    uncrossedRecords: 0n,
+    startedAtMs: 0n,
+    finishedAtMs: 0n,
+    operator: "",
+  };
+}
+
+export const FailbackResult: MessageFns<FailbackResult> = {
+  encode(message: FailbackResult, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.plan !== undefined) {
+      FailbackPlan.encode(message.plan, writer.uint32(10).fork()).join();
+    }
+    if (message.alreadyDone !== false) {
+      writer.uint32(16).bool(message.alreadyDone);
+    }
+    if (message.elapsedMs !== 0n) {
+      if (BigInt.asIntN(64, message.elapsedMs) !== message.elapsedMs) {
+        throw new globalThis.Error("value provided for field message.elapsedMs of type int64 too large");
+      }
+      writer.uint32(24).int64(message.elapsedMs);
+    }
+    if (message.uncrossedRecords !== 0n) {
+      if (BigInt.asIntN(64, message.uncrossedRecords) !== message.uncrossedRecords) {
+        throw new globalThis.Error("value provided for field message.uncrossedRecords of type int64 too large");
+      }
+      writer.uint32(32).int64(message.uncrossedRecords);
+    }
+    if (message.startedAtMs !== 0n) {
+      if (BigInt.asIntN(64, message.startedAtMs) !== message.startedAtMs) {
+        throw new globalThis.Error("value provided for field message.startedAtMs of type int64 too large");
+      }
+      writer.uint32(40).int64(message.startedAtMs);
+    }
+    if (message.finishedAtMs !== 0n) {
+      if (BigInt.asIntN(64, message.finishedAtMs) !== message.finishedAtMs) {
+        throw new globalThis.Error("value provided for field message.finishedAtMs of type int64 too large");
+      }
+      writer.uint32(48).int64(message.finishedAtMs);
+    }
+    if (message.operator !== "") {
+      writer.uint32(58).string(message.operator);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FailbackResult {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFailbackResult();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.plan = FailbackPlan.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.alreadyDone = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.elapsedMs = reader.int64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.uncrossedRecords = reader.int64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.startedAtMs = reader.int64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.finishedAtMs = reader.int64() as bigint;
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.operator = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<FailbackResult>): FailbackResult {
+    return FailbackResult.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<FailbackResult>): FailbackResult {
+    const message = createBaseFailbackResult();
+    message.plan = (object.plan !== undefined && object.plan !== null)
+      ? FailbackPlan.fromPartial(object.plan)
+      : undefined;
+    message.alreadyDone = object.alreadyDone ?? false;
+    message.elapsedMs = (object.elapsedMs !== undefined && object.elapsedMs !== null) ? BigInt(object.elapsedMs) : 0n;
+    message.uncrossedRecords = (object.uncrossedRecords !== undefined && object.uncrossedRecords !== null)
+      ? BigInt(object.uncrossedRecords)
+      : 0n;
+    message.startedAtMs = (object.startedAtMs !== undefined && object.startedAtMs !== null)
+      ? BigInt(object.startedAtMs)
+      : 0n;
+    message.finishedAtMs = (object.finishedAtMs !== undefined && object.finishedAtMs !== null)
+      ? BigInt(object.finishedAtMs)
+      : 0n;
+    message.operator = object.operator ?? "";
+    return message;
+  },
+};
+
+function createBaseReadQuarantineRequest(): ReadQuarantineRequest {
+  return { flow: "" };
+}
+
+export const ReadQuarantineRequest: MessageFns<ReadQuarantineRequest> = {
+  encode(message: ReadQuarantineRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.flow !== "") {
+      writer.uint32(10).string(message.flow);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReadQuarantineRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReadQuarantineRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.flow = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ReadQuarantineRequest>): ReadQuarantineRequest {
+    return ReadQuarantineRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ReadQuarantineRequest>): ReadQuarantineRequest {
+    const message = createBaseReadQuarantineRequest();
+    message.flow = object.flow ?? "";
+    return message;
+  },
+};
+
+function createBaseQuarantinedRecords(): QuarantinedRecords {
+  return { lines: [] };
+}
+
+export const QuarantinedRecords: MessageFns<QuarantinedRecords> = {
+  encode(message: QuarantinedRecords, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.lines) {
+      writer.uint32(10).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QuarantinedRecords {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQuarantinedRecords();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.lines.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<QuarantinedRecords>): QuarantinedRecords {
+    return QuarantinedRecords.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<QuarantinedRecords>): QuarantinedRecords {
+    const message = createBaseQuarantinedRecords();
+    message.lines = object.lines?.map((e) => e) || [];
     return message;
   },
 };
@@ -5575,6 +6710,37 @@ export const DrainAgentResult: MessageFns<DrainAgentResult> = {
  */
 export type OperatorServiceService = typeof OperatorServiceService;
 export const OperatorServiceService = {
+  /** What `Failback` would do; changes nothing. */
+  planFailback: {
+    path: "/mirror.v1.OperatorService/PlanFailback" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: FailbackRequest): Buffer => Buffer.from(FailbackRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): FailbackRequest => FailbackRequest.decode(value),
+    responseSerialize: (value: FailbackPlan): Buffer => Buffer.from(FailbackPlan.encode(value).finish()),
+    responseDeserialize: (value: Buffer): FailbackPlan => FailbackPlan.decode(value),
+  },
+  /** Makes the source of a promoted flow the primary again. Idempotent, and taken up where it stopped. */
+  failback: {
+    path: "/mirror.v1.OperatorService/Failback" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: FailbackRequest): Buffer => Buffer.from(FailbackRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): FailbackRequest => FailbackRequest.decode(value),
+    responseSerialize: (value: FailbackEvent): Buffer => Buffer.from(FailbackEvent.encode(value).finish()),
+    responseDeserialize: (value: Buffer): FailbackEvent => FailbackEvent.decode(value),
+  },
+  /** The records that never crossed before the flow was promoted, as they were saved. */
+  readQuarantine: {
+    path: "/mirror.v1.OperatorService/ReadQuarantine" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: ReadQuarantineRequest): Buffer =>
+      Buffer.from(ReadQuarantineRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ReadQuarantineRequest => ReadQuarantineRequest.decode(value),
+    responseSerialize: (value: QuarantinedRecords): Buffer => Buffer.from(QuarantinedRecords.encode(value).finish()),
+    responseDeserialize: (value: Buffer): QuarantinedRecords => QuarantinedRecords.decode(value),
+  },
   getStatus: {
     path: "/mirror.v1.OperatorService/GetStatus" as const,
     requestStream: false as const,
@@ -5690,6 +6856,12 @@ export const OperatorServiceService = {
 } as const;
 
 export interface OperatorServiceServer extends UntypedServiceImplementation {
+  /** What `Failback` would do; changes nothing. */
+  planFailback: handleUnaryCall<FailbackRequest, FailbackPlan>;
+  /** Makes the source of a promoted flow the primary again. Idempotent, and taken up where it stopped. */
+  failback: handleServerStreamingCall<FailbackRequest, FailbackEvent>;
+  /** The records that never crossed before the flow was promoted, as they were saved. */
+  readQuarantine: handleServerStreamingCall<ReadQuarantineRequest, QuarantinedRecords>;
   getStatus: handleUnaryCall<GetStatusRequest, Status>;
   /** What `Promote` would do; changes nothing. */
   planPromote: handleUnaryCall<PromoteRequest, PromotePlan>;
@@ -5717,6 +6889,39 @@ export interface OperatorServiceServer extends UntypedServiceImplementation {
 }
 
 export interface OperatorServiceClient extends Client {
+  /** What `Failback` would do; changes nothing. */
+  planFailback(
+    request: FailbackRequest,
+    callback: (error: ServiceError | null, response: FailbackPlan) => void,
+  ): ClientUnaryCall;
+  planFailback(
+    request: FailbackRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: FailbackPlan) => void,
+  ): ClientUnaryCall;
+  planFailback(
+    request: FailbackRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: FailbackPlan) => void,
+  ): ClientUnaryCall;
+  /** Makes the source of a promoted flow the primary again. Idempotent, and taken up where it stopped. */
+  failback(request: FailbackRequest, options?: Partial<CallOptions>): ClientReadableStream<FailbackEvent>;
+  failback(
+    request: FailbackRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<FailbackEvent>;
+  /** The records that never crossed before the flow was promoted, as they were saved. */
+  readQuarantine(
+    request: ReadQuarantineRequest,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<QuarantinedRecords>;
+  readQuarantine(
+    request: ReadQuarantineRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<QuarantinedRecords>;
   getStatus(
     request: GetStatusRequest,
     callback: (error: ServiceError | null, response: Status) => void,

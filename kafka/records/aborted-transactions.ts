@@ -1,11 +1,5 @@
-import {
-  baseOffset,
-  lastOffset,
-  payload,
-  producerId,
-  recordCount,
-} from '../../kafka/records/batch-header.js';
-import { controlType } from '../../kafka/records/control-record.js';
+import { baseOffset, lastOffset, payload, producerId, recordCount } from './batch-header.js';
+import { controlType } from './control-record.js';
 
 export interface AbortedTransaction {
   producerId: bigint;

@@ -1,0 +1,181 @@
+import { failbackFlow } from '../../mirror/failback-flow.js';
+import type { MappedPosition } from '../target/flow-positions.js';
+import type { FlowSeed } from '../target/flow-arming.js';
+import type { FlowTarget } from '../target/flow-target.js';
+import {
+  mappedToFailBack,
+  QUIET_LOOK_MS,
+  writers,
+  type FailbackScope,
+  type Side,
+} from './failback-look.js';
+import { logEnds, type LogEnds } from './log-ends.js';
+import { readLog } from './log-reader.js';
+import { findSeam } from './seam-look.js';
+import { rearmSeed } from './seam.js';
+
+type HandOverScope = FailbackScope & { readonly source: Side; readonly copy: FlowTarget };
+
+/** Who writes on the new primary, in words; undefined if nobody did between two looks. */
+export async function quiet(
+  scope: FailbackScope,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const { flow, target, clock } = scope;
+  const partitions = mappedToFailBack(scope).map(({ targetTopic: topic, partition }) => {
+    return { topic, partition };
+  });
+  const first = await logEnds(target.cluster, partitions, signal);
+  await clock.sleep(QUIET_LOOK_MS, signal);
+  const second = await logEnds(target.cluster, partitions, signal);
+  const at = { side: target, alias: flow.target };
+  return (await writers(at, { first, second }, signal))?.message;
+}
+
+/** Where the copy back must go on, if anything was written on the new primary after it was fenced. */
+export async function leftOver(
+  scope: HandOverScope,
+  signal: AbortSignal,
+): Promise<{ seeds: FlowSeed[]; message: string }> {
+  const { copy, flow } = scope;
+  await mapUnreported(scope, signal);
+  const mapped = copy.mappedPartitions();
+  const ends = await bothEnds(scope, mapped, signal);
+  const left: MappedPosition[] = [];
+  for (const position of mapped)
+    if (await hasMore(scope, { position, ends }, signal)) left.push(position);
+  // All of them: the fence ended this epoch's sequence numbers in every partition.
+  const seeds = left.length === 0 ? [] : mapped.flatMap((each) => goOn(each, ends));
+  const [first] = left;
+  const where = first === undefined ? '' : `${first.topic}-${first.partition}`;
+  const message =
+    `${left.length} partitions were written on ${flow.target} while it was handed over, ${where} ` +
+    'among them: stop the producers, then call failback again';
+  return { seeds, message };
+}
+
+/** What an agent copied back and did not live to report is on the old primary, and in no map. */
+async function mapUnreported(scope: HandOverScope, signal: AbortSignal): Promise<void> {
+  const { copy, flow, source, target, clock } = scope;
+  const mapped = copy.mappedPartitions();
+  const ends = await bothEnds(scope, mapped, signal);
+  const sleep = (ms: number): Promise<void> => clock.sleep(ms, signal);
+  // The same as at the seam, the other way round: the new primary is the source of the copy.
+  const place = {
+    flow: failbackFlow(flow),
+    source: target.cluster,
+    target: source.cluster,
+    sleep,
+  };
+  const { producerId } = copy.producer;
+  for (const position of mapped) {
+    const at = endsOf(position, ends);
+    const { topic, partition, end } = position;
+    if (at === undefined || end === undefined) continue;
+    if (at.source <= end.targetNext + position.fenceMarkers) continue;
+    const found = { sourceEnd: at.target, targetEnd: at.source, producerId };
+    const { unmapped } = await findSeam(place, { position, ends: found }, signal);
+    if (unmapped.length > 0) copy.applyProgress({ topic, partition, runs: unmapped });
+  }
+  await copy.flush(signal);
+}
+
+/** The flow goes on behind everything that was copied back. */
+export async function rearmSeeds(scope: HandOverScope, signal: AbortSignal): Promise<FlowSeed[]> {
+  const { copy, original } = scope;
+  const mapped = copy.mappedPartitions();
+  const ends = await bothEnds(scope, mapped, signal);
+  const seeds = mapped.flatMap((position) => {
+    const at = endsOf(position, ends);
+    if (position.end === undefined || at === undefined) return [];
+    const { topic: targetTopic, targetTopic: sourceTopic, partition } = position;
+    // The fence left a marker behind the last record; without one nothing lies there.
+    const { targetNext } = position.end;
+    const sourceNext = at.source > targetNext ? targetNext + 1n : targetNext;
+    const handedOver = {
+      ...{ sourceTopic, targetTopic, partition, sourceNext, targetEnd: at.target },
+      sourceTopicId: position.targetTopicId,
+      targetTopicId: position.sourceTopicId,
+    };
+    return [rearmSeed(handedOver, copy.arming.mapRuns(targetTopic, partition))];
+  });
+  const seeded = new Set(seeds.map(({ topic, partition }) => `${topic}:${partition}`));
+  const others = original
+    .mappedPartitions()
+    .filter(({ topic, partition }) => !seeded.has(`${topic}:${partition}`));
+  return [...seeds, ...(await continued(scope, others, signal))];
+}
+
+/** Heartbeats and the like: nothing was written on the new primary, and they go on as they were. */
+async function continued(
+  { target }: HandOverScope,
+  positions: readonly MappedPosition[],
+  signal: AbortSignal,
+): Promise<FlowSeed[]> {
+  const partitions = positions.map(({ targetTopic: topic, partition }) => ({ topic, partition }));
+  const ends = await logEnds(target.cluster, partitions, signal);
+  return positions.flatMap(({ topic, targetTopic, partition, end, ...ids }) => {
+    const at = ends.get(`${targetTopic}:${partition}`);
+    if (end === undefined || at === undefined) return [];
+    const { sourceTopicId, targetTopicId } = ids;
+    const start = { sourceOffset: end.sourceNext, targetOffset: at.end };
+    return [
+      { topic, partition, sourceTopicId, targetTopicId, sequenceBase: at.end, runs: [], start },
+    ];
+  });
+}
+
+interface BothEnds {
+  readonly source: Map<string, LogEnds>;
+  readonly target: Map<string, LogEnds>;
+}
+
+/** Of the partitions of the copy back: its `topic` is on the new primary, its target topic on the old. */
+async function bothEnds(
+  { source, target }: HandOverScope,
+  mapped: readonly MappedPosition[],
+  signal: AbortSignal,
+): Promise<BothEnds> {
+  const onSource = mapped.map(({ targetTopic: topic, partition }) => ({ topic, partition }));
+  const onTarget = mapped.map(({ topic, partition }) => ({ topic, partition }));
+  return {
+    source: await logEnds(source.cluster, onSource, signal),
+    target: await logEnds(target.cluster, onTarget, signal),
+  };
+}
+
+function endsOf(
+  { topic, targetTopic, partition }: MappedPosition,
+  ends: BothEnds,
+): { source: bigint; target: bigint } | undefined {
+  const source = ends.source.get(`${targetTopic}:${partition}`);
+  const target = ends.target.get(`${topic}:${partition}`);
+  if (source === undefined || target === undefined) return undefined;
+  return { source: source.end, target: target.end };
+}
+
+async function hasMore(
+  { target, clock }: HandOverScope,
+  { position, ends }: { position: MappedPosition; ends: BothEnds },
+  signal: AbortSignal,
+): Promise<boolean> {
+  const { topic, partition, end } = position;
+  const at = ends.target.get(`${topic}:${partition}`);
+  if (at === undefined || end === undefined) return false;
+  if (at.stableEnd < at.end) return true; // a transaction is open
+  const place = { topic, partition, from: end.sourceNext, to: at.stableEnd };
+  const sleep = (ms: number): Promise<void> => clock.sleep(ms, signal);
+  for await (const batch of readLog({ cluster: target.cluster, ...place, sleep }, signal))
+    if (batch.records().length > 0) return true;
+  return false;
+}
+
+function goOn(position: MappedPosition, ends: BothEnds): FlowSeed[] {
+  const at = endsOf(position, ends);
+  const { topic, partition, end, sourceTopicId, targetTopicId } = position;
+  if (at === undefined || end === undefined) return [];
+  const start = { sourceOffset: end.sourceNext, targetOffset: at.source };
+  return [
+    { topic, partition, sourceTopicId, targetTopicId, sequenceBase: at.source, runs: [], start },
+  ];
+}

@@ -1,0 +1,97 @@
+import { failbackFlow } from '../../mirror/failback-flow.js';
+import type { FlowConfig } from '../../mirror/config/mirror-config.js';
+import type { CopyLook, FailbackHost } from '../failback/failback.js';
+import { EVERYTHING } from '../promotion/promotion-selection.js';
+import type { FlowTarget } from '../target/flow-target.js';
+import type { Coordination } from './coordination.js';
+import { NotReadyError } from './errors.js';
+import type { FlowRuntime } from './flow-runtime.js';
+import type { ConnectedFlowTarget } from './open-target.js';
+import { CoordinationPromotionHost } from './promotion-host.js';
+
+/** How long the old primary may take to keep a flow's topics; then the failback is called off. */
+export const ATTACH_MS_MAX = 60_000;
+
+const ATTACH_POLL_MS = 50;
+
+/** Halts in a message; there may be one for each partition. */
+const HALTS_NAMED_MAX = 5;
+
+/** What a failback needs of the coordination of agents. */
+export class CoordinationFailbackHost implements FailbackHost {
+  readonly #coordination: Coordination<ConnectedFlowTarget>;
+  readonly #original: FlowConfig;
+  readonly #copy: FlowConfig;
+  readonly #operator: string;
+
+  constructor(
+    coordination: Coordination<ConnectedFlowTarget>,
+    options: { readonly original: FlowConfig; readonly operator: string },
+  ) {
+    this.#coordination = coordination;
+    this.#original = options.original;
+    this.#copy = failbackFlow(options.original);
+    this.#operator = options.operator;
+  }
+
+  async attach(signal: AbortSignal): Promise<FlowTarget> {
+    const { clock, flows } = this.#coordination;
+    const runtime = flows.get(this.#copy.id) ?? this.#coordination.addFlow(this.#copy, true);
+    const deadlineMs = clock.nowMs() + ATTACH_MS_MAX;
+    while (runtime.opened === undefined) {
+      if (clock.nowMs() >= deadlineMs)
+        throw new NotReadyError(`${this.#copy.id} cannot be opened: ${runtime.problem}`);
+      await clock.sleep(ATTACH_POLL_MS, signal);
+    }
+    return runtime.opened.target;
+  }
+
+  run(): void {
+    const { phase } = this.#runtime;
+    // One that is being fenced goes on by itself, and there is no way back.
+    if (phase !== 'promoting') this.#runtime.setPhase('running');
+  }
+
+  look(): CopyLook {
+    const { id } = this.#copy;
+    const positions = new CoordinationPromotionHost(this.#coordination).partitionPositions(id);
+    const expected = this.#runtime.opened?.target.mappedPartitions().length ?? 0;
+    const topics = this.#coordination.core.state.flows.get(id)?.topics;
+    const halted: string[] = [];
+    let lagRecords: bigint | undefined = 0n;
+    for (const { topic, partition, lagRecords: lag } of positions) {
+      const entry = topics?.get(topic);
+      const item = entry?.items.get(partition);
+      const problem = item?.halt ?? (item === undefined ? entry?.problem : undefined);
+      if (problem !== undefined) halted.push(`${topic}-${partition}: ${problem.message}`);
+      const isHeld = item?.state === 'held' && item.copier === 'running';
+      lagRecords =
+        lagRecords === undefined || lag === undefined || !isHeld ? undefined : lagRecords + lag;
+    }
+    if (positions.length < expected) lagRecords = undefined;
+    return { lagRecords, halted: halted.slice(0, HALTS_NAMED_MAX) };
+  }
+
+  async promote(onMessage: (message: string) => void): Promise<void> {
+    const selection = { ...EVERYTHING, mode: 'planned' as const };
+    const request = { flow: this.#copy.id, operator: this.#operator, selection };
+    await this.#coordination.promotions.promote(request, ({ name, done, message }) => {
+      if (done) onMessage(`${name}: ${message}`);
+    });
+  }
+
+  async detach(): Promise<void> {
+    await this.#coordination.removeFlow(this.#copy.id);
+  }
+
+  originalRuns(): void {
+    const runtime = this.#coordination.flow(this.#original.id);
+    const topics = runtime.opened?.target.mappedPartitions().map(({ topic }) => topic) ?? [];
+    runtime.setPhase('running', [...new Set(topics)]);
+    runtime.setPhase('running');
+  }
+
+  get #runtime(): FlowRuntime<ConnectedFlowTarget> {
+    return this.#coordination.flow(this.#copy.id);
+  }
+}
