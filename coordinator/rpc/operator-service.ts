@@ -30,8 +30,7 @@ export function operatorService(options: ServiceOptions): OperatorServiceServer 
     return statusOfError(error);
   };
   return {
-    ...groupCalls(coordinator, refuse),
-    ...failbackCalls(coordinator, refuse),
+    ...{ ...groupCalls(coordinator, refuse), ...failbackCalls(coordinator, refuse) },
     getStatus: (call, callback) => {
       try {
         const { flow } = call.request;
@@ -55,8 +54,8 @@ export function operatorService(options: ServiceOptions): OperatorServiceServer 
     resume: (call, callback) => {
       try {
         const { flow, topics, accept, operator } = call.request;
-        const request = { flow: parseFlowId(flow), topics, accept, operator };
-        callback(null, { resumed: coordinator.resume(request).map((one) => ({ ...one })) });
+        const resumed = coordinator.resume({ flow: parseFlowId(flow), topics, accept, operator });
+        callback(null, { resumed: resumed.map((one) => ({ ...one })) });
       } catch (error) {
         callback(refuse(error, 'Resume'));
       }
