@@ -111,9 +111,8 @@ export class Coordination<Opened extends OpenedFlowTarget> {
     const onDurable = (flow: string, acks: readonly DurableAck[]): void =>
       this.#sendMapAcks(flow, acks);
     const open = options.openTarget;
-    const { term } = this;
     const heard = { emit, onDurable, onFenced, onOpened, resumePromotion };
-    this.#runtime = { term, clock, log, open, signal, ...heard };
+    this.#runtime = { term: this.term, clock, log, open, signal, ...heard };
     for (const flow of options.flows)
       this.#flows.set(flow.id, new FlowRuntime<Opened>({ ...this.#runtime, flow }));
   }
@@ -123,12 +122,11 @@ export class Coordination<Opened extends OpenedFlowTarget> {
   }
 
   /** Begins to work on one more flow; `held` lets it wait until it is told its phase. */
-  addFlow(flow: FlowConfig, held = false): FlowRuntime<Opened> {
+  addFlow(flow: FlowConfig, held = false): void {
     const runtime = new FlowRuntime<Opened>({ ...this.#runtime, flow, held });
     this.#flows.set(flow.id, runtime);
     runtime.start();
     this.steering.applyTo(flow.id);
-    return runtime;
   }
 
   /** Forgets a flow of which nobody holds anything. */

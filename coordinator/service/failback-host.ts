@@ -36,7 +36,8 @@ export class CoordinationFailbackHost implements FailbackHost {
 
   async attach(signal: AbortSignal): Promise<FlowTarget> {
     const { clock, flows } = this.#coordination;
-    const runtime = flows.get(this.#copy.id) ?? this.#coordination.addFlow(this.#copy, true);
+    if (!flows.has(this.#copy.id)) this.#coordination.addFlow(this.#copy, true);
+    const runtime = this.#runtime;
     const deadlineMs = clock.nowMs() + ATTACH_MS_MAX;
     while (runtime.opened === undefined) {
       if (clock.nowMs() >= deadlineMs)
