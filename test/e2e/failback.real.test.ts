@@ -14,6 +14,9 @@ import { temporaryFolder } from '../kit/temporary-folder.js';
 import { createTopics, decodeUnique, writeUnique } from '../kit/write-unique.js';
 
 const PARTITIONS = [0, 1];
+/** Somewhere in the check, the seeding, the copying, the hand-over, the re-arming. */
+const KILLED_AFTER_MS = [2_500, 1_500, 3_600, 4_200, 4_800, 5_400];
+
 const FLOW = 'us-east:us-west';
 
 function mm2Properties(east: KafkaServers, west: KafkaServers): string {
@@ -171,6 +174,46 @@ describe('failback', () => {
       (record) => decodeUnique(record.value!)?.producer !== 'lost',
     );
     assertMirrored(source, await readTopic(west, 'us-east.orders'));
+  });
+
+  it('refuses to hand over while somebody writes on the new primary, and can be killed at any time', async () => {
+    assert.equal((await mirrorctl('promote', FLOW, '--yes')).code, 0);
+    const stop = new AbortController();
+    const { signal } = stop;
+    const topic = 'us-east.orders';
+    const writing = writeUnique(west, {
+      topic,
+      producer: 'busy',
+      pauseMs: 100,
+      batchRecords: 5,
+      signal,
+    });
+    const busy = await mirrorctl('failback', FLOW, '--yes', '--quarantine-dir', folder);
+    assert.equal(busy.code, 4, busy.out);
+    assert.match(busy.err, /producers write on us-west: stop them .*us-east\.orders-0/);
+    stop.abort();
+    const { next } = await writing;
+    for (const afterMs of KILLED_AFTER_MS) {
+      const call = mirrorctl('failback', FLOW, '--yes', '--quarantine-dir', folder);
+      await new Promise((resolve) => setTimeout(resolve, afterMs));
+      await maker.kill('SIGKILL');
+      await call;
+      maker = await startMaker();
+    }
+    const done = async (): Promise<Finished> =>
+      mirrorctl('failback', FLOW, '--yes', '--wait', '--quarantine-dir', folder);
+    let last: Finished | undefined;
+    await eventually(
+      async () => (last = await done()).code === 0,
+      () => `${last?.out}${last?.err}`,
+      120_000,
+    );
+    await writeUnique(east, { topic: 'orders', producer: 'after', count: 15 });
+    const end = `second:40 last:20 busy:${next} after:15`;
+    const first = async (): Promise<string> =>
+      stretches(await readTopic(west, 'us-east.orders'), 0);
+    await eventually(async () => (await first()).endsWith(end), first, 60_000);
+    assert.ok(stretches(await readTopic(east, 'orders'), 0).endsWith(end));
   });
 });
 
