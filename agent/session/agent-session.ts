@@ -43,6 +43,8 @@ interface HeldItem {
   item: WorkItem;
   leaseEpoch: bigint;
   runtime: FlowRuntime;
+  /** For site work. */
+  mirroredTopics: readonly string[];
   copier?: PartitionCopier;
   site?: SiteWorker;
   /** Set once it was told to stop; a repeated revoke or grant does not do it twice. */
@@ -238,7 +240,8 @@ export class AgentSession {
     const { site } = held;
     delete held.site;
     void site?.close().then(() => {
-      if (held.releasing === undefined) held.site = this.#startSite(held.runtime);
+      if (held.releasing === undefined)
+        held.site = this.#startSite(held.runtime, held.mirroredTopics);
     });
   }
 
@@ -266,20 +269,22 @@ export class AgentSession {
       return;
     }
     const start = (): void => {
-      const next: HeldItem = { item, leaseEpoch, runtime };
+      const { mirroredTopics } = grant;
+      const next: HeldItem = { item, leaseEpoch, runtime, mirroredTopics };
       this.#held.set(key, next);
       if (item.work?.$case === 'partition' && partition !== undefined) {
         const { mapTail, ...assignment } = partition;
         next.copier = runtime.copier.add({ ...item.work.value, ...assignment, mapTail });
       } else {
-        next.site = this.#startSite(runtime);
+        next.site = this.#startSite(runtime, next.mirroredTopics);
       }
     };
     if (held?.releasing === undefined) start();
     else void held.releasing.then(start);
   }
 
-  #startSite({ config, heartbeats, source }: FlowRuntime): SiteWorker {
+  #startSite(runtime: FlowRuntime, mirroredTopics: readonly string[]): SiteWorker {
+    const { config, heartbeats, source } = runtime;
     const { clock, log } = this.#options;
     const site = new SiteWorker({
       flow: config,
@@ -287,6 +292,7 @@ export class AgentSession {
       source,
       clock,
       log: log.child({ flow: config.id }),
+      mirroredTopics,
       send: (message) => this.#link.writable && this.#link.send(message),
     });
     site.start();

@@ -6,12 +6,22 @@ import { emitPeriodically, SideTopic } from '../../kafka/admin/side-topic.js';
 import type { KafkaCluster } from '../../kafka/client/index.js';
 import type { FlowConfig } from '../../mirror/config/mirror-config.js';
 import { heartbeatRecord } from '../../mirror/heartbeats.js';
-import type { AgentMessage } from '../../proto/gen/mirror/v1/agent.js';
+import type { AgentMessage, InventoryTopic } from '../../proto/gen/mirror/v1/agent.js';
+import { AclLook } from './acl-look.js';
+import { ConfigLook } from './config-look.js';
 import { GroupWatch } from './group-watch.js';
+import { MissingTopicsLook } from './missing-topics.js';
 import { selectTopics } from './select-topics.js';
 
-/** Topics and partitions are looked at this often: new ones are copied within seconds. */
-const DISCOVERY_INTERVAL_MS = 2_000;
+/**
+ * Topics and partitions are looked at this often: new ones are copied within seconds. MM2's
+ * `refresh.topics.interval.seconds` (600) makes it more often, but never less.
+ */
+const DISCOVERY_INTERVAL_MS_MAX = 2_000;
+const DISCOVERY_INTERVAL_MS_MIN = 500;
+
+/** How often it is looked whether a look at the ACLs is due. */
+const ACL_CHECK_MS = 500;
 
 export interface SiteWorkerOptions {
   flow: FlowConfig;
@@ -20,6 +30,8 @@ export interface SiteWorkerOptions {
   source: KafkaCluster;
   clock: Clock;
   log: Logger;
+  /** Source topics that the flow has a copy of already. */
+  mirroredTopics: readonly string[];
   /** False when nobody took it: it is said again after the next welcome. */
   send: (message: NonNullable<AgentMessage['message']>) => boolean;
 }
@@ -33,6 +45,11 @@ export class SiteWorker {
   readonly #groups: GroupWatch;
   readonly #stop = new AbortController();
   readonly #running: Promise<void>[] = [];
+  readonly #configs: ConfigLook;
+  readonly #acls: AclLook;
+  readonly #missing: MissingTopicsLook;
+  /** As listed last; undefined before the first listing. */
+  #topics: InventoryTopic[] | undefined;
   #inventory = '';
   /** Why the source cannot be looked at; empty while it can. */
   #problem = '';
@@ -40,17 +57,30 @@ export class SiteWorker {
 
   constructor(options: SiteWorkerOptions) {
     this.#options = options;
-    const { flow, source, clock, log, send } = options;
+    const { flow, source, clock, log, send, mirroredTopics } = options;
+    const admin = new AdminClient({ cluster: source, clock });
     this.#groups = new GroupWatch({
-      ...{ flow, source, clock, log },
-      admin: new AdminClient({ cluster: source, clock }),
+      ...{ flow, source, clock, log, admin },
       send: (offsets) => send({ $case: 'groupOffsets', value: { flow: flow.id, offsets } }),
+    });
+    this.#configs = new ConfigLook({
+      ...{ flow, admin, clock },
+      send: (value) => send({ $case: 'topicConfigs', value }),
+    });
+    this.#acls = new AclLook({
+      ...{ flow, admin, clock, log },
+      send: (value) => send({ $case: 'sourceAcls', value }),
+    });
+    this.#missing = new MissingTopicsLook({
+      ...{ flow, source, clock, mirrored: mirroredTopics },
+      send: (value) => send({ $case: 'missingTopics', value }),
     });
   }
 
   start(): void {
     this.#running.push(
-      this.#every(DISCOVERY_INTERVAL_MS, 'topics', (signal) => this.#discover(signal)),
+      this.#every(this.#discoveryIntervalMs, 'topics', (signal) => this.#discover(signal)),
+      this.#every(ACL_CHECK_MS, 'acls', (signal) => this.#acls.look(signal)),
       this.#groups.run(this.#stop.signal),
       this.#emitHeartbeats(),
     );
@@ -61,6 +91,9 @@ export class SiteWorker {
     this.#inventory = '';
     this.#problemTold = false;
     this.#groups.repeatAll();
+    this.#configs.repeatAll();
+    this.#acls.repeatAll();
+    this.#missing.repeatAll();
   }
 
   async close(): Promise<void> {
@@ -113,12 +146,29 @@ export class SiteWorker {
     await emitPeriodically({ topic, intervalMs, records, clock, log }, this.#stop.signal);
   }
 
+  get #discoveryIntervalMs(): number {
+    const { flow } = this.#options;
+    const syncMs = flow.syncTopicConfigsEnabled ? flow.syncTopicConfigsIntervalMs : Infinity;
+    const askedMs = Math.min(flow.refreshTopicsIntervalMs, syncMs, DISCOVERY_INTERVAL_MS_MAX);
+    return Math.max(askedMs, DISCOVERY_INTERVAL_MS_MIN);
+  }
+
+  /** Configurations go before the inventory: a topic is created with them. */
   async #discover(signal: AbortSignal): Promise<void> {
     const { flow, source, send } = this.#options;
-    const metadata = await source.metadata(null, { signal });
-    const topics = selectTopics(flow, metadata);
+    let topics = this.#topics;
+    // Without refreshing, what was found when the work began is all there ever is, as in MM2.
+    if (topics === undefined || flow.refreshTopicsEnabled) {
+      topics = selectTopics(flow, await source.metadata(null, { signal }));
+      this.#topics = topics;
+    }
+    const names = topics.map(({ name }) => name);
+    if (!(await this.#configs.look(names, signal))) return;
     const inventory = JSON.stringify(topics);
-    if (inventory === this.#inventory) return;
-    if (send({ $case: 'inventory', value: { flow: flow.id, topics } })) this.#inventory = inventory;
+    if (inventory !== this.#inventory) {
+      if (!send({ $case: 'inventory', value: { flow: flow.id, topics } })) return;
+      this.#inventory = inventory;
+    }
+    if (flow.refreshTopicsEnabled) await this.#missing.look(new Set(names), signal);
   }
 }

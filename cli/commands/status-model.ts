@@ -86,7 +86,10 @@ export function summarise(status: FlowStatus): FlowSummary {
     recordsPerSecond: partitions.reduce((sum, p) => sum + p.recordsPerSecond, 0),
     bytesPerSecond: partitions.reduce((sum, p) => sum + p.bytesPerSecond, 0),
     degraded:
-      inService && (status.state === FlowState.BLOCKED || halted > 0 || unheld > 0 || lagging > 0),
+      inService &&
+      (status.state === FlowState.BLOCKED ||
+        [halted, unheld, lagging].some((partitions) => partitions > 0) ||
+        status.notices.some((notice) => notice.degraded)),
   };
 }
 
@@ -134,6 +137,7 @@ export function statusDocument(status: Status): unknown {
           state: partitionStateName(partition.state),
         })),
         groups: flow.groups,
+        notices: flow.notices,
       };
     }),
     agents: status.agents.map((agent) => ({ ...agent, state: agentState(agent) })),

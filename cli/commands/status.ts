@@ -101,7 +101,8 @@ function printProblems(output: Output, status: Status, summaries: readonly FlowS
     }
     if (lagging > 0) lines.push(`${flow}: ${formatCount(lagging)} partitions lag by over a minute`);
   }
-  for (const { flow, partitions } of status.flows) {
+  for (const { flow, partitions, notices } of status.flows) {
+    for (const { code, message } of notices) lines.push(`${flow} ${code}: ${message}`);
     for (const { topic, partition, halt } of partitions) {
       if (halt !== undefined)
         lines.push(`${flow} ${topic}-${partition} ${halt.code}: ${halt.message}`);

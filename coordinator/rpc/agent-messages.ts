@@ -24,6 +24,7 @@ import {
   LEASES_PER_MESSAGE_MAX,
   PARTITIONS_PER_TOPIC_MAX,
 } from './limits.js';
+import { readMissingTopics, readSourceAcls, readTopicConfigs } from './source-messages.js';
 
 /** Between the wire's types and ours: what does not fit is refused here, and goes no further. */
 
@@ -60,6 +61,12 @@ export function readAgentMessage({ message }: AgentMessage): AgentSays {
         flow: message.value.flow,
         offsets: message.value.offsets.map((offset: GroupOffset): GroupOffsetReport => offset),
       };
+    case 'topicConfigs':
+      return readTopicConfigs(message.value);
+    case 'sourceAcls':
+      return readSourceAcls(message.value);
+    case 'missingTopics':
+      return readMissingTopics(message.value);
     case 'released':
       return {
         kind: 'released',
@@ -152,10 +159,10 @@ export function* writeCoordinatorMessage(says: CoordinatorSays): Iterable<Coordi
   }
 }
 
-function writeGrant({ lease, assignment }: GrantMessage) {
+function writeGrant({ lease, assignment, mirroredTopics }: GrantMessage) {
   const partition =
     assignment === undefined ? undefined : { ...assignment, mapTail: [...assignment.mapTail] };
-  return { ...writeLease(lease), partition };
+  return { ...writeLease(lease), partition, mirroredTopics: [...mirroredTopics] };
 }
 
 function writeLease({ item, leaseEpoch }: LeaseRef): { item: WorkItem; leaseEpoch: bigint } {

@@ -68,6 +68,7 @@ function writeFlow(view: FlowView): FlowStatus {
     groups: view.groups.map(({ group, topic, partition, sourceOffset, targetOffset }) => ({
       ...{ group, topic, partition, sourceOffset, targetOffset },
     })),
+    notices: [...view.notices],
   };
 }
 

@@ -1,4 +1,3 @@
-import assert from 'node:assert/strict';
 import type { Clock } from '../../common/clock.js';
 import { describeError, MirrorError } from '../../common/errors.js';
 import type { Logger } from '../../common/log.js';
@@ -32,6 +31,8 @@ import { resume, resumeEntry, type ResumedPartition, type ResumeRequest } from '
 import { siteAgents } from './site-agents.js';
 import { SiteTasks } from './site-tasks.js';
 import { VerificationRunner } from '../verification/verification-runner.js';
+import { makeGrant } from './make-grant.js';
+import { takeSourceReport } from './source-intake.js';
 import { Steering } from './steering.js';
 import { StoreExecutor } from './store-executor.js';
 
@@ -246,6 +247,12 @@ export class Coordination<Opened extends OpenedFlowTarget> {
         this.#sourceSeen(message.flow, nowMs);
         this.flows.get(message.flow)?.recordGroupOffsets(message.offsets);
         return;
+      case 'topic-configs':
+      case 'source-acls':
+      case 'missing-topics':
+        if (this.#holdsSite(sessionId, message.flow))
+          takeSourceReport(this.flow(message.flow).facts, message);
+        return;
       case 'released':
         for (const lease of message.leases) {
           this.#noteUnasked(lease);
@@ -325,7 +332,7 @@ export class Coordination<Opened extends OpenedFlowTarget> {
     const grants: GrantMessage[] = [];
     for (const lease of leases) {
       try {
-        grants.push({ lease, assignment: this.#assignment(lease.item) });
+        grants.push(makeGrant(this, lease));
       } catch (error) {
         if (!(error instanceof MirrorError)) throw error;
         this.log.error({ item: lease.item, error: describeError(error) }, 'cannot be assigned');
@@ -333,19 +340,6 @@ export class Coordination<Opened extends OpenedFlowTarget> {
       }
     }
     if (grants.length > 0) this.agents.send(sessionId, { kind: 'grants', grants });
-  }
-
-  #assignment(key: string): GrantMessage['assignment'] {
-    const work = parseItemKey(key);
-    if (work?.kind !== 'partition') return undefined;
-    const topic = this.core.state.flows.get(work.flow)?.topics.get(work.topic);
-    assert.ok(topic?.target !== undefined, 'a partition is granted once its target topic is ready');
-    const accept = this.core.state.items.get(key)?.accept ?? '';
-    const assignment = this.opened(work.flow).target.assignment(work.topic, work.partition);
-    // Accepted: the topic that is there now is the one to copy.
-    const recreated = accept === 'topic-recreated' ? topic.source?.topicId : undefined;
-    const sourceTopicId = recreated ?? assignment.sourceTopicId;
-    return { ...topic.target, ...assignment, sourceTopicId, accept };
   }
 
   #sendMapAcks(flow: string, acks: readonly DurableAck[]): void {

@@ -4,6 +4,7 @@ import type { Logger } from '../../common/log.js';
 import type { FlowConfig } from '../../mirror/config/mirror-config.js';
 import type { CoreEvent, FlowMode, SourceTopic } from '../core/events.js';
 import { TopicProblem } from '../target/errors.js';
+import { SourceFacts } from '../target/source-facts.js';
 import { CopyMeter } from './copy-meter.js';
 import type {
   DurableAck,
@@ -45,6 +46,8 @@ export interface FlowRuntimeOptions<Opened extends OpenedFlowTarget> {
 /** One flow under this leader: its target, opened again and again until it works, and its phase. */
 export class FlowRuntime<Opened extends OpenedFlowTarget> {
   flow: FlowConfig;
+  /** Also while the target cannot be opened: an agent says each thing once. */
+  readonly facts = new SourceFacts();
   /** Undefined until opened, and while it is opened anew under another configuration. */
   opened: Opened | undefined;
   phase: FlowPhase = 'running';
@@ -241,7 +244,7 @@ export class FlowRuntime<Opened extends OpenedFlowTarget> {
     const { flow } = this;
     for (let waitMs = OPEN_RETRY_MIN_MS; !signal.aborted;) {
       try {
-        this.#ready(await open({ flow, term }, signal));
+        this.#ready(await open({ flow, term, facts: this.facts }, signal));
         return;
       } catch (error) {
         if (signal.aborted) return;

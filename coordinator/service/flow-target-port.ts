@@ -4,6 +4,7 @@ import type { PromotedScope } from '../target/flow-promotions.js';
 import type { GroupLook } from '../validation/group-validation.js';
 import type { VerifiablePartition } from '../verification/verification.js';
 import type { MapRun } from '../target/partition-map.js';
+import type { SourceFacts } from '../target/source-facts.js';
 import type { GroupOffsetReport } from './messages.js';
 
 /** The part of a FlowTarget that the coordination of agents uses. */
@@ -131,6 +132,7 @@ export interface GroupPositionView {
 export interface OpenFlowTargetOptions {
   readonly flow: FlowConfig;
   readonly term: bigint;
+  readonly facts: SourceFacts;
 }
 
 /** Opens the target of one flow, connections included. */

@@ -1,4 +1,6 @@
 import type { CopierState, LeaseRef, Problem, SourceTopic } from '../core/events.js';
+import type { AclBinding } from '../../kafka/admin/acl-admin.js';
+import type { TopicConfigFacts } from '../target/source-facts.js';
 import type { MapRun } from '../target/partition-map.js';
 import type { SiteTask, SiteTaskReport } from './site-task-kinds.js';
 
@@ -54,6 +56,25 @@ export type AgentSays =
       readonly flow: string;
       readonly offsets: readonly GroupOffsetReport[];
     }
+  | {
+      readonly kind: 'topic-configs';
+      readonly flow: string;
+      readonly topics: ReadonlyMap<string, TopicConfigFacts>;
+      readonly wholeLook: boolean;
+    }
+  | {
+      readonly kind: 'source-acls';
+      readonly flow: string;
+      readonly look: 'part' | 'done' | 'unchanged' | 'no-authorizer' | 'refused';
+      readonly bindings: readonly AclBinding[];
+      readonly problem: Problem | undefined;
+    }
+  | {
+      readonly kind: 'missing-topics';
+      readonly flow: string;
+      readonly gone: readonly string[];
+      readonly hidden: readonly string[];
+    }
   | { readonly kind: 'released'; readonly leases: readonly (LeaseRef & { reason: string })[] }
   | { readonly kind: 'site-problem'; readonly flow: string; readonly message: string }
   | { readonly kind: 'draining' }
@@ -81,6 +102,8 @@ export interface GrantMessage {
   readonly lease: LeaseRef;
   /** Undefined for site work. */
   readonly assignment: PartitionAssignment | undefined;
+  /** For site work: the source topics that the flow has a copy of. */
+  readonly mirroredTopics: readonly string[];
 }
 
 export interface MapAckMessage {

@@ -20,14 +20,12 @@ export interface ConnectedFlowTarget extends OpenedFlowTarget {
 /** How a leader opens the target of a flow. */
 export function targetOpener(options: TargetOpenerOptions): OpenFlowTarget<ConnectedFlowTarget> {
   const { clock, log } = options;
-  return async ({ flow, term }, signal) => {
+  return async ({ flow, term, facts }, signal) => {
     const { cluster, admin } = connectTarget(options, flow);
     const writtenCheckpoints = new Set<GroupRow>();
     try {
-      const target = await FlowTarget.open(
-        { flow, cluster, admin, term, clock, log, writtenCheckpoints },
-        signal,
-      );
+      const shared = { flow, cluster, admin, facts, term, clock, log };
+      const target = await FlowTarget.open({ ...shared, writtenCheckpoints }, signal);
       const heartbeats = startHeartbeats({ flow, cluster, clock, log });
       const close = async (): Promise<void> => {
         await heartbeats.close();

@@ -5,7 +5,6 @@ import type { Service } from '../../common/service/run-service.js';
 import type { Metrics } from '../../common/telemetry/metrics.js';
 import { VERSION } from '../../common/version.js';
 import type { MirrorConfig, TlsFiles } from '../../mirror/config/mirror-config.js';
-import { notYetDone } from '../../mirror/config/not-yet.js';
 import type { ServerTls } from '../rpc/grpc-server.js';
 import type { LeaseStore } from '../store/lease-store.js';
 import { Coordinator } from './coordinator.js';
@@ -54,11 +53,6 @@ export async function startCoordinator(
     failback: kafkaFailback(targetConnector(targets)),
     tls: await readTls(config.coordinator.tls),
   });
-  for (const flow of config.flows.filter(({ enabled }) => enabled)) {
-    const keys = notYetDone(flow);
-    if (keys.length > 0)
-      log.warn({ flow: flow.id, keys }, 'accepted, and not heeded by this version');
-  }
   await coordinator.start();
   registerCoordinatorMetrics(metrics, coordinator);
   registerMm2CheckpointMetrics(metrics, { coordinator, clock });

@@ -1,4 +1,5 @@
 import type { Problem } from '../core/events.js';
+import type { Notice } from '../target/source-facts.js';
 import type { ItemEntry, TopicEntry } from '../core/state.js';
 import type { SteeringRule } from '../core/steering-rules.js';
 import type { AgentSession } from './agent-directory.js';
@@ -45,6 +46,7 @@ export interface FlowView {
   readonly siteHolder: string;
   /** What operators asked of its topics. */
   readonly steering: readonly SteeringRule[];
+  readonly notices: readonly Notice[];
 }
 
 export interface AgentView {
@@ -99,7 +101,9 @@ function viewFlow<Opened extends OpenedFlowTarget>(
   const listed = new Set(partitions.map(({ topic, partition }) => `${topic}/${partition}`));
   for (const mapped of flow.target?.mappedPartitions() ?? []) {
     if (entry?.steering.isExcluded(mapped.topic) === true) continue;
-    if (!listed.has(`${mapped.topic}/${mapped.partition}`))
+    // Nobody can copy what the source has no more; a notice says so.
+    const isGone = flow.phase === 'running' && flow.facts.gone.has(mapped.topic);
+    if (!isGone && !listed.has(`${mapped.topic}/${mapped.partition}`))
       partitions.push(viewMapped(flow, mapped));
   }
   partitions.sort((a, b) => compare(a.topic, b.topic) || a.partition - b.partition);
@@ -110,6 +114,7 @@ function viewFlow<Opened extends OpenedFlowTarget>(
     partitions,
     groups: flow.target?.groupPositions() ?? [],
     steering: coordination.steering.rulesOf(flow.id),
+    notices: flow.phase === 'running' ? flow.facts.notices : [],
     siteHolder: entry?.site.state === 'unheld' ? '' : (entry?.site.holder?.agentId ?? ''),
   };
 }

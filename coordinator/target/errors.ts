@@ -35,6 +35,8 @@ export type TopicProblemCode =
   | 'target-recreated' //       the target topic has another id than the one that was mapped
   | 'topic-refused' //          the target refuses to create or grow the topic, and says why
   | 'not-authorized' //         a right is missing on the target
+  | 'target-not-empty' //       it holds records of others, and would have to be changed
+  | 'source-configs-unknown' // the source does not tell the topic's configuration
   | 'map-corrupt' //            a stored part of the offset map cannot be read
   | 'topic-unknown' //          nothing was ensured for this topic yet
   | 'flow-promoted'; //         the flow is fenced, so that nothing may be appended any more

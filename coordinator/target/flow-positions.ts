@@ -137,3 +137,12 @@ export function listMapped(
   }
   return positions;
 }
+
+/** Whether a copy of the topic was begun: the first position of a partition is known. */
+export function isBegun(maps: OffsetMapStore, topic: string): boolean {
+  for (let partition = 0; ; partition += 1) {
+    const entry = maps.find(topic, partition);
+    if (entry === undefined) return false;
+    if (entry.map.end !== undefined) return true;
+  }
+}

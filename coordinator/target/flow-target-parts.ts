@@ -3,14 +3,18 @@ import type { Logger } from '../../common/log.js';
 import type { AdminClient } from '../../kafka/admin/admin-client.js';
 import type { KafkaCluster } from '../../kafka/client/index.js';
 import type { FlowConfig } from '../../mirror/config/mirror-config.js';
+import type { Belongings } from './belongings.js';
 import type { GroupPositions, GroupRow } from './group-positions.js';
 import type { OffsetMapStore } from './offset-map-store.js';
 import type { MapRun } from './partition-map.js';
+import type { SourceFacts } from './source-facts.js';
 
 export interface FlowTargetOptions {
   flow: FlowConfig;
   cluster: KafkaCluster;
   admin: AdminClient;
+  /** What the site's agent tells of the source. */
+  facts: SourceFacts;
   /** Of the leader; written down for people who read the topic. */
   term: bigint;
   clock: Clock;
@@ -25,6 +29,7 @@ export interface FlowTargetParts {
   groups: GroupPositions;
   /** The producer of both: a later coordinator gets a higher epoch, or another id. */
   writer: { producerId: bigint; producerEpoch: number };
+  belongings: Belongings;
 }
 
 /** What the holder of a partition's lease is told. */

@@ -3,6 +3,7 @@ import type { FlowProducer } from '../../mirror/records/offset-map-record.js';
 import { TopicProblem, WriterFencedError } from './errors.js';
 import { FlowArming } from './flow-arming.js';
 import {
+  isBegun,
   listMapped,
   listVerifiable,
   translate,
@@ -40,6 +41,8 @@ import type { MapRun } from './partition-map.js';
 import { runPeriodically } from './run-periodically.js';
 import { runWhenChanged } from './run-when-changed.js';
 import { writerNumber } from './sync-decision.js';
+import { TargetReconciler } from './target-reconciler.js';
+import { createConfigs } from './source-facts.js';
 import { ensureMirrorTopic } from './topics.js';
 
 /**
@@ -90,7 +93,12 @@ export class FlowTarget implements AsyncDisposable {
       flow: this.flowId,
     };
     this.groups = new GroupLookup(lookup);
-    this.#running = this.#run();
+    const { promotions } = this;
+    const reconciler = new TargetReconciler({
+      ...{ ...options, ...parts, promotions, mapped },
+      onFenced: (error) => this.#stepDown(error),
+    });
+    this.#running = Promise.all([this.#run(), reconciler.run(this.#stop.signal)]);
   }
 
   get flowId(): string {
@@ -138,23 +146,22 @@ export class FlowTarget implements AsyncDisposable {
     signal: AbortSignal = this.#stop.signal,
   ): Promise<{ targetTopic: string; targetTopicId: string; partitionCount: number }> {
     this.#refusePromoted(topic.name);
-    const { flow, admin, cluster, clock } = this.#options;
+    const { flow, admin, cluster, clock, facts } = this.#options;
     const targetTopic = this.#targetTopic(topic.name);
-    const { partitionCount } = topic;
+    const { name, partitionCount } = topic;
     const { replicationFactor } = flow;
+    const configs = () => createConfigs(facts, name);
+    const isOurs = isBegun(this.#maps, name);
     const ensured = await ensureMirrorTopic(
       { admin, cluster },
-      { topic: topic.name, targetTopic, partitionCount, replicationFactor },
+      { topic: name, targetTopic, partitionCount, replicationFactor, configs, isOurs },
       { sleep: (ms) => clock.sleep(ms, signal), signal },
     );
-    const { targetTopicId } = ensured;
+    // Rules on prefixes may apply to it.
+    if (this.#maps.find(name, 0)?.base === undefined) facts.aclsDue();
+    const ids = { sourceTopicId: topic.topicId, targetTopicId: ensured.targetTopicId };
     for (let partition = 0; partition < partitionCount; partition += 1) {
-      this.#ensureBase({
-        topic: topic.name,
-        partition,
-        sourceTopicId: topic.topicId,
-        targetTopicId,
-      });
+      this.#ensureBase({ topic: name, partition, ...ids });
     }
     return { targetTopic, ...ensured };
   }
@@ -185,11 +192,7 @@ export class FlowTarget implements AsyncDisposable {
 
   /** An operator accepts that the target topic is another one: nothing copied before counts. */
   forgetTopic(topic: string): void {
-    for (const { partition } of this.mappedPartitions().filter(
-      (mapped) => mapped.topic === topic,
-    )) {
-      this.#maps.forget(topic, partition);
-    }
+    this.#maps.forgetTopic(topic);
   }
 
   /** From the run that holds the offset to the newest; empty if nothing exact is known. */

@@ -16,6 +16,7 @@ import {
 } from '../../mirror/records/offset-map-record.js';
 import type { FailbackState } from '../../mirror/records/failback-state.js';
 import { RecordFormatError } from '../../mirror/records/record-format-error.js';
+import type { Belongings } from './belongings.js';
 import { InternalTopicError, TopicProblem } from './errors.js';
 import type { StoredRecord } from './internal-topic-reader.js';
 import type { InternalRecord, InternalTopic } from './internal-topic.js';
@@ -69,6 +70,8 @@ export interface MapSeed {
 export interface OffsetMapStoreOptions {
   flow: string;
   topic: InternalTopic;
+  /** Takes what the topic holds besides the maps. */
+  belongings: Belongings;
   clock: Clock;
   log: Logger;
 }
@@ -188,12 +191,14 @@ export class OffsetMapStore {
   }
 
   /** Nothing that was copied counts any more: the next base begins anew. */
-  forget(topic: string, partition: number): void {
-    const entry = this.find(topic, partition);
-    if (entry === undefined) return;
-    entry.map.reset();
-    entry.base = undefined;
-    this.#dirty.add(entry);
+  forgetTopic(topic: string): void {
+    for (const entry of this.#entries.values()) {
+      if (entry.topic !== topic || entry.base === undefined) continue;
+      entry.map.reset();
+      entry.base = undefined;
+      entry.baseUnsaved = true;
+      this.#dirty.add(entry);
+    }
   }
 
   /** Takes a report into memory. Throws OffsetMapConflictError, or TopicProblem for a corrupt map. */
@@ -298,6 +303,10 @@ export class OffsetMapStore {
         if (record.flow === this.#options.flow) this.#failback = record.value;
         continue;
       }
+      if (record.kind === 'acl' || record.kind === 'gone') {
+        this.#options.belongings.restore(record);
+        continue;
+      }
       const entry = this.#entryOf(record.topic, record.partition);
       if (record.kind === 'base') entry.base = record.value;
       else if (record.kind === 'start') starts.set(entry, record.value);
@@ -320,6 +329,7 @@ export class OffsetMapStore {
       this.#countCorrupt(stored, describeError(error));
       const key = this.#keyOf(stored);
       if (key === undefined || key.kind === 'writer') return undefined;
+      if (key.kind === 'acl' || key.kind === 'gone') return undefined;
       const at = `offset ${stored.offset} of ${this.#options.topic.topic}`;
       if (key.kind === 'flow' || key.kind === 'promotion' || key.kind === 'failback') {
         // Without it another producer would be taken, and the old one no longer be fenced; or what

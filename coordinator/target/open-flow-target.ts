@@ -7,6 +7,7 @@ import {
   type FlowTargetParts,
 } from './flow-target-parts.js';
 import { translate } from './flow-positions.js';
+import { Belongings } from './belongings.js';
 import { GroupPositions } from './group-positions.js';
 import { InternalTopic } from './internal-topic.js';
 import { OffsetMapStore } from './offset-map-store.js';
@@ -51,7 +52,8 @@ export async function openFlowTarget(
   const writer = encodeOffsetMapRecord({ kind: 'writer', value: { term } });
   const writtenUntil = await topic.append([writer], signal);
 
-  const maps = new OffsetMapStore({ flow: flow.id, topic, clock, log });
+  const belongings = new Belongings(topic);
+  const maps = new OffsetMapStore({ flow: flow.id, topic, belongings, clock, log });
   await maps.load(writtenUntil, signal);
   await settleProducer(options, maps, signal);
 
@@ -67,7 +69,7 @@ export async function openFlowTarget(
   });
   await groups.load(signal);
   await groups.announce(signal);
-  return { maps, groups, writer: producer };
+  return { maps, groups, belongings, writer: producer };
 }
 
 /** The flow's producer is obtained once, and kept as long as the flow lives. */

@@ -3,6 +3,7 @@ import type { AdminClient } from '../../kafka/admin/admin-client.js';
 import { KafkaApiError } from '../../kafka/admin/errors.js';
 import type { KafkaCluster } from '../../kafka/client/index.js';
 import { ErrorCode } from '../../kafka/messages/error-codes.js';
+import { TIMESTAMP_LATEST } from '../../kafka/messages/list-offsets.js';
 import { FlowBlockedError, TopicProblem } from './errors.js';
 
 export interface TopicsOnTarget {
@@ -18,6 +19,10 @@ export interface WantedTopic {
   partitionCount: number;
   /** -1 takes the broker's default. */
   replicationFactor: number;
+  /** Of a topic that is created; throws TopicProblem where they are not known. */
+  configs: () => Readonly<Record<string, string>>;
+  /** Whether a copy was begun there: then the topic is ours to change. */
+  isOurs: boolean;
 }
 
 export interface EnsuredTopic {
@@ -44,9 +49,12 @@ export async function ensureMirrorTopic(
     let found = await look(on, targetTopic, signal);
     if (found === undefined) {
       const { replicationFactor } = wanted;
-      const topic = { name: targetTopic, partitionCount, replicationFactor };
+      const configs = wanted.configs();
+      const topic = { name: targetTopic, partitionCount, replicationFactor, configs };
       await on.admin.createTopic(topic, { signal });
     } else if (found.partitionCount < partitionCount) {
+      if (!wanted.isOurs)
+        await refuseUnrelated(on, { ...wanted, foundCount: found.partitionCount }, signal);
       await on.admin.growPartitions(targetTopic, partitionCount, { signal });
     }
     // What is there counts, not what we asked for: somebody may have been faster.
@@ -68,6 +76,25 @@ export async function ensureMirrorTopic(
   } catch (error) {
     throw topicProblem(error, wanted);
   }
+}
+
+/** A topic that somebody filled is not changed for a copy that could not go there anyway. */
+async function refuseUnrelated(
+  { cluster }: TopicsOnTarget,
+  { topic, targetTopic, partitionCount, foundCount }: WantedTopic & { foundCount: number },
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const partitions = Array.from({ length: foundCount }, (_, partition) => ({
+    topic: targetTopic,
+    partition,
+  }));
+  const ends = await cluster.listOffsets(partitions, TIMESTAMP_LATEST, { signal });
+  if ([...ends.values()].every(({ offset }) => offset === 0n)) return;
+  const message =
+    `topic ${targetTopic} exists on the target, holds records that this flow did not write and has ` +
+    `${foundCount} partitions, not ${partitionCount}: rename, delete or exclude it, or give it ` +
+    'the partitions';
+  throw new TopicProblem({ problem: 'target-not-empty', topic }, message);
 }
 
 async function look(

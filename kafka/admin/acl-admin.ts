@@ -1,7 +1,7 @@
 import type { KafkaCluster } from '../client/index.js';
 import { ErrorCode } from '../messages/error-codes.js';
 import { ensureSuccess } from './errors.js';
-import { createAcls, describeAcls } from './foreign-api.js';
+import { createAcls, deleteAclsApi, describeAcls } from './foreign-api.js';
 import type { AdminCallOptions } from './topic-admin.js';
 
 /** Kafka's numbers; only those that mirroring looks at have names here. */
@@ -21,13 +21,16 @@ export interface AclBinding {
   permission: number;
 }
 
-/** Every ACL on topics. A cluster without an authorizer answers SECURITY_DISABLED, which throws. */
-export async function listTopicAcls(
+/** Bindings of one request, either way. */
+const BINDINGS_PER_REQUEST_MAX = 1_000;
+
+/** Every ACL on topics and groups. A cluster without an authorizer throws SECURITY_DISABLED. */
+export async function listAcls(
   cluster: KafkaCluster,
   options: AdminCallOptions = {},
 ): Promise<AclBinding[]> {
   const filter = {
-    resourceType: AclResourceType.topic,
+    resourceType: AclResourceType.any,
     resourceName: null,
     resourcePatternType: AclPatternType.any,
     principal: null,
@@ -38,18 +41,16 @@ export async function listTopicAcls(
   const response = await cluster.request('any', describeAcls, [filter], options);
   const { errorCode, errorMessage } = response;
   const api = describeAcls.name;
-  ensureSuccess({ api, subject: 'all topics', errorCode, brokerMessage: errorMessage });
-  return response.resources.flatMap(({ resourceType, resourceName, resourcePatternType, acls }) =>
-    acls.map(({ principal, host, operation, permissionType }) => ({
-      resourceType,
-      resourceName,
-      patternType: resourcePatternType,
-      principal,
-      host,
-      operation,
-      permission: permissionType,
-    })),
-  );
+  ensureSuccess({ api, subject: 'the cluster', errorCode, brokerMessage: errorMessage });
+  const bindings: AclBinding[] = [];
+  for (const { resourceType, resourceName, resourcePatternType, acls } of response.resources) {
+    if (resourceType !== AclResourceType.topic && resourceType !== AclResourceType.group) continue;
+    for (const { principal, host, operation, permissionType } of acls) {
+      const resource = { resourceType, resourceName, patternType: resourcePatternType };
+      bindings.push({ ...resource, principal, host, operation, permission: permissionType });
+    }
+  }
+  return bindings;
 }
 
 /** Adds bindings; one that is there already changes nothing. */
@@ -58,19 +59,46 @@ export async function addAcls(
   bindings: readonly AclBinding[],
   options: AdminCallOptions = {},
 ): Promise<void> {
-  if (bindings.length === 0) return;
-  const creations = bindings.map(({ patternType, permission, ...rest }) => ({
-    ...rest,
-    resourcePatternType: patternType,
-    permissionType: permission,
-  }));
-  type Creations = Parameters<typeof createAcls.encodeRequest>[1][0];
-  const request: [Creations] = [creations as Creations];
-  const response = await cluster.request('controller', createAcls, request, options);
+  for (let start = 0; start < bindings.length; start += BINDINGS_PER_REQUEST_MAX) {
+    const part = bindings.slice(start, start + BINDINGS_PER_REQUEST_MAX);
+    type Creations = Parameters<typeof createAcls.encodeRequest>[1][0];
+    const request: [Creations] = [part.map(toForeign) as Creations];
+    const response = await cluster.request('controller', createAcls, request, options);
+    ensureEach(createAcls.name, part, response.results);
+  }
+}
+
+/** Deletes exactly these bindings; one that is not there changes nothing. */
+export async function deleteAcls(
+  cluster: KafkaCluster,
+  bindings: readonly AclBinding[],
+  options: AdminCallOptions = {},
+): Promise<void> {
+  for (let start = 0; start < bindings.length; start += BINDINGS_PER_REQUEST_MAX) {
+    const part = bindings.slice(start, start + BINDINGS_PER_REQUEST_MAX);
+    type Filters = Parameters<typeof deleteAclsApi.encodeRequest>[1][0];
+    const request: [Filters] = [part.map(toForeign) as Filters];
+    const response = await cluster.request('controller', deleteAclsApi, request, options);
+    const results = response.filterResults.map(
+      (result) => result.matchingAcls.find(({ errorCode }) => errorCode !== 0) ?? result,
+    );
+    ensureEach(deleteAclsApi.name, part, results);
+  }
+}
+
+function toForeign({ patternType, permission, ...rest }: AclBinding) {
+  return { ...rest, resourcePatternType: patternType, permissionType: permission };
+}
+
+function ensureEach(
+  api: string,
+  bindings: readonly AclBinding[],
+  results: readonly { errorCode: number; errorMessage?: string | null | undefined }[],
+): void {
   for (const [index, binding] of bindings.entries()) {
-    const result = response.results[index];
+    const result = results[index];
     ensureSuccess({
-      api: createAcls.name,
+      api,
       subject: `${binding.principal} on ${binding.resourceName}`,
       errorCode: result?.errorCode ?? ErrorCode.UNKNOWN_SERVER_ERROR,
       brokerMessage: result?.errorMessage,

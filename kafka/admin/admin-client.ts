@@ -1,6 +1,7 @@
 import type { Clock } from '../../common/clock.js';
 import type { KafkaCluster } from '../client/index.js';
-import { addAcls, listTopicAcls, type AclBinding } from './acl-admin.js';
+import { addAcls, deleteAcls, listAcls, type AclBinding } from './acl-admin.js';
+import { KafkaApiError } from './errors.js';
 import {
   commitGroupOffsets,
   describeGroup,
@@ -72,14 +73,16 @@ export class AdminClient {
     topic: string,
     options?: AdminCallOptions,
   ): Promise<TopicConfigEntry[]> {
-    return (await describeTopicConfigs(this.#cluster, [topic], options)).get(topic) ?? [];
+    const found = (await describeTopicConfigs(this.#cluster, [topic], options)).get(topic);
+    if (found instanceof KafkaApiError) throw found;
+    return found ?? [];
   }
 
-  /** Of many topics, in few requests. Fails as a whole: no topic is left out. */
+  /** Of many topics, in few requests. No topic is left out: one that is refused has its error. */
   describeConfigsOfTopics(
     topics: readonly string[],
     options?: AdminCallOptions,
-  ): Promise<Map<string, TopicConfigEntry[]>> {
+  ): Promise<Map<string, TopicConfigEntry[] | KafkaApiError>> {
     return describeTopicConfigs(this.#cluster, topics, options);
   }
 
@@ -136,11 +139,17 @@ export class AdminClient {
     return fencePartitions(this.#cluster, fence, { clock: this.#clock, ...options });
   }
 
-  listTopicAcls(options?: AdminCallOptions): Promise<AclBinding[]> {
-    return listTopicAcls(this.#cluster, options);
+  /** All on topics and groups. Throws SECURITY_DISABLED where the cluster has no authorizer. */
+  listAcls(options?: AdminCallOptions): Promise<AclBinding[]> {
+    return listAcls(this.#cluster, options);
   }
 
   addAcls(bindings: readonly AclBinding[], options?: AdminCallOptions): Promise<void> {
     return addAcls(this.#cluster, bindings, options);
+  }
+
+  /** Deletes exactly these; one that is not there changes nothing. */
+  deleteAcls(bindings: readonly AclBinding[], options?: AdminCallOptions): Promise<void> {
+    return deleteAcls(this.#cluster, bindings, options);
   }
 }

@@ -4,6 +4,7 @@ import {
   createAclsV3,
   createPartitionsV3,
   createTopicsV7,
+  deleteAclsV3,
   deleteRecordsV2,
   deleteTopicsV6,
   describeAclsV3,
@@ -68,6 +69,7 @@ export const incrementalAlterConfigs = adopt('IncrementalAlterConfigs', incremen
 export const deleteRecords = adopt('DeleteRecords', deleteRecordsV2);
 export const describeAcls = adopt('DescribeAcls', describeAclsV3);
 export const createAcls = adopt('CreateAcls', createAclsV3);
+export const deleteAclsApi = adopt('DeleteAcls', deleteAclsV3);
 
 /** How Kafka numbers what a configuration belongs to. */
 export const CONFIG_RESOURCE_TOPIC = 2 as const;

@@ -22,8 +22,10 @@ const REQUEST_TIMEOUT_MS = 30_000;
 /** Topics of one DescribeConfigs request: some 40 entries each, so a few MiB an answer. */
 const TOPICS_PER_DESCRIBE_MAX = 500;
 
-/** Where Kafka says that a value was set on the topic itself; every other source is a default. */
+/** Where Kafka says that a value comes from; the other sources are dynamic values of brokers. */
 const CONFIG_SOURCE_TOPIC = 1;
+const CONFIG_SOURCE_STATIC_BROKER = 4;
+const CONFIG_SOURCE_DEFAULT = 5;
 
 export interface AdminCallOptions {
   signal?: AbortSignal | undefined;
@@ -43,6 +45,10 @@ export interface TopicConfigEntry {
   value: string | null;
   /** Whether it was set on the topic, and not inherited from a broker or from Kafka's defaults. */
   isOverride: boolean;
+  /** Whether it comes from a broker's properties file. */
+  isStaticBroker: boolean;
+  /** Whether nobody set it: the default that Kafka's code has. */
+  isDefault: boolean;
   readOnly: boolean;
   isSensitive: boolean;
 }
@@ -136,13 +142,14 @@ export async function deleteTopic(
   return 'deleted';
 }
 
-/** The configuration of many topics. One that fails, fails the whole: none is left out. */
+/** The configuration of many topics; a topic that the broker refuses has its error instead. */
 export async function describeTopicConfigs(
   cluster: KafkaCluster,
   topics: readonly string[],
   options: AdminCallOptions = {},
-): Promise<Map<string, TopicConfigEntry[]>> {
-  const found = new Map<string, TopicConfigEntry[]>();
+): Promise<Map<string, TopicConfigEntry[] | KafkaApiError>> {
+  const found = new Map<string, TopicConfigEntry[] | KafkaApiError>();
+  const api = describeConfigs.name;
   for (let start = 0; start < topics.length; start += TOPICS_PER_DESCRIBE_MAX) {
     const chunk = topics.slice(start, start + TOPICS_PER_DESCRIBE_MAX);
     const resources = chunk.map((resourceName) => ({
@@ -155,18 +162,17 @@ export async function describeTopicConfigs(
     });
     for (const { resourceName, errorCode, errorMessage, configs } of response.results) {
       const subject = `topic ${resourceName}`;
-      const api = describeConfigs.name;
-      ensureSuccess({ api, subject, errorCode, brokerMessage: errorMessage });
-      found.set(resourceName, configs.map(toConfigEntry));
+      const failure = { api, subject, errorCode, brokerMessage: errorMessage };
+      const entries = configs.map(toConfigEntry);
+      found.set(resourceName, errorCode === 0 ? entries : new KafkaApiError(failure));
     }
-    const missing = chunk.find((topic) => !found.has(topic));
-    if (missing === undefined) continue;
-    throw new KafkaApiError({
-      api: describeConfigs.name,
-      subject: `topic ${missing}`,
-      errorCode: ErrorCode.UNKNOWN_SERVER_ERROR,
-      brokerMessage: 'the answer leaves it out',
-    });
+    for (const topic of chunk) {
+      if (found.has(topic)) continue;
+      const errorCode = ErrorCode.UNKNOWN_SERVER_ERROR;
+      const brokerMessage = 'the answer leaves it out';
+      const failure = { api, subject: `topic ${topic}`, errorCode, brokerMessage };
+      found.set(topic, new KafkaApiError(failure));
+    }
   }
   return found;
 }
@@ -182,6 +188,8 @@ function toConfigEntry(entry: {
     name: entry.name,
     value: entry.value ?? null,
     isOverride: entry.configSource === CONFIG_SOURCE_TOPIC,
+    isStaticBroker: entry.configSource === CONFIG_SOURCE_STATIC_BROKER,
+    isDefault: entry.configSource === CONFIG_SOURCE_DEFAULT,
     readOnly: entry.readOnly,
     isSensitive: entry.isSensitive,
   };

@@ -2,11 +2,10 @@ import { ProblemCollector, type Problem } from '../../common/config/problems.js'
 import type { Property } from '../../common/config/properties.js';
 import type { FlowId } from '../flow.js';
 import { roleProperties } from './flow-config.js';
-import { FLOW_OPTION_SPELLINGS, flowOptionKeys } from './flow-options.js';
+import { flowOptionKeys } from './flow-options.js';
 import type { ScopedProperties } from './key-index.js';
 import type { FlowConfig } from './mirror-config.js';
 import { analyseMirrorConfig, type AnalysedConfig } from './mm2-config.js';
-import { notYetDone } from './not-yet.js';
 import { OptionReader } from './option-reader.js';
 import { hasReference, referencesIn, type ResolveReference } from './references.js';
 import { redact } from './secrets.js';
@@ -67,7 +66,6 @@ export function explainMirrorConfig(options: ExplainOptions): Explanation {
   );
   const reader = new OptionReader(analysed.index.global, new ProblemCollector());
   const { index, flows } = analysed;
-  for (const flow of flows) if (flow.enabled) warnUnheeded(flow, analysed, problems);
   return {
     flows: flows.map((flow) => explainFlow(flow, analysed, reader)),
     clusters: [...analysed.clusters.keys()].map((cluster) => ({
@@ -129,22 +127,6 @@ function scopeOf({ key }: Property, { index, clusters }: AnalysedConfig): ValueS
   if (key.includes('->')) return 'flow';
   if (index.global.has(key)) return 'file';
   return [...clusters.keys()].some((alias) => key.startsWith(`${alias}.`)) ? 'cluster' : 'file';
-}
-
-function warnUnheeded(
-  flow: FlowConfig,
-  { index, written }: AnalysedConfig,
-  problems: ProblemCollector,
-): void {
-  for (const key of notYetDone(flow)) {
-    const own = index.byFlow.get(flow.id);
-    const spelt = [...FLOW_OPTION_SPELLINGS].filter(([, name]) => name === key);
-    const property = spelt
-      .map(([spelling]) => own?.get(spelling) ?? index.global.get(spelling))
-      .find((each) => each !== undefined);
-    if (property === undefined || !written.has(property.key)) continue; // a default is no wish
-    problems.warn(property, `\`${property.key}\` is accepted, and not heeded by this version`);
-  }
 }
 
 /** A value that could not be looked up here cannot be judged: what follows from it is no problem. */

@@ -124,6 +124,15 @@ export const FLOW_OPTIONS = {
   'sync.topic.configs.interval.seconds': { type: 'seconds', default: '600' },
   'sync.topic.acls.enabled': { type: 'boolean', default: 'true', aliases: ['sync.topic.acls'] },
   'sync.topic.acls.interval.seconds': { type: 'seconds', default: '600' },
+  // Ours: what MM2 copies, or the ACLs on prefixes, on all topics and on groups as well.
+  'sync.topic.acls.scope': { type: 'choice', default: 'literal', choices: ['literal', 'all'] },
+  // Ours: what becomes of the copy when the source topic is deleted, and how long it is kept first.
+  'topic.deletion.policy': { type: 'choice', default: 'keep', choices: ['keep', 'delete'] },
+  'topic.deletion.quarantine.ms': {
+    type: 'integer',
+    default: '604800000', // a week
+    range: { min: 0, max: 315_576_000_000 }, // ten years
+  },
   'start.offset': { type: 'text', default: '' }, // ours; unset: what auto.offset.reset says
   'offset.lag.max': { type: 'integer', default: '100', range: { min: 0, max: INT32_MAX } },
   'consumer.poll.timeout.ms': { type: 'integer', default: '1000', range: TIMEOUT_MS },

@@ -62,6 +62,13 @@ export interface FlowConfig {
   readonly syncTopicConfigsIntervalMs: number;
   readonly syncTopicAclsEnabled: boolean;
   readonly syncTopicAclsIntervalMs: number;
+
+  /** Literal topic ACLs only, as MM2 has it; or those on prefixes, all topics and groups as well. */
+  readonly syncTopicAclsScope: 'literal' | 'all';
+
+  /** Of the copies of topics that the source no longer has. */
+  readonly topicDeletionPolicy: 'keep' | 'delete';
+  readonly topicDeletionQuarantineMs: number;
   readonly syncGroupOffsetsEnabled: boolean;
   readonly syncGroupOffsetsIntervalMs: number;
   readonly emitCheckpointsEnabled: boolean;

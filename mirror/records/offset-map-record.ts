@@ -10,6 +10,9 @@
  *     5 start   topic STRING, partition INT32
  *     6 promotion  topic STRING, empty for the whole flow
  *     7 failback   flow STRING
+ *     16 acl    resource type INT8, pattern type INT8, resource STRING, principal STRING,
+ *               host STRING, operation INT8, permission INT8: Kafka's numbers
+ *     17 gone   topic STRING
  *   value, null for a deletion
  *     chunk     see offset-map-chunk.ts
  *     flow      version INT16 (= 1), producerId INT64, producerEpoch INT16,
@@ -23,6 +26,8 @@
  *               count INT32 and as many group patterns STRING
  *     failback  version INT16 (= 1), phase INT8, startedAtMs INT64, operator STRING,
  *               uncrossed INT64, finishedAtMs INT64
+ *     acl       version INT16 (= 1): the flow made this binding on the target, and may remove it
+ *     gone      version INT16 (= 1), since INT64: when the topic was first missed on the source
  */
 import { decodeChunk, encodeChunk, type OffsetMapChunk } from '../offset-map-chunk.js';
 import { OffsetMapChunkError } from '../offset-map-errors.js';
@@ -34,13 +39,8 @@ const KEY_VERSION = 1;
 const VALUE_VERSION = 1;
 
 const Kind = {
-  chunk: 1,
-  flow: 2,
-  base: 3,
-  writer: 4,
-  start: 5,
-  promotion: 6,
-  failback: 7,
+  ...{ chunk: 1, flow: 2, base: 3, writer: 4, start: 5, promotion: 6, failback: 7 },
+  ...{ acl: 16, gone: 17 },
 } as const;
 
 /** Part of one partition's offset map. The topic is named as on the source. */
@@ -88,8 +88,39 @@ export interface FailbackKey {
   flow: string;
 }
 
+/** A binding that the flow made on the target. */
+export interface AclKey {
+  kind: 'acl';
+  binding: OwnedBinding;
+}
+
+/** A topic that the source no longer has. It is named as on the source. */
+export interface GoneKey {
+  kind: 'gone';
+  topic: string;
+}
+
+/** One ACL binding, with Kafka's numbers. */
+export interface OwnedBinding {
+  resourceType: number;
+  resourceName: string;
+  patternType: number;
+  principal: string;
+  host: string;
+  operation: number;
+  permission: number;
+}
+
 export type OffsetMapKey =
-  ChunkKey | FlowKey | BaseKey | WriterKey | StartKey | PromotionKey | FailbackKey;
+  | ChunkKey
+  | FlowKey
+  | BaseKey
+  | WriterKey
+  | StartKey
+  | PromotionKey
+  | FailbackKey
+  | AclKey
+  | GoneKey;
 
 export interface FlowProducer {
   producerId: bigint;
@@ -135,6 +166,14 @@ export interface PromotionMark {
   groups: readonly string[];
 }
 
+/** Nothing but that it is ours. */
+export type OwnedAcl = Record<never, never>;
+
+export interface GoneTopic {
+  /** Wall clock, in ms since 1970. */
+  sinceMs: bigint;
+}
+
 /** A record by kind; without a value it deletes what its key names. */
 export type OffsetMapRecord =
   | (ChunkKey & { value: OffsetMapChunk | undefined })
@@ -143,7 +182,9 @@ export type OffsetMapRecord =
   | (WriterKey & { value: WriterTerm | undefined })
   | (StartKey & { value: StartPair | undefined })
   | (PromotionKey & { value: PromotionMark | undefined })
-  | (FailbackKey & { value: FailbackState | undefined });
+  | (FailbackKey & { value: FailbackState | undefined })
+  | (AclKey & { value: OwnedAcl | undefined })
+  | (GoneKey & { value: GoneTopic | undefined });
 
 export function encodeOffsetMapKey(key: OffsetMapKey): Buffer {
   const writer = new SchemaWriter().int16(KEY_VERSION).int8(Kind[key.kind]);
@@ -160,6 +201,14 @@ export function encodeOffsetMapKey(key: OffsetMapKey): Buffer {
       return writer.string(key.topic).bytes();
     case 'writer':
       return writer.bytes();
+    case 'acl': {
+      const { resourceType, patternType, resourceName, ...entry } = key.binding;
+      const resource = writer.int8(resourceType).int8(patternType).string(resourceName);
+      const subject = resource.string(entry.principal).string(entry.host);
+      return subject.int8(entry.operation).int8(entry.permission).bytes();
+    }
+    case 'gone':
+      return writer.string(key.topic).bytes();
   }
 }
 
@@ -198,6 +247,10 @@ function encodeValue(record: OffsetMapRecord): Buffer | null {
       return encodeFailbackState(writer, record.value);
     case 'start':
       return writer.int64(record.value.sourceOffset).int64(record.value.targetOffset).bytes();
+    case 'acl':
+      return writer.bytes();
+    case 'gone':
+      return writer.int64(record.value.sinceMs).bytes();
   }
 }
 
@@ -251,9 +304,24 @@ function decodeKeyOfKind(reader: SchemaReader, kind: number): OffsetMapKey {
       return { kind: 'promotion', topic: reader.string('topic') };
     case Kind.failback:
       return { kind: 'failback', flow: reader.string('flow') };
+    case Kind.acl:
+      return { kind: 'acl', binding: decodeBinding(reader) };
+    case Kind.gone:
+      return { kind: 'gone', topic: reader.string('topic') };
     default:
       throw reader.error(`kind ${kind}`);
   }
+}
+
+function decodeBinding(reader: SchemaReader): OwnedBinding {
+  const resourceType = reader.int8('resource type');
+  const patternType = reader.int8('pattern type');
+  const resourceName = reader.string('resource');
+  const principal = reader.string('principal');
+  const host = reader.string('host');
+  const operation = reader.int8('operation');
+  const permission = reader.int8('permission');
+  return { resourceType, patternType, resourceName, principal, host, operation, permission };
 }
 
 function decodePartition(reader: SchemaReader): { topic: string; partition: number } {
@@ -306,6 +374,10 @@ function decodeValue(reader: SchemaReader, key: Exclude<OffsetMapKey, ChunkKey>)
       const sourceOffset = reader.int64('source offset');
       return { ...key, value: { sourceOffset, targetOffset: reader.int64('target offset') } };
     }
+    case 'acl':
+      return { ...key, value: {} };
+    case 'gone':
+      return { ...key, value: { sinceMs: reader.int64('since') } };
   }
 }
 

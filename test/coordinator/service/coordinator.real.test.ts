@@ -93,6 +93,14 @@ describe('mirror-coordinator', { timeout: 240_000 }, () => {
     },
   };
 
+  const configs: NonNullable<AgentMessage['message']> = {
+    $case: 'topicConfigs',
+    value: {
+      ...{ flow: 'east->west', names: [], wholeLook: false },
+      topics: [{ topic: 't', values: [], kept: [], problem: undefined }],
+    },
+  };
+
   /** Heartbeats until stopped; an agent that lives. */
   function beat(agent: TestAgent): () => void {
     let sequence = 0n;
@@ -114,6 +122,7 @@ describe('mirror-coordinator', { timeout: 240_000 }, () => {
     });
     const stopBeating = beat(agent);
     await agent.grant(isSite);
+    agent.say(configs);
     agent.say(inventory);
     const grant = await agent.grant(isPartition(1));
     assert.equal(grant.partition?.targetTopic, 'east.t');
@@ -144,6 +153,7 @@ describe('mirror-coordinator', { timeout: 240_000 }, () => {
     });
     const stopBeatingAgain = beat(again);
     await again.grant(isSite);
+    again.say(configs);
     again.say(inventory);
     const after = await again.grant(isPartition(1));
     assert.deepEqual(after.partition?.mapTail, runs);

@@ -1,5 +1,6 @@
 import { systemClock } from '../../../common/clock.js';
 import { silentLogger } from '../../../common/log.js';
+import { SourceFacts, type TopicConfigFacts } from '../../../coordinator/target/source-facts.js';
 import { FlowTarget } from '../../../coordinator/target/flow-target.js';
 import type { FlowTargetOptions } from '../../../coordinator/target/flow-target-parts.js';
 import { AdminClient } from '../../../kafka/admin/admin-client.js';
@@ -31,6 +32,17 @@ export function flowFrom(source: string, ...lines: string[]): FlowConfig {
   return flow;
 }
 
+const NO_CONFIGS: TopicConfigFacts = {
+  ...{ values: new Map(), names: new Set(), kept: new Set(), problem: undefined },
+};
+
+/** As if an agent had told of every topic that it has no configuration of its own. */
+export class PlainTopics extends SourceFacts {
+  override configsOf(): TopicConfigFacts {
+    return NO_CONFIGS;
+  }
+}
+
 /** A coordinator's view of the target: its own sockets, as in a process of its own. */
 export class TargetProcess implements AsyncDisposable {
   readonly cluster: KafkaCluster;
@@ -60,7 +72,16 @@ export class TargetProcess implements AsyncDisposable {
 
   async open(flow: FlowConfig, change: Partial<FlowTargetOptions> = {}): Promise<FlowTarget> {
     const { cluster, admin } = this;
-    const options = { flow, cluster, admin, term: 1n, clock: systemClock, log: silentLogger };
+    const facts = new PlainTopics();
+    const options = {
+      flow,
+      cluster,
+      admin,
+      facts,
+      term: 1n,
+      clock: systemClock,
+      log: silentLogger,
+    };
     const target = await FlowTarget.open({ ...options, ...change }, NEVER);
     this.#opened.push(target);
     return target;

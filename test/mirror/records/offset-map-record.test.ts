@@ -53,6 +53,23 @@ const GOLDEN: readonly { record: OffsetMapRecord; key: string; value: string }[]
       'ffeeddccbbaa99887766554433221100',
   },
   {
+    record: {
+      kind: 'acl',
+      binding: {
+        ...{ resourceType: 2, patternType: 3, resourceName: 'ab', principal: 'User:c' },
+        ...{ host: '*', operation: 8, permission: 3 },
+      },
+      value: {},
+    },
+    key: '0001' + '10' + '02' + '03' + '00026162' + '0006557365723a63' + '00012a' + '08' + '03',
+    value: '0001',
+  },
+  {
+    record: { kind: 'gone', topic: 'ab', value: { sinceMs: 256n } },
+    key: '0001' + '11' + '00026162',
+    value: '0001' + '0000000000000100',
+  },
+  {
     record: { kind: 'writer', value: { term: 513n } },
     key: '0001' + '04',
     value: '0001' + '0000000000000201',

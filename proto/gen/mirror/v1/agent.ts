@@ -27,6 +27,31 @@ export const protobufPackage = "mirror.v1";
 
 export const protobufFileName = "mirror/v1/agent.proto";
 
+export const AclLook = {
+  UNSPECIFIED: 0,
+  /** PART - `bindings` goes on in the next message. */
+  PART: 1,
+  /** DONE - The last part. */
+  DONE: 2,
+  /** UNCHANGED - As in the last look of this session. */
+  UNCHANGED: 3,
+  /** NO_AUTHORIZER - The source has no authorizer. */
+  NO_AUTHORIZER: 4,
+  /** REFUSED - The source refuses to tell; `problem` says why. */
+  REFUSED: 5,
+} as const;
+
+export type AclLook = typeof AclLook[keyof typeof AclLook];
+
+export namespace AclLook {
+  export type UNSPECIFIED = typeof AclLook.UNSPECIFIED;
+  export type PART = typeof AclLook.PART;
+  export type DONE = typeof AclLook.DONE;
+  export type UNCHANGED = typeof AclLook.UNCHANGED;
+  export type NO_AUTHORIZER = typeof AclLook.NO_AUTHORIZER;
+  export type REFUSED = typeof AclLook.REFUSED;
+}
+
 export interface AgentMessage {
   message:
     | { $case: "hello"; value: Hello }
@@ -38,6 +63,9 @@ export interface AgentMessage {
     | { $case: "draining"; value: Draining }
     | { $case: "siteTaskReport"; value: SiteTaskReport }
     | { $case: "siteProblem"; value: SiteProblem }
+    | { $case: "topicConfigs"; value: TopicConfigs }
+    | { $case: "sourceAcls"; value: SourceAcls }
+    | { $case: "missingTopics"; value: MissingTopics }
     | undefined;
 }
 
@@ -117,7 +145,11 @@ export interface Grant {
   /** Fencing token: rises with each new grant of the same item. */
   leaseEpoch: bigint;
   /** For partition work only. */
-  partition: PartitionAssignment | undefined;
+  partition:
+    | PartitionAssignment
+    | undefined;
+  /** For site work only: the source topics that the flow has a copy of. */
+  mirroredTopics: string[];
 }
 
 /** All that is needed to copy one partition. */
@@ -174,6 +206,62 @@ export interface InventoryTopic {
   name: string;
   topicId: string;
   partitionCount: number;
+}
+
+/**
+ * Configurations of topics on the source, with the flow's filters applied: comes before the inventory
+ * that names a topic first, and again for each topic that changed.
+ */
+export interface TopicConfigs {
+  flow: string;
+  /** Every property that these topics have; one that is neither a value nor kept goes to the default. */
+  names: string[];
+  topics: TopicConfig[];
+  /** Every topic has been looked at since the last message with this: drift is to be corrected. */
+  wholeLook: boolean;
+}
+
+export interface TopicConfig {
+  topic: string;
+  /** To be set on the target. */
+  values: TopicConfigValue[];
+  /** To be left on the target as they are there. */
+  kept: string[];
+  /** Why the source does not tell, as code and message; then the rest is empty. */
+  problem: Halt | undefined;
+}
+
+export interface TopicConfigValue {
+  name: string;
+  value: string;
+}
+
+/** All ACLs of the source on topics and groups. */
+export interface SourceAcls {
+  flow: string;
+  look: AclLook;
+  bindings: AclBinding[];
+  problem: Halt | undefined;
+}
+
+/** One binding, with Kafka's numbers. */
+export interface AclBinding {
+  resourceType: number;
+  resourceName: string;
+  patternType: number;
+  principal: string;
+  host: string;
+  operation: number;
+  permission: number;
+}
+
+/** Topics that should be there and are not listed, each asked for by name; repeated while there are any. */
+export interface MissingTopics {
+  flow: string;
+  /** The source says that there is no such topic. */
+  gone: string[];
+  /** The agent may not see whether there is one. */
+  hidden: string[];
 }
 
 export interface Progress {
@@ -299,6 +387,15 @@ export const AgentMessage: MessageFns<AgentMessage> = {
       case "siteProblem":
         SiteProblem.encode(message.message.value, writer.uint32(242).fork()).join();
         break;
+      case "topicConfigs":
+        TopicConfigs.encode(message.message.value, writer.uint32(186).fork()).join();
+        break;
+      case "sourceAcls":
+        SourceAcls.encode(message.message.value, writer.uint32(170).fork()).join();
+        break;
+      case "missingTopics":
+        MissingTopics.encode(message.message.value, writer.uint32(178).fork()).join();
+        break;
     }
     return writer;
   },
@@ -388,6 +485,30 @@ export const AgentMessage: MessageFns<AgentMessage> = {
             message.message = { $case: "siteProblem", value: SiteProblem.decode(reader, reader.uint32()) };
             continue;
           }
+          case 23: {
+            if (tag !== 186) {
+              break;
+            }
+
+            message.message = { $case: "topicConfigs", value: TopicConfigs.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 21: {
+            if (tag !== 170) {
+              break;
+            }
+
+            message.message = { $case: "sourceAcls", value: SourceAcls.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 22: {
+            if (tag !== 178) {
+              break;
+            }
+
+            message.message = { $case: "missingTopics", value: MissingTopics.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -457,6 +578,24 @@ export const AgentMessage: MessageFns<AgentMessage> = {
       case "siteProblem": {
         if (object.message?.value !== undefined && object.message?.value !== null) {
           message.message = { $case: "siteProblem", value: SiteProblem.fromPartial(object.message.value) };
+        }
+        break;
+      }
+      case "topicConfigs": {
+        if (object.message?.value !== undefined && object.message?.value !== null) {
+          message.message = { $case: "topicConfigs", value: TopicConfigs.fromPartial(object.message.value) };
+        }
+        break;
+      }
+      case "sourceAcls": {
+        if (object.message?.value !== undefined && object.message?.value !== null) {
+          message.message = { $case: "sourceAcls", value: SourceAcls.fromPartial(object.message.value) };
+        }
+        break;
+      }
+      case "missingTopics": {
+        if (object.message?.value !== undefined && object.message?.value !== null) {
+          message.message = { $case: "missingTopics", value: MissingTopics.fromPartial(object.message.value) };
         }
         break;
       }
@@ -1242,7 +1381,7 @@ export const Grants: MessageFns<Grants> = {
 };
 
 function createBaseGrant(): Grant {
-  return { item: undefined, leaseEpoch: 0n, partition: undefined };
+  return { item: undefined, leaseEpoch: 0n, partition: undefined, mirroredTopics: [] };
 }
 
 export const Grant: MessageFns<Grant> = {
@@ -1258,6 +1397,9 @@ export const Grant: MessageFns<Grant> = {
     }
     if (message.partition !== undefined) {
       PartitionAssignment.encode(message.partition, writer.uint32(26).fork()).join();
+    }
+    for (const v of message.mirroredTopics) {
+      writer.uint32(162).string(v!);
     }
     return writer;
   },
@@ -1299,6 +1441,14 @@ export const Grant: MessageFns<Grant> = {
             message.partition = PartitionAssignment.decode(reader, reader.uint32());
             continue;
           }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.mirroredTopics.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1323,6 +1473,7 @@ export const Grant: MessageFns<Grant> = {
     message.partition = (object.partition !== undefined && object.partition !== null)
       ? PartitionAssignment.fromPartial(object.partition)
       : undefined;
+    message.mirroredTopics = object.mirroredTopics?.map((e) => e) || [];
     return message;
   },
 };
@@ -1948,6 +2099,556 @@ export const InventoryTopic: MessageFns<InventoryTopic> = {
     message.name = object.name ?? "";
     message.topicId = object.topicId ?? "";
     message.partitionCount = object.partitionCount ?? 0;
+    return message;
+  },
+};
+
+function createBaseTopicConfigs(): TopicConfigs {
+  return { flow: "", names: [], topics: [], wholeLook: false };
+}
+
+export const TopicConfigs: MessageFns<TopicConfigs> = {
+  encode(message: TopicConfigs, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.flow !== "") {
+      writer.uint32(10).string(message.flow);
+    }
+    for (const v of message.names) {
+      writer.uint32(18).string(v!);
+    }
+    for (const v of message.topics) {
+      TopicConfig.encode(v!, writer.uint32(26).fork()).join();
+    }
+    if (message.wholeLook !== false) {
+      writer.uint32(32).bool(message.wholeLook);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TopicConfigs {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTopicConfigs();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.flow = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.names.push(reader.string());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.topics.push(TopicConfig.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.wholeLook = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<TopicConfigs>): TopicConfigs {
+    return TopicConfigs.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TopicConfigs>): TopicConfigs {
+    const message = createBaseTopicConfigs();
+    message.flow = object.flow ?? "";
+    message.names = object.names?.map((e) => e) || [];
+    message.topics = object.topics?.map((e) => TopicConfig.fromPartial(e)) || [];
+    message.wholeLook = object.wholeLook ?? false;
+    return message;
+  },
+};
+
+function createBaseTopicConfig(): TopicConfig {
+  return { topic: "", values: [], kept: [], problem: undefined };
+}
+
+export const TopicConfig: MessageFns<TopicConfig> = {
+  encode(message: TopicConfig, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.topic !== "") {
+      writer.uint32(10).string(message.topic);
+    }
+    for (const v of message.values) {
+      TopicConfigValue.encode(v!, writer.uint32(18).fork()).join();
+    }
+    for (const v of message.kept) {
+      writer.uint32(26).string(v!);
+    }
+    if (message.problem !== undefined) {
+      Halt.encode(message.problem, writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TopicConfig {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTopicConfig();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.topic = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.values.push(TopicConfigValue.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.kept.push(reader.string());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.problem = Halt.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<TopicConfig>): TopicConfig {
+    return TopicConfig.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TopicConfig>): TopicConfig {
+    const message = createBaseTopicConfig();
+    message.topic = object.topic ?? "";
+    message.values = object.values?.map((e) => TopicConfigValue.fromPartial(e)) || [];
+    message.kept = object.kept?.map((e) => e) || [];
+    message.problem = (object.problem !== undefined && object.problem !== null)
+      ? Halt.fromPartial(object.problem)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseTopicConfigValue(): TopicConfigValue {
+  return { name: "", value: "" };
+}
+
+export const TopicConfigValue: MessageFns<TopicConfigValue> = {
+  encode(message: TopicConfigValue, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TopicConfigValue {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTopicConfigValue();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<TopicConfigValue>): TopicConfigValue {
+    return TopicConfigValue.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TopicConfigValue>): TopicConfigValue {
+    const message = createBaseTopicConfigValue();
+    message.name = object.name ?? "";
+    message.value = object.value ?? "";
+    return message;
+  },
+};
+
+function createBaseSourceAcls(): SourceAcls {
+  return { flow: "", look: 0, bindings: [], problem: undefined };
+}
+
+export const SourceAcls: MessageFns<SourceAcls> = {
+  encode(message: SourceAcls, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.flow !== "") {
+      writer.uint32(10).string(message.flow);
+    }
+    if (message.look !== 0) {
+      writer.uint32(16).int32(message.look);
+    }
+    for (const v of message.bindings) {
+      AclBinding.encode(v!, writer.uint32(26).fork()).join();
+    }
+    if (message.problem !== undefined) {
+      Halt.encode(message.problem, writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SourceAcls {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSourceAcls();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.flow = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.look = reader.int32() as any;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.bindings.push(AclBinding.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.problem = Halt.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SourceAcls>): SourceAcls {
+    return SourceAcls.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SourceAcls>): SourceAcls {
+    const message = createBaseSourceAcls();
+    message.flow = object.flow ?? "";
+    message.look = object.look ?? 0;
+    message.bindings = object.bindings?.map((e) => AclBinding.fromPartial(e)) || [];
+    message.problem = (object.problem !== undefined && object.problem !== null)
+      ? Halt.fromPartial(object.problem)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseAclBinding(): AclBinding {
+  return { resourceType: 0, resourceName: "", patternType: 0, principal: "", host: "", operation: 0, permission: 0 };
+}
+
+export const AclBinding: MessageFns<AclBinding> = {
+  encode(message: AclBinding, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.resourceType !== 0) {
+      writer.uint32(8).int32(message.resourceType);
+    }
+    if (message.resourceName !== "") {
+      writer.uint32(18).string(message.resourceName);
+    }
+    if (message.patternType !== 0) {
+      writer.uint32(24).int32(message.patternType);
+    }
+    if (message.principal !== "") {
+      writer.uint32(34).string(message.principal);
+    }
+    if (message.host !== "") {
+      writer.uint32(42).string(message.host);
+    }
+    if (message.operation !== 0) {
+      writer.uint32(48).int32(message.operation);
+    }
+    if (message.permission !== 0) {
+      writer.uint32(56).int32(message.permission);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AclBinding {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAclBinding();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.resourceType = reader.int32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.resourceName = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.patternType = reader.int32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.principal = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.host = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.operation = reader.int32();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.permission = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<AclBinding>): AclBinding {
+    return AclBinding.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<AclBinding>): AclBinding {
+    const message = createBaseAclBinding();
+    message.resourceType = object.resourceType ?? 0;
+    message.resourceName = object.resourceName ?? "";
+    message.patternType = object.patternType ?? 0;
+    message.principal = object.principal ?? "";
+    message.host = object.host ?? "";
+    message.operation = object.operation ?? 0;
+    message.permission = object.permission ?? 0;
+    return message;
+  },
+};
+
+function createBaseMissingTopics(): MissingTopics {
+  return { flow: "", gone: [], hidden: [] };
+}
+
+export const MissingTopics: MessageFns<MissingTopics> = {
+  encode(message: MissingTopics, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.flow !== "") {
+      writer.uint32(10).string(message.flow);
+    }
+    for (const v of message.gone) {
+      writer.uint32(18).string(v!);
+    }
+    for (const v of message.hidden) {
+      writer.uint32(26).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): MissingTopics {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMissingTopics();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.flow = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.gone.push(reader.string());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.hidden.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<MissingTopics>): MissingTopics {
+    return MissingTopics.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<MissingTopics>): MissingTopics {
+    const message = createBaseMissingTopics();
+    message.flow = object.flow ?? "";
+    message.gone = object.gone?.map((e) => e) || [];
+    message.hidden = object.hidden?.map((e) => e) || [];
     return message;
   },
 };

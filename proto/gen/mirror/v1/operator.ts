@@ -249,6 +249,17 @@ export interface FlowStatus {
   siteHolder: string;
   /** What operators asked of its topics; the last rule of a kind that matches a topic decides. */
   steering: SteeringRule[];
+  /** What is amiss with single topics or the flow's ACLs, and stops no copying. */
+  notices: FlowNotice[];
+}
+
+export interface FlowNotice {
+  /** Empty if it is about the flow. */
+  topic: string;
+  code: string;
+  message: string;
+  /** Somebody should mend it: the flow counts as degraded. */
+  degraded: boolean;
 }
 
 export interface PartitionStatus {
@@ -1948,7 +1959,7 @@ export const CoordinatorStatus: MessageFns<CoordinatorStatus> = {
 };
 
 function createBaseFlowStatus(): FlowStatus {
-  return { flow: "", state: 0, problem: "", partitions: [], groups: [], siteHolder: "", steering: [] };
+  return { flow: "", state: 0, problem: "", partitions: [], groups: [], siteHolder: "", steering: [], notices: [] };
 }
 
 export const FlowStatus: MessageFns<FlowStatus> = {
@@ -1973,6 +1984,9 @@ export const FlowStatus: MessageFns<FlowStatus> = {
     }
     for (const v of message.steering) {
       SteeringRule.encode(v!, writer.uint32(58).fork()).join();
+    }
+    for (const v of message.notices) {
+      FlowNotice.encode(v!, writer.uint32(162).fork()).join();
     }
     return writer;
   },
@@ -2046,6 +2060,14 @@ export const FlowStatus: MessageFns<FlowStatus> = {
             message.steering.push(SteeringRule.decode(reader, reader.uint32()));
             continue;
           }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.notices.push(FlowNotice.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2070,6 +2092,98 @@ export const FlowStatus: MessageFns<FlowStatus> = {
     message.groups = object.groups?.map((e) => GroupStatus.fromPartial(e)) || [];
     message.siteHolder = object.siteHolder ?? "";
     message.steering = object.steering?.map((e) => SteeringRule.fromPartial(e)) || [];
+    message.notices = object.notices?.map((e) => FlowNotice.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseFlowNotice(): FlowNotice {
+  return { topic: "", code: "", message: "", degraded: false };
+}
+
+export const FlowNotice: MessageFns<FlowNotice> = {
+  encode(message: FlowNotice, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.topic !== "") {
+      writer.uint32(10).string(message.topic);
+    }
+    if (message.code !== "") {
+      writer.uint32(18).string(message.code);
+    }
+    if (message.message !== "") {
+      writer.uint32(26).string(message.message);
+    }
+    if (message.degraded !== false) {
+      writer.uint32(32).bool(message.degraded);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FlowNotice {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFlowNotice();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.topic = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.code = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.message = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.degraded = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<FlowNotice>): FlowNotice {
+    return FlowNotice.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<FlowNotice>): FlowNotice {
+    const message = createBaseFlowNotice();
+    message.topic = object.topic ?? "";
+    message.code = object.code ?? "";
+    message.message = object.message ?? "";
+    message.degraded = object.degraded ?? false;
     return message;
   },
 };
