@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { VERSION } from '../common/version.js';
 import { installCompletion } from './commands/completion.js';
 import { runConfigCheck } from './commands/config-check.js';
+import { runDrill, type DrillOptions } from './commands/drill.js';
 import { runFailback } from './commands/failback.js';
 import { JOURNAL_LIMIT_DEFAULT, runJournal } from './commands/journal.js';
 import { runPromote, type PromoteOptions } from './commands/promote.js';
@@ -69,6 +70,7 @@ export function buildProgram(options: ProgramOptions): Command {
   addFailback(program, options, context);
   addResume(program, options, context);
   addSteering(program, options, context);
+  addDrill(program, options, context);
   addJournal(program, options, context);
   addConfig(program, options, context);
   addGroupCommands(program, { context, onExitCode: options.onExitCode });
@@ -194,6 +196,30 @@ Examples:
     .action(async (flow: string, { topics, accept }: { topics?: string[]; accept?: string }) => {
       const wanted = { flow, topics: topics ?? [], accept: accept ?? '' };
       options.onExitCode(await runResume(context(), wanted));
+    });
+}
+
+function addDrill(program: Command, options: ProgramOptions, context: () => CommandContext): void {
+  program
+    .command('drill')
+    .description('Rehearse a failover and the way back, with a topic and a group made for it')
+    .argument('<flow>', 'the flow to rehearse; none of its own topics and groups is touched')
+    .option('--expect-rto <duration>', 'exit 3 if reading on takes longer: 15s, 500ms, 2m')
+    .option('--expect-rpo <records>', 'exit 3 if more records are missing on the target')
+    .option('--report <folder>', 'write a report there, as Markdown and as JSON')
+    .addHelpText(
+      'after',
+      `
+Asks nothing, and needs no terminal: for cron. Exit codes: 0 targets met, 3 missed, 4 refused
+(the source is away, or the flow is promoted), 1 failed; a record lost or repeated is a failure.
+
+Examples:
+  mirrorctl drill us-east:us-west
+  mirrorctl drill us-east:us-west --expect-rto 15s --expect-rpo 0 --report /var/lib/mirror/drills`,
+    )
+    .action(async (flow: string, given: Partial<DrillOptions>) => {
+      const nothing = { report: undefined, expectRto: undefined, expectRpo: undefined };
+      options.onExitCode(await runDrill(context(), { ...nothing, ...given, flow }));
     });
 }
 

@@ -5,6 +5,7 @@ import { Wakeup } from '../../common/wakeup.js';
 import type { AdminClient } from '../../kafka/admin/admin-client.js';
 import type { KafkaCluster } from '../../kafka/client/index.js';
 import type { FlowConfig } from '../../mirror/config/mirror-config.js';
+import { isAnyDrillName, isDrillName } from '../../mirror/drill-names.js';
 import { topicExclusion } from '../../mirror/policy/topic-selection.js';
 import type { GroupOffset } from '../../proto/gen/mirror/v1/agent.js';
 import { changedOffsets } from './changed-offsets.js';
@@ -227,9 +228,11 @@ export class GroupWatch {
   }
 
   #selects(group: string): boolean {
+    if (isDrillName(this.#options.flow.target, group)) return true;
     let selected = this.#names.get(group);
     if (selected === undefined) {
-      selected = this.#options.flow.groupFilter.accepts(group);
+      const { flow } = this.#options;
+      selected = !isAnyDrillName(group) && flow.groupFilter.accepts(group);
       if (this.#names.size >= GROUP_NAMES_KEPT_MAX) this.#names.clear();
       this.#names.set(group, selected);
     }

@@ -9,6 +9,8 @@ import {
 
 import {
   OperatorServiceClient,
+  type DrillEvent,
+  type DrillRequest,
   type FailbackEvent,
   type FailbackPlan,
   type FailbackRequest,
@@ -54,6 +56,9 @@ const FAILBACK_PLAN_MS = 300_000;
 
 /** A promotion drains for half a minute at most; this is beyond every step's own limit. */
 const PROMOTE_TIMEOUT_MS = 300_000;
+
+/** A rehearsal is a promotion and some waits of a minute at most. */
+const DRILL_TIMEOUT_MS = 900_000;
 
 /** A status of some hundred thousand partitions. */
 const ANSWER_BYTES_MAX = 64 * 1024 * 1024;
@@ -163,6 +168,18 @@ export class OperatorClient {
   promote(request: PromoteRequest, onEvent: (event: PromoteEvent) => void): Promise<void> {
     return this.#call((client) => {
       const stream = client.promote(request, within(PROMOTE_TIMEOUT_MS));
+      stream.on('data', onEvent);
+      return new Promise((resolve, reject) => {
+        stream.on('end', () => resolve());
+        stream.on('error', reject);
+      });
+    });
+  }
+
+  /** Calls back for each step; resolves when the stream has ended well. */
+  drill(request: DrillRequest, onEvent: (event: DrillEvent) => void): Promise<void> {
+    return this.#call((client) => {
+      const stream = client.drill(request, within(DRILL_TIMEOUT_MS));
       stream.on('data', onEvent);
       return new Promise((resolve, reject) => {
         stream.on('end', () => resolve());

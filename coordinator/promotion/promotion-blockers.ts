@@ -11,6 +11,8 @@ export type BlockerCode =
   | 'map-corrupt' //          a stored part of the offset map cannot be read
   | 'checkpoint-corrupt' //   a stored position of some group cannot be read, and the source is away
   | 'promotion-running' //    another promotion of the flow is under way
+  | 'producers-active' //     a warning: who still writes on the source
+  | 'producers-unknown' //    a warning: that cannot be told
   | 'lag-remains' //          the source answers, and records keep coming
   | 'commit-refused'; //      the target would not take a group's positions
 

@@ -9,6 +9,7 @@ import { JOURNAL_ENTRIES_MAX } from '../journal/journal.js';
 import { selectionOf, type PromotionMode } from '../promotion/promotion-selection.js';
 import type { PromotionRequest } from '../service/coordinator-port.js';
 import type { ServiceOptions } from './agent-service.js';
+import { drillHandlers } from './drill-handlers.js';
 import { groupCalls } from './group-calls.js';
 import {
   writeJournal,
@@ -61,6 +62,7 @@ export function operatorService(options: ServiceOptions): OperatorServiceServer 
       }
     },
     ...steeringHandlers(coordinator, refuse),
+    ...drillHandlers(coordinator, refuse),
     listJournal: (call, callback) => {
       void answer(async () => {
         const { flow, limit } = call.request;

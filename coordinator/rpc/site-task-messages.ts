@@ -1,8 +1,12 @@
 import type { CoordinatorMessage } from '../../proto/gen/mirror/v1/agent.js';
-import type { SiteTaskReport as ReportMessage } from '../../proto/gen/mirror/v1/site_task.js';
+import {
+  CanaryAct,
+  type SiteTask as SiteTaskMessage,
+  type SiteTaskReport as ReportMessage,
+} from '../../proto/gen/mirror/v1/site_task.js';
 import { ProtocolViolationError } from '../service/errors.js';
 import type { AgentSays, CoordinatorSays } from '../service/messages.js';
-import type { SiteTask } from '../service/site-task-kinds.js';
+import type { CanaryTask, SiteTask } from '../service/site-task-kinds.js';
 
 type SiteTaskSays = Extract<
   CoordinatorSays,
@@ -47,8 +51,33 @@ function known<T>(kind: T | undefined): T {
   return kind;
 }
 
-/** The wire's arrays are not readonly; nothing else differs. */
-function writeTask(task: SiteTask) {
-  const { value } = task;
-  return { $case: task.$case, value: { ...value, segments: [...value.segments] } };
+const CANARY_ACTS: Readonly<Record<CanaryTask['act'], CanaryAct>> = {
+  create: CanaryAct.CREATE,
+  append: CanaryAct.APPEND,
+  look: CanaryAct.LOOK,
+  read: CanaryAct.READ,
+  commit: CanaryAct.COMMIT,
+  delete: CanaryAct.DELETE,
+};
+
+/** The wire's arrays are not readonly, and its enums are numbers. */
+function writeTask(task: SiteTask): SiteTaskMessage['kind'] {
+  switch (task.$case) {
+    case 'compareRanges': {
+      const { $case, value } = task;
+      return { $case, value: { ...value, segments: [...value.segments] } };
+    }
+    case 'activeProducers': {
+      const { $case, value } = task;
+      return { $case, value: { ...value, topics: [...value.topics] } };
+    }
+    case 'canary': {
+      const { act, partitions, ...value } = task.value;
+      const written = partitions.map((each) => ({ ...each, values: [...each.values] }));
+      return {
+        $case: 'canary',
+        value: { ...value, act: CANARY_ACTS[act], partitions: written },
+      };
+    }
+  }
 }

@@ -1,3 +1,4 @@
+import type { DrillReport, DrillStep } from '../drill/drill-report.js';
 import type { JournalEntry } from '../journal/journal-entry.js';
 import type { FailbackResult } from '../failback/failback.js';
 import type { FailbackPlan } from '../failback/failback-plan.js';
@@ -54,6 +55,12 @@ export interface PromotionRequest {
   readonly selection: PromotionSelection;
 }
 
+export interface DrillRequest {
+  readonly flow: string;
+  /** Who asked, for the journal. */
+  readonly operator: string;
+}
+
 /** What the gRPC services call. Every call throws NotLeadingError on a standby. */
 export interface CoordinatorPort {
   identity(): CoordinatorIdentity;
@@ -81,6 +88,8 @@ export interface CoordinatorPort {
     signal: AbortSignal,
   ): Promise<ValidationResult>;
   planPromotion(request: PromotionRequest, signal: AbortSignal): Promise<PromotionPlan>;
+  /** Goes on when whoever asked no longer listens: what it made must be taken away. */
+  drill(request: DrillRequest, onStep: (step: DrillStep) => void): Promise<DrillReport>;
   /** Goes on when whoever asked no longer listens: half a failover helps nobody. */
   promote(
     request: PromotionRequest,

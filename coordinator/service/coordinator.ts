@@ -6,6 +6,7 @@ import { nonSecretProperties } from '../../mirror/config/mm2-config.js';
 import type { MirrorConfig } from '../../mirror/config/mirror-config.js';
 import type { ReloadPlan } from '../../mirror/config/reload-plan.js';
 import { parseItemKey } from '../core/work-item.js';
+import type { DrillReport, DrillStep } from '../drill/drill-report.js';
 import type { JournalEntry } from '../journal/journal-entry.js';
 import type { FailbackResult } from '../failback/failback.js';
 import type { FailbackPlan } from '../failback/failback-plan.js';
@@ -25,6 +26,7 @@ import { Coordination, TICK_MS } from './coordination.js';
 import type {
   CoordinatorIdentity,
   CoordinatorPort,
+  DrillRequest,
   PromotionOutcome,
   PromotionRequest,
   ValidationRequest,
@@ -241,6 +243,10 @@ export class Coordinator<Opened extends OpenedFlowTarget> implements Coordinator
     signal: AbortSignal,
   ): Promise<void> {
     await this.#leading().failbacks.readQuarantine(flow, onLine, signal);
+  }
+
+  async drill(request: DrillRequest, onStep: (step: DrillStep) => void): Promise<DrillReport> {
+    return this.#leading().promotions.drill(request, onStep);
   }
 
   #leading(): Coordination<Opened> {

@@ -1,17 +1,52 @@
+import { drill } from '../drill/drill.js';
+import {
+  PRODUCER_ACTIVE_MS,
+  PRODUCERS_LOOK_MS_MAX,
+  withActiveProducers,
+} from '../promotion/active-producers.js';
 import { promote } from '../promotion/promote.js';
 import { planPromotion } from '../promotion/promotion-look.js';
 import type { ConnectedFlowTarget } from './open-target.js';
 import type { Promoter } from './promotion-runner.js';
 
-/** Promotion on real targets. */
+/** Promotion and its rehearsal on real targets. */
 export const kafkaPromoter: Promoter<ConnectedFlowTarget> = {
-  plan: ({ opened, host, request: { selection } }, signal) =>
-    planPromotion({ ...opened, host, selection }, signal),
+  plan: async ({ opened, host, coordination, request: { flow, selection } }, signal) => {
+    const plan = await planPromotion({ ...opened, host, selection }, signal);
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(PRODUCERS_LOOK_MS_MAX)]);
+    return withActiveProducers(plan, (topics) => {
+      const value = { topics, withinMs: BigInt(PRODUCER_ACTIVE_MS) };
+      const task = { $case: 'activeProducers', value } as const;
+      return coordination.siteTasks.run<'activeProducers'>(flow, task, { signal: limit });
+    });
+  },
   promote: ({ opened, host, coordination, request, onStep }, signal) => {
     const { target, admin, cluster } = opened;
     const { leadership, clock, log } = coordination;
     const { operator, selection } = request;
     const scope = { target, admin, cluster, host, selection };
     return promote({ ...scope, operator, documents: leadership, clock, log, onStep }, signal);
+  },
+  drill: ({ opened, host, coordination, request, onStep }, runPromotion, signal) => {
+    const { target, admin, cluster } = opened;
+    const { clock, log, siteTasks } = coordination;
+    const { flow } = request;
+    const operator = `drill of ${request.operator}`;
+    return drill(
+      {
+        // By the minute would do for people; two in one second must not meet.
+        id: Math.trunc(clock.wallMs()).toString(36),
+        operator: request.operator,
+        targetAlias: coordination.flow(flow).flow.target,
+        ...{ target, admin, cluster, host, clock, log, onStep },
+        atSource: (value, abort) =>
+          siteTasks.run<'canary'>(flow, { $case: 'canary', value }, { signal: abort }),
+        promote: (selection, onPromotionStep) =>
+          runPromotion({ flow, operator, selection }, (step) =>
+            onPromotionStep(step as Parameters<typeof onPromotionStep>[0]),
+          ),
+      },
+      signal,
+    );
   },
 };

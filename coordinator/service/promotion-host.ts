@@ -1,3 +1,4 @@
+import type { DrillHost } from '../drill/drill.js';
 import type { PartitionPosition, SourceLook } from '../promotion/promotion-plan.js';
 import type { Coordination } from './coordination.js';
 import { FlowStopTimeoutError } from './errors.js';
@@ -16,7 +17,7 @@ export const FLOW_STOP_MAX_MS = 20_000;
 const STOP_POLL_MS = 50;
 
 /** What a promotion needs of the coordination of agents. */
-export class CoordinationPromotionHost<Opened extends OpenedFlowTarget> {
+export class CoordinationPromotionHost<Opened extends OpenedFlowTarget> implements DrillHost {
   readonly #coordination: Coordination<Opened>;
 
   constructor(coordination: Coordination<Opened>) {
@@ -90,6 +91,23 @@ export class CoordinationPromotionHost<Opened extends OpenedFlowTarget> {
 
   setFlowState(flowId: string, state: FlowPhase, topics?: readonly string[]): void {
     this.#coordination.flow(flowId).setPhase(state, topics);
+  }
+
+  listedTopics(flowId: string): string[] {
+    return [...(this.#coordination.core.state.flows.get(flowId)?.topics.keys() ?? [])];
+  }
+
+  isCopied(flowId: string, topic: string, partitions: number): boolean {
+    const items = this.#coordination.core.state.flows.get(flowId)?.topics.get(topic)?.items;
+    const running = [...(items?.values() ?? [])].filter(({ copier }) => copier === 'running');
+    return running.length === partitions;
+  }
+
+  /** It is gone from both sides. */
+  forgetTopic(flowId: string, topic: string): void {
+    const flow = this.#coordination.flow(flowId);
+    flow.meters.delete(topic);
+    flow.setPhase('running', [topic]);
   }
 
   /** Whoever is cut off can tell nothing more: only connected holders are waited for. */

@@ -1,4 +1,5 @@
 import { describeError } from '../../common/errors.js';
+import type { ActEnded } from '../journal/journal-entry.js';
 import { PromotionRefusedError } from '../promotion/promotion-errors.js';
 import { readPromotion } from '../promotion/promotion-journal.js';
 import type { PromotionPlan } from '../promotion/promotion-plan.js';
@@ -7,7 +8,14 @@ import {
   type PromotionSelection,
 } from '../promotion/promotion-selection.js';
 import type { Coordination } from './coordination.js';
-import type { PromotionOutcome, PromotionRequest, PromotionStep } from './coordinator-port.js';
+import { DrillRefusedError } from '../drill/drill-errors.js';
+import type { DrillReport, DrillStep } from '../drill/drill-report.js';
+import type {
+  DrillRequest,
+  PromotionOutcome,
+  PromotionRequest,
+  PromotionStep,
+} from './coordinator-port.js';
 import type { OpenedFlowTarget } from './flow-target-port.js';
 import { CoordinationPromotionHost } from './promotion-host.js';
 
@@ -25,7 +33,18 @@ export interface PromotionContext<Opened extends OpenedFlowTarget> {
 export interface Promoter<Opened extends OpenedFlowTarget> {
   plan(context: PromotionContext<Opened>, signal: AbortSignal): Promise<PromotionPlan>;
   promote(context: PromotionContext<Opened>, signal: AbortSignal): Promise<PromotionOutcome>;
+  /** A rehearsal, in which `promote` is this runner's. */
+  drill(
+    context: DrillContext<Opened>,
+    promote: PromotionRunner<Opened>['promote'],
+    signal: AbortSignal,
+  ): Promise<DrillReport>;
 }
+
+export type DrillContext<Opened extends OpenedFlowTarget> = Omit<
+  PromotionContext<Opened>,
+  'request' | 'onStep'
+> & { readonly request: DrillRequest; readonly onStep: (step: DrillStep) => void };
 
 interface RunningPromotion {
   readonly selection: PromotionSelection;
@@ -43,6 +62,7 @@ export class PromotionRunner<Opened extends OpenedFlowTarget> {
   readonly #coordination: Coordination<Opened>;
   readonly #promoter: Promoter<Opened>;
   readonly #running = new Map<string, RunningPromotion>();
+  readonly #drills = new Set<string>();
 
   constructor(coordination: Coordination<Opened>, promoter: Promoter<Opened>) {
     this.#coordination = coordination;
@@ -61,6 +81,31 @@ export class PromotionRunner<Opened extends OpenedFlowTarget> {
     const running = this.#running.get(request.flow);
     if (running !== undefined) refuseOther(running, request);
     return this.#join(running ?? this.#start(request, false), onStep);
+  }
+
+  /** Rehearses; one at a time for each flow. Goes on when whoever asked no longer listens. */
+  async drill(request: DrillRequest, onStep: (step: DrillStep) => void): Promise<DrillReport> {
+    const { flow, operator } = request;
+    const coordination = this.#coordination;
+    const opened = coordination.opened(flow);
+    if (this.#drills.has(flow)) throw new DrillRefusedError(`a drill of ${flow} is under way`);
+    this.#drills.add(flow);
+    const begun = { operator, act: 'drill', flow, detail: '', before: {} };
+    const act = await coordination.journal.begin(begun);
+    const host = new CoordinationPromotionHost(coordination);
+    try {
+      const context = { opened, host, coordination, request, onStep };
+      const promote: typeof this.promote = (...args) => this.promote(...args);
+      const report = await this.#promoter.drill(context, promote, coordination.over);
+      await act.end(drillEnded(report));
+      return report;
+    } catch (error) {
+      const outcome = error instanceof DrillRefusedError ? 'refused' : 'failed';
+      await act.end({ outcome, after: {}, message: describeError(error) });
+      throw error;
+    } finally {
+      this.#drills.delete(flow);
+    }
   }
 
   /** Takes up what an earlier leader left half done; an operator may have to repeat it. */
@@ -144,4 +189,13 @@ function refuseOther({ selection, isResumed }: RunningPromotion, request: Promot
   if (isResumed || selection.description === request.selection.description) return;
   const message = `a promotion of ${selection.description || 'the whole flow'} is under way: wait for it`;
   throw new PromotionRefusedError(request.flow, [{ code: 'promotion-running', message }]);
+}
+
+function drillEnded({ failure, rtoMs, rpoRecords, skipped, duplicated }: DrillReport): ActEnded {
+  const after = {
+    rto: rtoMs === undefined ? 'unknown' : `${Math.round(rtoMs)} ms`,
+    rpo: rpoRecords === undefined ? 'unknown' : `${rpoRecords} records`,
+    ...{ skipped: String(skipped), duplicated: String(duplicated) },
+  };
+  return { outcome: failure === '' ? 'done' : 'failed', after, message: failure };
 }

@@ -1,3 +1,5 @@
+import type { ProducersSeen } from '../promotion/active-producers.js';
+
 /**
  * What agents can be asked to do at a flow's source, free of the wire's types: each kind with what it
  * is asked, what comes on the way, and what comes of it. A new kind is a field of the same name in
@@ -8,6 +10,12 @@ export interface SiteTaskKinds {
     readonly task: CompareRangesTask;
     readonly piece: ComparedRange;
     readonly result: { readonly difference: RangeDifference | undefined };
+  };
+  canary: { readonly task: CanaryTask; readonly piece: never; readonly result: CanaryResult };
+  activeProducers: {
+    readonly task: { readonly topics: readonly string[]; readonly withinMs: bigint };
+    readonly piece: never;
+    readonly result: ProducersSeen;
   };
 }
 
@@ -83,4 +91,26 @@ export interface RangeDifference {
   readonly sourceOffset?: bigint | undefined;
   readonly targetOffset?: bigint | undefined;
   readonly detail: string;
+}
+
+export type CanaryAct = 'create' | 'append' | 'look' | 'read' | 'commit' | 'delete';
+
+/** See `Canary` in site_task.proto. */
+export interface CanaryTask {
+  readonly act: CanaryAct;
+  readonly topic: string;
+  readonly group: string;
+  readonly partitionCount: number;
+  readonly partitions: readonly CanaryPartition[];
+}
+
+export interface CanaryPartition {
+  readonly partition: number;
+  readonly offset: bigint;
+  readonly values: readonly string[];
+}
+
+export interface CanaryResult {
+  readonly partitions: readonly CanaryPartition[];
+  readonly committed: readonly CanaryPartition[];
 }

@@ -122,7 +122,7 @@ export class SiteTasks {
     signal.addEventListener('abort', abort, { once: true });
     try {
       this.#options.log.debug({ flow, task: id, kind, agentId: agent.agentId }, 'site task begins');
-      link.send({ kind: 'site-task', taskId: id, flow, task });
+      link.send({ kind: 'site-task', taskId: id, flow, task: task as SiteTask });
       return (await result) as SiteTaskKinds[K]['result'];
     } finally {
       signal.removeEventListener('abort', abort);

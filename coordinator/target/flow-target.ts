@@ -147,7 +147,7 @@ export class FlowTarget implements AsyncDisposable {
   ): Promise<{ targetTopic: string; targetTopicId: string; partitionCount: number }> {
     this.#refusePromoted(topic.name);
     const { flow, admin, cluster, clock, facts } = this.#options;
-    const targetTopic = this.#targetTopic(topic.name);
+    const targetTopic = this.targetTopicOf(topic.name);
     const { name, partitionCount } = topic;
     const { replicationFactor } = flow;
     const configs = () => createConfigs(facts, name);
@@ -195,6 +195,13 @@ export class FlowTarget implements AsyncDisposable {
     this.#maps.forgetTopic(topic);
   }
 
+  /** The topic is gone from both sides, for good: nothing of it is kept. */
+  async removeTopic(topic: string, signal: AbortSignal): Promise<void> {
+    this.#groups.forget(topic);
+    await this.#unlessFenced(() => this.#maps.remove(topic, signal));
+    await this.promotions.forget([topic], signal);
+  }
+
   /** From the run that holds the offset to the newest; empty if nothing exact is known. */
   findMapEntry(topic: string, partition: number, targetOffset: bigint): MapRun[] {
     const entry = this.#maps.find(topic, partition);
@@ -223,11 +230,14 @@ export class FlowTarget implements AsyncDisposable {
   /** Every partition that was ever made on the target for this flow. */
   mappedPartitions(): MappedPosition[] {
     const fenceEpoch = (topic: string): number | undefined => this.promotions.fenceEpoch(topic);
-    return listMapped(this.#maps, { targetTopic: (topic) => this.#targetTopic(topic), fenceEpoch });
+    return listMapped(this.#maps, {
+      targetTopic: (topic) => this.targetTopicOf(topic),
+      fenceEpoch,
+    });
   }
 
   verifiablePartitions(): ReturnType<typeof listVerifiable> {
-    return listVerifiable(this.#maps, (topic) => this.#targetTopic(topic));
+    return listVerifiable(this.#maps, (topic) => this.targetTopicOf(topic));
   }
 
   /** Writes now what the next flush would; throws what hinders it. */
@@ -242,7 +252,7 @@ export class FlowTarget implements AsyncDisposable {
 
   /** Writes down where each partition's log ended right after its fence, by `topic:partition`. */
   async recordFenceEnds(ends: ReadonlyMap<string, bigint>, signal: AbortSignal): Promise<void> {
-    this.promotions.recordEnds(ends, (topic) => this.#targetTopic(topic));
+    this.promotions.recordEnds(ends, (topic) => this.targetTopicOf(topic));
     await this.flush(signal);
   }
 
@@ -265,7 +275,8 @@ export class FlowTarget implements AsyncDisposable {
     throw new TopicProblem({ problem: 'flow-promoted', topic }, message);
   }
 
-  #targetTopic(topic: string): string {
+  /** What a topic of the source is called there. */
+  targetTopicOf(topic: string): string {
     const { policy, source } = this.#options.flow;
     return policy.formatRemoteTopic(source, topic);
   }
@@ -282,7 +293,7 @@ export class FlowTarget implements AsyncDisposable {
     if (entry?.base !== undefined) {
       if (entry.base.targetTopicId === targetTopicId) return entry;
       const message =
-        `topic ${this.#targetTopic(topic)} was deleted and created again on the target: ` +
+        `topic ${this.targetTopicOf(topic)} was deleted and created again on the target: ` +
         'what was copied to it is gone, and the offset map describes what is no longer there';
       throw new TopicProblem({ problem: 'target-recreated', topic }, message);
     }

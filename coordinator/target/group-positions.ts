@@ -115,6 +115,17 @@ export class GroupPositions {
     if (this.#due.size > 0) this.#wakeup.wake();
   }
 
+  /** Of a topic that is gone. Its checkpoints stay: MirrorMaker 2's clients do not read deletions. */
+  forget(topic: string): void {
+    for (const [text, row] of this.#rows) {
+      if (row.topic !== topic) continue;
+      this.#rows.delete(text);
+      this.#due.delete(row);
+      this.#ahead.delete(`${topic}:${row.partition}`);
+      this.#byPartition.delete(`${topic}:${row.partition}`);
+    }
+  }
+
   /** The map learned more of the partition: who was ahead of it can be translated better now. */
   mapGrew(topic: string, partition: number): void {
     const key = `${topic}:${partition}`;

@@ -201,6 +201,20 @@ export class OffsetMapStore {
     }
   }
 
+  /** As `forget`, of all partitions, and for good: what the flush writes deletes the records. */
+  async remove(topic: string, signal: AbortSignal): Promise<void> {
+    const entries = [...this.#entries].filter(([, entry]) => entry.topic === topic);
+    for (const [, entry] of entries) {
+      this.forget(topic, entry.partition);
+      entry.baseUnsaved = true;
+    }
+    await this.flush(signal);
+    for (const [key, entry] of entries) {
+      this.#dirty.delete(entry);
+      this.#entries.delete(key);
+    }
+  }
+
   /** Takes a report into memory. Throws OffsetMapConflictError, or TopicProblem for a corrupt map. */
   apply(update: ProgressUpdate): MappedEntry {
     const entry = this.#entryOf(update.topic, update.partition);

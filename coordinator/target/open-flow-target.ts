@@ -1,5 +1,6 @@
 import type { AdminClient } from '../../kafka/admin/admin-client.js';
 import { encodeOffsetMapRecord } from '../../mirror/records/offset-map-record.js';
+import { isAnyDrillName } from '../../mirror/drill-names.js';
 import {
   flowTransactionalId,
   mapTransactionalId,
@@ -61,7 +62,8 @@ export async function openFlowTarget(
     topic: new InternalTopic({ cluster, topic: checkpointsTopic, clock, log, producer }),
     policy: flow.policy,
     sourceAlias: flow.source,
-    accepts: (group) => flow.groupFilter.accepts(group),
+    // Of a rehearsal that this coordinator did not see begin, nothing is kept.
+    accepts: (group) => !isAnyDrillName(group) && flow.groupFilter.accepts(group),
     clock,
     writtenCheckpoints: options.writtenCheckpoints,
     log,

@@ -4,6 +4,7 @@ import { addAcls, deleteAcls, listAcls, type AclBinding } from './acl-admin.js';
 import { KafkaApiError } from './errors.js';
 import {
   commitGroupOffsets,
+  deleteGroup,
   describeGroup,
   groupOffsets,
   listAllGroups,
@@ -111,6 +112,10 @@ export class AdminClient {
   /** State 'Dead' means that there is no such group of either protocol. */
   describeGroup(group: string, options?: AdminCallOptions): Promise<GroupDescription> {
     return describeGroup(this.#cluster, group, options);
+  }
+
+  deleteGroup(group: string, options?: AdminCallOptions): Promise<'deleted' | 'absent'> {
+    return deleteGroup(this.#cluster, group, options);
   }
 
   groupOffsets(

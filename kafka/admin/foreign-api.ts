@@ -5,6 +5,7 @@ import {
   createPartitionsV3,
   createTopicsV7,
   deleteAclsV3,
+  deleteGroupsV2,
   deleteRecordsV2,
   deleteTopicsV6,
   describeAclsV3,
@@ -61,8 +62,15 @@ function adopt<Args extends unknown[], Response>(
   };
 }
 
+type DeleteGroupsArgs = Parameters<typeof deleteGroupsV2.createRequest>;
+type DeleteGroupsAnswer = ReturnType<typeof deleteGroupsV2.parseResponse>;
+
 export const createTopics = adopt('CreateTopics', createTopicsV7);
 export const createPartitions = adopt('CreatePartitions', createPartitionsV3);
+export const deleteGroups: Api<DeleteGroupsArgs, DeleteGroupsAnswer> = {
+  ...adopt('DeleteGroups', deleteGroupsV2),
+  coordinatorError: ({ results }) => results[0]?.errorCode ?? 0,
+};
 export const deleteTopics = adopt('DeleteTopics', deleteTopicsV6);
 export const describeConfigs = adopt('DescribeConfigs', describeConfigsV4);
 export const incrementalAlterConfigs = adopt('IncrementalAlterConfigs', incrementalAlterConfigsV1);

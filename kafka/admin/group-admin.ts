@@ -6,6 +6,7 @@ import { offsetCommit, type OffsetCommitTopic } from '../messages/offset-commit.
 import { offsetFetch } from '../messages/offset-fetch.js';
 import { consumerGroupDescribe } from './consumer-group-describe.js';
 import { ensureSuccess } from './errors.js';
+import { deleteGroups } from './foreign-api.js';
 import type { AdminCallOptions } from './topic-admin.js';
 
 /** Groups whose offsets are asked for at a time: each is one request to its own coordinator. */
@@ -59,6 +60,19 @@ export interface CommitFailure {
   errorCode: number;
   errorName: string;
   retriable: boolean;
+}
+
+/** 'absent' when there was no such group. Throws KafkaApiError while it has members. */
+export async function deleteGroup(
+  cluster: KafkaCluster,
+  group: string,
+  options: AdminCallOptions = {},
+): Promise<'deleted' | 'absent'> {
+  const response = await cluster.request({ group }, deleteGroups, [[group]], options);
+  const errorCode = response.results[0]?.errorCode ?? ErrorCode.UNKNOWN_SERVER_ERROR;
+  if (errorCode === ErrorCode.GROUP_ID_NOT_FOUND) return 'absent';
+  ensureSuccess({ api: deleteGroups.name, subject: `group ${group}`, errorCode });
+  return 'deleted';
 }
 
 /** All groups of the cluster. Each broker knows only its own: one that is silent fails the whole. */

@@ -1,3 +1,4 @@
+import { isAnyDrillName, isDrillName } from '../drill-names.js';
 import type { NameFilter } from './name-filter.js';
 import type { ReplicationPolicy } from './replication-policy.js';
 
@@ -15,6 +16,8 @@ export function topicExclusion(
   topic: string,
 ): 'internal' | 'cycle' | 'filtered' | null {
   if (flow.policy.isInternalTopic(topic)) return 'internal';
+  // Before the question of cycles: the target in its name looks like an alias, and is the guard.
+  if (isAnyDrillName(topic)) return isDrillName(flow.target, topic) ? null : 'filtered';
   if (flow.policy.wouldCycle(topic, flow.target)) return 'cycle';
   if (flow.heartbeatsReplicationEnabled && flow.policy.isHeartbeatsTopic(topic)) return null;
   return flow.topicFilter.accepts(topic) ? null : 'filtered';

@@ -290,3 +290,30 @@ export function assertMirrored(
       lines.join('\n'),
   );
 }
+
+/**
+ * Point 9: after promote has returned, the flow's agents append nothing more. `before` is what the
+ * target held then, `after` what it holds later; `foreign` recognises what the applications wrote to
+ * their new primary. Says every record of `after` that neither explains.
+ */
+export function checkFence(
+  before: readonly HistoryRecord[],
+  after: readonly HistoryRecord[],
+  foreign: (record: HistoryRecord) => boolean = () => false,
+): string[] {
+  const place = ({ partition, offset }: HistoryRecord): string => `${partition}/${offset}`;
+  const held = new Map(before.map((record) => [place(record), record]));
+  const wrong: string[] = [];
+  for (const record of after) {
+    const was = held.get(place(record));
+    held.delete(place(record));
+    if (was !== undefined) {
+      const difference = contentDifference(was, record);
+      if (difference !== undefined) wrong.push(`${place(record)} changed: ${difference}`);
+    } else if (!foreign(record)) {
+      wrong.push(`${place(record)} was appended behind the fence: ${show(record.value)}`);
+    }
+  }
+  for (const [at] of held) wrong.push(`${at} is gone since the promotion`);
+  return wrong;
+}

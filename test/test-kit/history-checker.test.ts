@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import {
   assertMirrored,
+  checkFence,
   checkHistory,
   checkOffsetMap,
   type HistoryRecord,
@@ -219,4 +220,26 @@ describe('unique values', () => {
       assert.equal(decodeUnique(changed), undefined);
     }
   });
+});
+
+describe('checkFence', () => {
+  const own = (n: number): HistoryRecord => ({ ...record(0, n), value: Buffer.from(`own-${n}`) });
+  const isOwn = ({ value }: HistoryRecord): boolean =>
+    value?.toString().startsWith('own-') === true;
+
+  it('finds nothing where only the new primary was written to', () => {
+    assert.deepEqual(checkFence(history(), history()), []);
+    assert.deepEqual(checkFence(history(), [...history(), own(RECORDS + 1)], isOwn), []);
+  });
+
+  for (const [what, after] of [
+    ['a late append', [...history(), record(1, RECORDS + 1)]],
+    ['a late append behind a record of the new primary', [...history(), own(11), record(0, 12)]],
+    ['a record that is gone', history().slice(1)],
+    ['a record that became another one', history().map((each) => ({ ...each, timestamp: 1n }))],
+  ] as const) {
+    it(`catches ${what}`, () => {
+      assert.notDeepEqual(checkFence(history(), after, isOwn), []);
+    });
+  }
 });

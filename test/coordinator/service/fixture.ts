@@ -109,6 +109,7 @@ const neverPromotes: Promoter<OpenedFlowTarget> = {
       ...{ warnings: [], isPlanned: false },
       source: { state: 'unknown', evidence: 'a test' },
     }),
+  drill: () => Promise.reject(new Error('not in this test')),
   promote: async ({ host, onStep, request }, signal) => {
     onStep({ name: 'fence', done: false, message: '', elapsedMs: 0 });
     host.setFlowState(request.flow, 'promoting');

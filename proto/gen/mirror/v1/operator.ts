@@ -426,6 +426,61 @@ export interface ResumedPartition {
   halt: Halt | undefined;
 }
 
+export interface DrillRequest {
+  flow: string;
+  /** Who asked, for the journal. */
+  operator: string;
+}
+
+export interface DrillEvent {
+  event:
+    | //
+    /**
+     * `prepare`, `mirror`, `consume`, `detect`, `promote` with `promote/check` and so on,
+     * `takeover`, `failback`, `cleanup`.
+     */
+    { $case: "step"; value: PromoteStep }
+    | { $case: "report"; value: DrillReport }
+    | undefined;
+}
+
+/** What a rehearsal measured; unset is what it did not come to. */
+export interface DrillReport {
+  id: string;
+  flow: string;
+  operator: string;
+  startedAtMs: bigint;
+  /** On the source; the group has the same name. */
+  topic: string;
+  group: string;
+  partitions: number;
+  /** Records written before the failover, and how many of them the group had read on the source. */
+  written: number;
+  readBefore: number;
+  replicationMs?: bigint | undefined;
+  detectionMs?: bigint | undefined;
+  translationMs?: bigint | undefined;
+  takeoverMs?:
+    | bigint
+    | undefined;
+  /** From when the group stopped on the source until it had verifiably read on, on the target. */
+  rtoMs?: bigint | undefined;
+  failbackMs?:
+    | bigint
+    | undefined;
+  /** Records of the source that were not on the target. */
+  rpoRecords?:
+    | bigint
+    | undefined;
+  /** Records that the group never saw, or saw again, on the way there and back. */
+  skipped: number;
+  duplicated: number;
+  steps: PromoteStep[];
+  /** Why it ended early; empty if it did not. */
+  failure: string;
+  elapsedMs: bigint;
+}
+
 export interface ListJournalRequest {
   /** Only this flow; all if empty. */
   flow: string;
@@ -3933,6 +3988,512 @@ export const ResumedPartition: MessageFns<ResumedPartition> = {
   },
 };
 
+function createBaseDrillRequest(): DrillRequest {
+  return { flow: "", operator: "" };
+}
+
+export const DrillRequest: MessageFns<DrillRequest> = {
+  encode(message: DrillRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.flow !== "") {
+      writer.uint32(10).string(message.flow);
+    }
+    if (message.operator !== "") {
+      writer.uint32(18).string(message.operator);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DrillRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDrillRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.flow = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.operator = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<DrillRequest>): DrillRequest {
+    return DrillRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DrillRequest>): DrillRequest {
+    const message = createBaseDrillRequest();
+    message.flow = object.flow ?? "";
+    message.operator = object.operator ?? "";
+    return message;
+  },
+};
+
+function createBaseDrillEvent(): DrillEvent {
+  return { event: undefined };
+}
+
+export const DrillEvent: MessageFns<DrillEvent> = {
+  encode(message: DrillEvent, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.event?.$case) {
+      case "step":
+        PromoteStep.encode(message.event.value, writer.uint32(10).fork()).join();
+        break;
+      case "report":
+        DrillReport.encode(message.event.value, writer.uint32(18).fork()).join();
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DrillEvent {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDrillEvent();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.event = { $case: "step", value: PromoteStep.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.event = { $case: "report", value: DrillReport.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<DrillEvent>): DrillEvent {
+    return DrillEvent.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DrillEvent>): DrillEvent {
+    const message = createBaseDrillEvent();
+    switch (object.event?.$case) {
+      case "step": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "step", value: PromoteStep.fromPartial(object.event.value) };
+        }
+        break;
+      }
+      case "report": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "report", value: DrillReport.fromPartial(object.event.value) };
+        }
+        break;
+      }
+    }
+    return message;
+  },
+};
+
+function createBaseDrillReport(): DrillReport {
+  return {
+    id: "",
+    flow: "",
+    operator: "",
+    startedAtMs: 0n,
+    topic: "",
+    group: "",
+    partitions: 0,
+    written: 0,
+    readBefore: 0,
+    replicationMs: undefined,
+    detectionMs: undefined,
+    translationMs: undefined,
+    takeoverMs: undefined,
+    rtoMs: undefined,
+    failbackMs: undefined,
+    rpoRecords: undefined,
+    skipped: 0,
+    duplicated: 0,
+    steps: [],
+    failure: "",
+    elapsedMs: 0n,
+  };
+}
+
+export const DrillReport: MessageFns<DrillReport> = {
+  encode(message: DrillReport, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    if (message.flow !== "") {
+      writer.uint32(18).string(message.flow);
+    }
+    if (message.operator !== "") {
+      writer.uint32(26).string(message.operator);
+    }
+    if (message.startedAtMs !== 0n) {
+      if (BigInt.asIntN(64, message.startedAtMs) !== message.startedAtMs) {
+        throw new globalThis.Error("value provided for field message.startedAtMs of type int64 too large");
+      }
+      writer.uint32(32).int64(message.startedAtMs);
+    }
+    if (message.topic !== "") {
+      writer.uint32(42).string(message.topic);
+    }
+    if (message.group !== "") {
+      writer.uint32(50).string(message.group);
+    }
+    if (message.partitions !== 0) {
+      writer.uint32(56).int32(message.partitions);
+    }
+    if (message.written !== 0) {
+      writer.uint32(64).int32(message.written);
+    }
+    if (message.readBefore !== 0) {
+      writer.uint32(72).int32(message.readBefore);
+    }
+    if (message.replicationMs !== undefined) {
+      if (BigInt.asIntN(64, message.replicationMs) !== message.replicationMs) {
+        throw new globalThis.Error("value provided for field message.replicationMs of type int64 too large");
+      }
+      writer.uint32(80).int64(message.replicationMs);
+    }
+    if (message.detectionMs !== undefined) {
+      if (BigInt.asIntN(64, message.detectionMs) !== message.detectionMs) {
+        throw new globalThis.Error("value provided for field message.detectionMs of type int64 too large");
+      }
+      writer.uint32(88).int64(message.detectionMs);
+    }
+    if (message.translationMs !== undefined) {
+      if (BigInt.asIntN(64, message.translationMs) !== message.translationMs) {
+        throw new globalThis.Error("value provided for field message.translationMs of type int64 too large");
+      }
+      writer.uint32(96).int64(message.translationMs);
+    }
+    if (message.takeoverMs !== undefined) {
+      if (BigInt.asIntN(64, message.takeoverMs) !== message.takeoverMs) {
+        throw new globalThis.Error("value provided for field message.takeoverMs of type int64 too large");
+      }
+      writer.uint32(104).int64(message.takeoverMs);
+    }
+    if (message.rtoMs !== undefined) {
+      if (BigInt.asIntN(64, message.rtoMs) !== message.rtoMs) {
+        throw new globalThis.Error("value provided for field message.rtoMs of type int64 too large");
+      }
+      writer.uint32(112).int64(message.rtoMs);
+    }
+    if (message.failbackMs !== undefined) {
+      if (BigInt.asIntN(64, message.failbackMs) !== message.failbackMs) {
+        throw new globalThis.Error("value provided for field message.failbackMs of type int64 too large");
+      }
+      writer.uint32(120).int64(message.failbackMs);
+    }
+    if (message.rpoRecords !== undefined) {
+      if (BigInt.asIntN(64, message.rpoRecords) !== message.rpoRecords) {
+        throw new globalThis.Error("value provided for field message.rpoRecords of type int64 too large");
+      }
+      writer.uint32(128).int64(message.rpoRecords);
+    }
+    if (message.skipped !== 0) {
+      writer.uint32(136).int32(message.skipped);
+    }
+    if (message.duplicated !== 0) {
+      writer.uint32(144).int32(message.duplicated);
+    }
+    for (const v of message.steps) {
+      PromoteStep.encode(v!, writer.uint32(154).fork()).join();
+    }
+    if (message.failure !== "") {
+      writer.uint32(162).string(message.failure);
+    }
+    if (message.elapsedMs !== 0n) {
+      if (BigInt.asIntN(64, message.elapsedMs) !== message.elapsedMs) {
+        throw new globalThis.Error("value provided for field message.elapsedMs of type int64 too large");
+      }
+      writer.uint32(168).int64(message.elapsedMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DrillReport {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDrillReport();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.flow = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.operator = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.startedAtMs = reader.int64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.topic = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.group = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.partitions = reader.int32();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.written = reader.int32();
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.readBefore = reader.int32();
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.replicationMs = reader.int64() as bigint;
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.detectionMs = reader.int64() as bigint;
+            continue;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.translationMs = reader.int64() as bigint;
+            continue;
+          }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.takeoverMs = reader.int64() as bigint;
+            continue;
+          }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.rtoMs = reader.int64() as bigint;
+            continue;
+          }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.failbackMs = reader.int64() as bigint;
+            continue;
+          }
+          case 16: {
+            if (tag !== 128) {
+              break;
+            }
+
+            message.rpoRecords = reader.int64() as bigint;
+            continue;
+          }
+          case 17: {
+            if (tag !== 136) {
+              break;
+            }
+
+            message.skipped = reader.int32();
+            continue;
+          }
+          case 18: {
+            if (tag !== 144) {
+              break;
+            }
+
+            message.duplicated = reader.int32();
+            continue;
+          }
+          case 19: {
+            if (tag !== 154) {
+              break;
+            }
+
+            message.steps.push(PromoteStep.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.failure = reader.string();
+            continue;
+          }
+          case 21: {
+            if (tag !== 168) {
+              break;
+            }
+
+            message.elapsedMs = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<DrillReport>): DrillReport {
+    return DrillReport.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DrillReport>): DrillReport {
+    const message = createBaseDrillReport();
+    message.id = object.id ?? "";
+    message.flow = object.flow ?? "";
+    message.operator = object.operator ?? "";
+    message.startedAtMs = (object.startedAtMs !== undefined && object.startedAtMs !== null)
+      ? BigInt(object.startedAtMs)
+      : 0n;
+    message.topic = object.topic ?? "";
+    message.group = object.group ?? "";
+    message.partitions = object.partitions ?? 0;
+    message.written = object.written ?? 0;
+    message.readBefore = object.readBefore ?? 0;
+    message.replicationMs = (object.replicationMs !== undefined && object.replicationMs !== null)
+      ? BigInt(object.replicationMs)
+      : undefined;
+    message.detectionMs = (object.detectionMs !== undefined && object.detectionMs !== null)
+      ? BigInt(object.detectionMs)
+      : undefined;
+    message.translationMs = (object.translationMs !== undefined && object.translationMs !== null)
+      ? BigInt(object.translationMs)
+      : undefined;
+    message.takeoverMs = (object.takeoverMs !== undefined && object.takeoverMs !== null)
+      ? BigInt(object.takeoverMs)
+      : undefined;
+    message.rtoMs = (object.rtoMs !== undefined && object.rtoMs !== null) ? BigInt(object.rtoMs) : undefined;
+    message.failbackMs = (object.failbackMs !== undefined && object.failbackMs !== null)
+      ? BigInt(object.failbackMs)
+      : undefined;
+    message.rpoRecords = (object.rpoRecords !== undefined && object.rpoRecords !== null)
+      ? BigInt(object.rpoRecords)
+      : undefined;
+    message.skipped = object.skipped ?? 0;
+    message.duplicated = object.duplicated ?? 0;
+    message.steps = object.steps?.map((e) => PromoteStep.fromPartial(e)) || [];
+    message.failure = object.failure ?? "";
+    message.elapsedMs = (object.elapsedMs !== undefined && object.elapsedMs !== null) ? BigInt(object.elapsedMs) : 0n;
+    return message;
+  },
+};
+
 function createBaseListJournalRequest(): ListJournalRequest {
   return { flow: "", limit: 0 };
 }
@@ -6894,6 +7455,16 @@ export const OperatorServiceService = {
     responseSerialize: (value: ResumeResult): Buffer => Buffer.from(ResumeResult.encode(value).finish()),
     responseDeserialize: (value: Buffer): ResumeResult => ResumeResult.decode(value),
   },
+  /** Rehearses a failover and a failback with a topic and a group made for it; touches no other. */
+  drill: {
+    path: "/mirror.v1.OperatorService/Drill" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: DrillRequest): Buffer => Buffer.from(DrillRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): DrillRequest => DrillRequest.decode(value),
+    responseSerialize: (value: DrillEvent): Buffer => Buffer.from(DrillEvent.encode(value).finish()),
+    responseDeserialize: (value: Buffer): DrillEvent => DrillEvent.decode(value),
+  },
   /** Who did what, when, and what came of it; newest first. */
   listJournal: {
     path: "/mirror.v1.OperatorService/ListJournal" as const,
@@ -6983,6 +7554,8 @@ export interface OperatorServiceServer extends UntypedServiceImplementation {
   promote: handleServerStreamingCall<PromoteRequest, PromoteEvent>;
   /** Lets halted partitions try again, or go on past the halt that is accepted. */
   resume: handleUnaryCall<ResumeRequest, ResumeResult>;
+  /** Rehearses a failover and a failback with a topic and a group made for it; touches no other. */
+  drill: handleServerStreamingCall<DrillRequest, DrillEvent>;
   /** Who did what, when, and what came of it; newest first. */
   listJournal: handleUnaryCall<ListJournalRequest, Journal>;
   /** Where a group of the source goes on on the target, or the other way round. Changes nothing. */
@@ -7090,6 +7663,9 @@ export interface OperatorServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ResumeResult) => void,
   ): ClientUnaryCall;
+  /** Rehearses a failover and a failback with a topic and a group made for it; touches no other. */
+  drill(request: DrillRequest, options?: Partial<CallOptions>): ClientReadableStream<DrillEvent>;
+  drill(request: DrillRequest, metadata?: Metadata, options?: Partial<CallOptions>): ClientReadableStream<DrillEvent>;
   /** Who did what, when, and what came of it; newest first. */
   listJournal(
     request: ListJournalRequest,

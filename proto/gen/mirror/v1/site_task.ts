@@ -11,12 +11,39 @@ export const protobufPackage = "mirror.v1";
 
 export const protobufFileName = "mirror/v1/site_task.proto";
 
+export const CanaryAct = {
+  UNSPECIFIED: 0,
+  CREATE: 1,
+  APPEND: 2,
+  /** LOOK - Where the topic ends, and what the group has committed. */
+  LOOK: 3,
+  READ: 4,
+  COMMIT: 5,
+  /** DELETE - The topic and the group. */
+  DELETE: 6,
+} as const;
+
+export type CanaryAct = typeof CanaryAct[keyof typeof CanaryAct];
+
+export namespace CanaryAct {
+  export type UNSPECIFIED = typeof CanaryAct.UNSPECIFIED;
+  export type CREATE = typeof CanaryAct.CREATE;
+  export type APPEND = typeof CanaryAct.APPEND;
+  export type LOOK = typeof CanaryAct.LOOK;
+  export type READ = typeof CanaryAct.READ;
+  export type COMMIT = typeof CanaryAct.COMMIT;
+  export type DELETE = typeof CanaryAct.DELETE;
+}
+
 export interface SiteTask {
   /** Unique within a term of leadership. */
   taskId: string;
   flow: string;
   /** What to do. An agent that does not know it answers with the error code `unsupported`. */
-  kind: { $case: "compareRanges"; value: CompareRanges } | undefined;
+  kind: { $case: "compareRanges"; value: CompareRanges } | { $case: "canary"; value: Canary } | {
+    $case: "activeProducers";
+    value: ActiveProducers;
+  } | undefined;
 }
 
 /** The asker no longer wants it; answered by an error with the code `cancelled`, or by its end. */
@@ -45,7 +72,10 @@ export interface SiteTaskPiece {
 }
 
 export interface SiteTaskResult {
-  kind: { $case: "compareRanges"; value: CompareRangesResult } | undefined;
+  kind: { $case: "compareRanges"; value: CompareRangesResult } | { $case: "canary"; value: CanaryResult } | {
+    $case: "activeProducers";
+    value: ActiveProducersResult;
+  } | undefined;
 }
 
 export interface SiteTaskError {
@@ -128,6 +158,50 @@ export interface RangeDifference {
   detail: string;
 }
 
+/** Who has written to topics of the source of late; only idempotent producers are known to brokers. */
+export interface ActiveProducers {
+  topics: string[];
+  /** Producers whose last batch is older are left out. */
+  withinMs: bigint;
+}
+
+export interface ActiveProducersResult {
+  producers: ActiveProducer[];
+  /** Partitions whose leader did not tell. */
+  unknownPartitions: number;
+}
+
+export interface ActiveProducer {
+  topic: string;
+  partition: number;
+  producerId: bigint;
+  lastTimestampMs: bigint;
+}
+
+/** One act of a rehearsal on the source. Agents refuse topics and groups that are not a rehearsal's. */
+export interface Canary {
+  act: CanaryAct;
+  topic: string;
+  group: string;
+  /** CREATE: how many. DELETE: none is needed. */
+  partitionCount: number;
+  /** APPEND: values. READ: from where. COMMIT: the next record that the group reads. */
+  partitions: CanaryPartition[];
+}
+
+export interface CanaryPartition {
+  partition: number;
+  offset: bigint;
+  values: string[];
+}
+
+export interface CanaryResult {
+  /** APPEND and LOOK: the ends. READ: values from the offset on. */
+  partitions: CanaryPartition[];
+  /** LOOK: what the group reads next; empty if it has committed nothing. */
+  committed: CanaryPartition[];
+}
+
 function createBaseSiteTask(): SiteTask {
   return { taskId: "", flow: "", kind: undefined };
 }
@@ -143,6 +217,12 @@ export const SiteTask: MessageFns<SiteTask> = {
     switch (message.kind?.$case) {
       case "compareRanges":
         CompareRanges.encode(message.kind.value, writer.uint32(26).fork()).join();
+        break;
+      case "canary":
+        Canary.encode(message.kind.value, writer.uint32(162).fork()).join();
+        break;
+      case "activeProducers":
+        ActiveProducers.encode(message.kind.value, writer.uint32(170).fork()).join();
         break;
     }
     return writer;
@@ -185,6 +265,22 @@ export const SiteTask: MessageFns<SiteTask> = {
             message.kind = { $case: "compareRanges", value: CompareRanges.decode(reader, reader.uint32()) };
             continue;
           }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.kind = { $case: "canary", value: Canary.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 21: {
+            if (tag !== 170) {
+              break;
+            }
+
+            message.kind = { $case: "activeProducers", value: ActiveProducers.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -208,6 +304,18 @@ export const SiteTask: MessageFns<SiteTask> = {
       case "compareRanges": {
         if (object.kind?.value !== undefined && object.kind?.value !== null) {
           message.kind = { $case: "compareRanges", value: CompareRanges.fromPartial(object.kind.value) };
+        }
+        break;
+      }
+      case "canary": {
+        if (object.kind?.value !== undefined && object.kind?.value !== null) {
+          message.kind = { $case: "canary", value: Canary.fromPartial(object.kind.value) };
+        }
+        break;
+      }
+      case "activeProducers": {
+        if (object.kind?.value !== undefined && object.kind?.value !== null) {
+          message.kind = { $case: "activeProducers", value: ActiveProducers.fromPartial(object.kind.value) };
         }
         break;
       }
@@ -522,6 +630,12 @@ export const SiteTaskResult: MessageFns<SiteTaskResult> = {
       case "compareRanges":
         CompareRangesResult.encode(message.kind.value, writer.uint32(10).fork()).join();
         break;
+      case "canary":
+        CanaryResult.encode(message.kind.value, writer.uint32(162).fork()).join();
+        break;
+      case "activeProducers":
+        ActiveProducersResult.encode(message.kind.value, writer.uint32(170).fork()).join();
+        break;
     }
     return writer;
   },
@@ -547,6 +661,22 @@ export const SiteTaskResult: MessageFns<SiteTaskResult> = {
             message.kind = { $case: "compareRanges", value: CompareRangesResult.decode(reader, reader.uint32()) };
             continue;
           }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.kind = { $case: "canary", value: CanaryResult.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 21: {
+            if (tag !== 170) {
+              break;
+            }
+
+            message.kind = { $case: "activeProducers", value: ActiveProducersResult.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -568,6 +698,18 @@ export const SiteTaskResult: MessageFns<SiteTaskResult> = {
       case "compareRanges": {
         if (object.kind?.value !== undefined && object.kind?.value !== null) {
           message.kind = { $case: "compareRanges", value: CompareRangesResult.fromPartial(object.kind.value) };
+        }
+        break;
+      }
+      case "canary": {
+        if (object.kind?.value !== undefined && object.kind?.value !== null) {
+          message.kind = { $case: "canary", value: CanaryResult.fromPartial(object.kind.value) };
+        }
+        break;
+      }
+      case "activeProducers": {
+        if (object.kind?.value !== undefined && object.kind?.value !== null) {
+          message.kind = { $case: "activeProducers", value: ActiveProducersResult.fromPartial(object.kind.value) };
         }
         break;
       }
@@ -1346,6 +1488,496 @@ export const RangeDifference: MessageFns<RangeDifference> = {
       ? BigInt(object.targetOffset)
       : undefined;
     message.detail = object.detail ?? "";
+    return message;
+  },
+};
+
+function createBaseActiveProducers(): ActiveProducers {
+  return { topics: [], withinMs: 0n };
+}
+
+export const ActiveProducers: MessageFns<ActiveProducers> = {
+  encode(message: ActiveProducers, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.topics) {
+      writer.uint32(10).string(v!);
+    }
+    if (message.withinMs !== 0n) {
+      if (BigInt.asIntN(64, message.withinMs) !== message.withinMs) {
+        throw new globalThis.Error("value provided for field message.withinMs of type int64 too large");
+      }
+      writer.uint32(16).int64(message.withinMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ActiveProducers {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseActiveProducers();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.topics.push(reader.string());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.withinMs = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ActiveProducers>): ActiveProducers {
+    return ActiveProducers.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ActiveProducers>): ActiveProducers {
+    const message = createBaseActiveProducers();
+    message.topics = object.topics?.map((e) => e) || [];
+    message.withinMs = (object.withinMs !== undefined && object.withinMs !== null) ? BigInt(object.withinMs) : 0n;
+    return message;
+  },
+};
+
+function createBaseActiveProducersResult(): ActiveProducersResult {
+  return { producers: [], unknownPartitions: 0 };
+}
+
+export const ActiveProducersResult: MessageFns<ActiveProducersResult> = {
+  encode(message: ActiveProducersResult, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.producers) {
+      ActiveProducer.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.unknownPartitions !== 0) {
+      writer.uint32(16).int32(message.unknownPartitions);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ActiveProducersResult {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseActiveProducersResult();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.producers.push(ActiveProducer.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.unknownPartitions = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ActiveProducersResult>): ActiveProducersResult {
+    return ActiveProducersResult.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ActiveProducersResult>): ActiveProducersResult {
+    const message = createBaseActiveProducersResult();
+    message.producers = object.producers?.map((e) => ActiveProducer.fromPartial(e)) || [];
+    message.unknownPartitions = object.unknownPartitions ?? 0;
+    return message;
+  },
+};
+
+function createBaseActiveProducer(): ActiveProducer {
+  return { topic: "", partition: 0, producerId: 0n, lastTimestampMs: 0n };
+}
+
+export const ActiveProducer: MessageFns<ActiveProducer> = {
+  encode(message: ActiveProducer, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.topic !== "") {
+      writer.uint32(10).string(message.topic);
+    }
+    if (message.partition !== 0) {
+      writer.uint32(16).int32(message.partition);
+    }
+    if (message.producerId !== 0n) {
+      if (BigInt.asIntN(64, message.producerId) !== message.producerId) {
+        throw new globalThis.Error("value provided for field message.producerId of type int64 too large");
+      }
+      writer.uint32(24).int64(message.producerId);
+    }
+    if (message.lastTimestampMs !== 0n) {
+      if (BigInt.asIntN(64, message.lastTimestampMs) !== message.lastTimestampMs) {
+        throw new globalThis.Error("value provided for field message.lastTimestampMs of type int64 too large");
+      }
+      writer.uint32(32).int64(message.lastTimestampMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ActiveProducer {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseActiveProducer();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.topic = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.partition = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.producerId = reader.int64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.lastTimestampMs = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ActiveProducer>): ActiveProducer {
+    return ActiveProducer.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ActiveProducer>): ActiveProducer {
+    const message = createBaseActiveProducer();
+    message.topic = object.topic ?? "";
+    message.partition = object.partition ?? 0;
+    message.producerId = (object.producerId !== undefined && object.producerId !== null)
+      ? BigInt(object.producerId)
+      : 0n;
+    message.lastTimestampMs = (object.lastTimestampMs !== undefined && object.lastTimestampMs !== null)
+      ? BigInt(object.lastTimestampMs)
+      : 0n;
+    return message;
+  },
+};
+
+function createBaseCanary(): Canary {
+  return { act: 0, topic: "", group: "", partitionCount: 0, partitions: [] };
+}
+
+export const Canary: MessageFns<Canary> = {
+  encode(message: Canary, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.act !== 0) {
+      writer.uint32(8).int32(message.act);
+    }
+    if (message.topic !== "") {
+      writer.uint32(18).string(message.topic);
+    }
+    if (message.group !== "") {
+      writer.uint32(26).string(message.group);
+    }
+    if (message.partitionCount !== 0) {
+      writer.uint32(32).int32(message.partitionCount);
+    }
+    for (const v of message.partitions) {
+      CanaryPartition.encode(v!, writer.uint32(42).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Canary {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCanary();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.act = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.topic = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.group = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.partitionCount = reader.int32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.partitions.push(CanaryPartition.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Canary>): Canary {
+    return Canary.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Canary>): Canary {
+    const message = createBaseCanary();
+    message.act = object.act ?? 0;
+    message.topic = object.topic ?? "";
+    message.group = object.group ?? "";
+    message.partitionCount = object.partitionCount ?? 0;
+    message.partitions = object.partitions?.map((e) => CanaryPartition.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseCanaryPartition(): CanaryPartition {
+  return { partition: 0, offset: 0n, values: [] };
+}
+
+export const CanaryPartition: MessageFns<CanaryPartition> = {
+  encode(message: CanaryPartition, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.partition !== 0) {
+      writer.uint32(8).int32(message.partition);
+    }
+    if (message.offset !== 0n) {
+      if (BigInt.asIntN(64, message.offset) !== message.offset) {
+        throw new globalThis.Error("value provided for field message.offset of type int64 too large");
+      }
+      writer.uint32(16).int64(message.offset);
+    }
+    for (const v of message.values) {
+      writer.uint32(26).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CanaryPartition {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCanaryPartition();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.partition = reader.int32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.offset = reader.int64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.values.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<CanaryPartition>): CanaryPartition {
+    return CanaryPartition.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CanaryPartition>): CanaryPartition {
+    const message = createBaseCanaryPartition();
+    message.partition = object.partition ?? 0;
+    message.offset = (object.offset !== undefined && object.offset !== null) ? BigInt(object.offset) : 0n;
+    message.values = object.values?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseCanaryResult(): CanaryResult {
+  return { partitions: [], committed: [] };
+}
+
+export const CanaryResult: MessageFns<CanaryResult> = {
+  encode(message: CanaryResult, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.partitions) {
+      CanaryPartition.encode(v!, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.committed) {
+      CanaryPartition.encode(v!, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CanaryResult {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCanaryResult();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.partitions.push(CanaryPartition.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.committed.push(CanaryPartition.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<CanaryResult>): CanaryResult {
+    return CanaryResult.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CanaryResult>): CanaryResult {
+    const message = createBaseCanaryResult();
+    message.partitions = object.partitions?.map((e) => CanaryPartition.fromPartial(e)) || [];
+    message.committed = object.committed?.map((e) => CanaryPartition.fromPartial(e)) || [];
     return message;
   },
 };
