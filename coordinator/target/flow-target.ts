@@ -115,7 +115,6 @@ export class FlowTarget implements AsyncDisposable {
     return this.promotions.whole;
   }
 
-  /** Topics that were promoted by name. */
   get promotedTopics(): ReadonlyMap<string, PromotionPhase> {
     return this.promotions.topics;
   }
@@ -275,7 +274,6 @@ export class FlowTarget implements AsyncDisposable {
     throw new TopicProblem({ problem: 'flow-promoted', topic }, message);
   }
 
-  /** What a topic of the source is called there. */
   targetTopicOf(topic: string): string {
     const { policy, source } = this.#options.flow;
     return policy.formatRemoteTopic(source, topic);

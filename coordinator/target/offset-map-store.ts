@@ -201,13 +201,10 @@ export class OffsetMapStore {
     }
   }
 
-  /** As `forget`, of all partitions, and for good: what the flush writes deletes the records. */
+  /** As `forgetTopic`, and for good: what the flush writes deletes the records. */
   async remove(topic: string, signal: AbortSignal): Promise<void> {
     const entries = [...this.#entries].filter(([, entry]) => entry.topic === topic);
-    for (const [, entry] of entries) {
-      this.forget(topic, entry.partition);
-      entry.baseUnsaved = true;
-    }
+    this.forgetTopic(topic);
     await this.flush(signal);
     for (const [key, entry] of entries) {
       this.#dirty.delete(entry);
