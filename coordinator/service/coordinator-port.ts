@@ -81,7 +81,7 @@ export interface CoordinatorPort {
     listener: VerificationListener,
     signal: AbortSignal,
   ): Promise<VerificationOutcome>;
-  /** Throws UnknownTargetError or UnknownGroupError. */
+  /** Throws UnknownTargetError or GroupNotOnTargetError. */
   validate(
     request: ValidationRequest,
     onLook: (look: GroupLook) => void,

@@ -73,7 +73,7 @@ export interface RenewedBase {
 /** Questions about groups, which only the target can answer. */
 export interface GroupLookupPort {
   list(signal: AbortSignal): Promise<readonly GroupSummaryView[]>;
-  /** Throws UnknownGroupError. */
+  /** Throws GroupNotOnTargetError. */
   toTarget(group: string, signal: AbortSignal): Promise<readonly TranslatedView[]>;
   toSource(group: string, signal: AbortSignal): Promise<readonly TranslatedView[]>;
 }
@@ -100,7 +100,7 @@ export interface GroupSummaryView {
 /** A target, and what was opened for it alone. */
 export interface OpenedFlowTarget {
   readonly target: FlowTargetPort;
-  /** A consumer group on the target now. Throws UnknownGroupError. */
+  /** A consumer group on the target now. Throws GroupNotOnTargetError. */
   lookAtGroup(group: string, signal: AbortSignal): Promise<GroupLook>;
   /** Flushes, then closes. Never rejects. */
   close(): Promise<void>;

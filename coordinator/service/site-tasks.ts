@@ -137,7 +137,7 @@ export class SiteTasks {
     else {
       this.#remove(running);
       if (report.kind === 'result') this.#finish(running, report.result);
-      else running.settle.reject(this.#failure(running, report));
+      else rejectAfterPieces(running, this.#failure(running, report));
     }
   }
 
@@ -190,9 +190,8 @@ export class SiteTasks {
     for (const running of [...this.#running.values()].filter(match)) {
       this.#remove(running);
       const { kind, flow, agent } = running;
-      running.settle.reject(
-        new SiteTaskLostError(`the task '${kind}' of ${flow} at agent ${agent.agentId}: ${why}`),
-      );
+      const what = `the task '${kind}' of ${flow} at agent ${agent.agentId}: ${why}`;
+      rejectAfterPieces(running, new SiteTaskLostError(what));
     }
   }
 
@@ -237,4 +236,10 @@ export class SiteTasks {
 function checkAnswer({ kind }: Running, answered: string): void {
   if (answered !== kind)
     throw new ProtocolViolationError(`a task '${kind}' was answered with '${answered}'`);
+}
+
+/** Whoever runs it again must know how far it came: pieces that came are taken first. */
+function rejectAfterPieces({ taking, settle }: Running, error: Error): void {
+  const reject = (): void => settle.reject(error);
+  taking.then(reject, reject);
 }

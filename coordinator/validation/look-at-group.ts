@@ -9,8 +9,8 @@ import type { GroupLag, GroupLook } from './group-validation.js';
 /** What Kafka calls a group that does not exist. */
 const DEAD = 'Dead';
 
-export class UnknownGroupError extends MirrorError {
-  readonly code = 'MIRROR_UNKNOWN_GROUP';
+export class GroupNotOnTargetError extends MirrorError {
+  readonly code = 'MIRROR_GROUP_NOT_ON_TARGET';
   readonly retriable = false;
 
   constructor(group: string, target: string) {
@@ -26,12 +26,13 @@ export interface GroupLookOptions {
   readonly signal: AbortSignal;
 }
 
-/** A group on its cluster now: state, members, and how far it lags. Throws UnknownGroupError. */
+/** A group on its cluster now: state, members, and how far it lags. Throws GroupNotOnTargetError. */
 export async function lookAtGroup(options: GroupLookOptions): Promise<GroupLook> {
   const { admin, cluster, clock, group, signal } = options;
   const { state, memberCount } = await admin.describeGroup(group, { signal });
   const committed = (await admin.groupOffsets([group], { signal })).get(group) ?? [];
-  if (state === DEAD && committed.length === 0) throw new UnknownGroupError(group, cluster.alias);
+  if (state === DEAD && committed.length === 0)
+    throw new GroupNotOnTargetError(group, cluster.alias);
   const partitions: GroupLag[] = [];
   const ends = await cluster.listOffsets(committed, TIMESTAMP_LATEST, { signal });
   for (const { topic, partition, offset } of committed) {

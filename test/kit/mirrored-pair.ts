@@ -69,6 +69,7 @@ export class MirroredPair {
       `agent.id = ${name}`,
       'agent.clusters = us-east, us-west',
       `agent.coordinators = ${this.coordinator}`,
+      'agent.http.listen = 127.0.0.1:0',
     ];
     await this.startProgram(name, ['agent/main.js', this.write(`${name}.properties`, lines)]);
   }

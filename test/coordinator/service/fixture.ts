@@ -10,7 +10,7 @@ import type {
 } from '../../../coordinator/service/flow-target-port.js';
 import type { FailbackDriver } from '../../../coordinator/service/failback-runner.js';
 import type { Promoter } from '../../../coordinator/service/promotion-runner.js';
-import { UnknownGroupError } from '../../../coordinator/validation/look-at-group.js';
+import { GroupNotOnTargetError } from '../../../coordinator/validation/look-at-group.js';
 import { InProcessLeaseStore } from '../../../coordinator/store/in-process-lease-store.js';
 import type { MemoryKeyValue } from '../../../coordinator/store/memory-key-value.js';
 import { loadMirrorConfig } from '../../../mirror/config/mm2-config.js';
@@ -166,7 +166,7 @@ export async function startFixture(options: FixtureOptions = {}): Promise<Fixtur
   const opened: OpenedFlowTarget = {
     target,
     close: () => Promise.resolve(),
-    lookAtGroup: (group) => Promise.reject(new UnknownGroupError(group, 'b')),
+    lookAtGroup: (group) => Promise.reject(new GroupNotOnTargetError(group, 'b')),
   };
   const coordinator = new Coordinator<OpenedFlowTarget>({
     ...{ config, store, storeName: 'in-process', id, version: '0.0.0', clock },

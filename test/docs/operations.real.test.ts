@@ -1,0 +1,80 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import type { Consumer } from 'kafkajs';
+import { eventually } from '../kit/eventually.js';
+import { connectKafkajs } from '../kit/kafkajs-client.js';
+import { MirroredPair } from '../kit/mirrored-pair.js';
+import { projectRoot } from '../kit/project-root.js';
+import { createTopics, writeUnique } from '../kit/write-unique.js';
+
+const GROUP = 'payment-consumer-group';
+
+/**
+ * The runbook's commands, in its order: each line `$ mirrorctl …` of a block marked `console`. One
+ * that ends otherwise than well says so: `$ mirrorctl … # exit 3`.
+ */
+function commandsOf(markdown: string): { line: string; args: string[]; exit: number }[] {
+  const blocks = [...markdown.matchAll(/^ *```console\n(.*?)^ *```/gms)].map(
+    ([, text = '']) => text,
+  );
+  const lines = blocks.flatMap((text) => text.split('\n')).map((line) => line.trim());
+  return lines.flatMap((line) => {
+    const found = /^\$ mirrorctl (.*?)(?: +#.*?)?$/.exec(line);
+    if (found === null) return [];
+    const words = found[1]!.match(/'[^']*'|\S+/g) ?? [];
+    const exit = Number(/# exit ([0-9])/.exec(line)?.[1] ?? 0);
+    return [{ line, args: words.map((word) => word.replace(/^'(.*)'$/, '$1')), exit }];
+  });
+}
+
+describe('docs/operations.md', () => {
+  const markdown = readFileSync(join(projectRoot(), 'docs', 'operations.md'), 'utf8');
+  let pair: MirroredPair;
+  let consumer: Consumer;
+
+  before(async () => {
+    pair = await MirroredPair.open({
+      flowLines: ['us-east->us-west.topics = orders.*', 'us-east->us-west.groups = .*'],
+    });
+    await createTopics(pair.east, [{ topic: 'orders', partitions: 2 }]);
+    await writeUnique(pair.east, { topic: 'orders', partitions: [0, 1], count: 200 });
+    await pair.start();
+    await pair.caughtUp(['orders']);
+    consumer = connectKafkajs(pair.west).consumer({ groupId: GROUP });
+    await consumer.connect();
+    await consumer.subscribe({ topic: 'us-east.orders', fromBeginning: true });
+    await consumer.run({ autoCommitInterval: 100, eachMessage: () => Promise.resolve() });
+    const validate = () => pair.mirrorctl('validate', 'us-west', GROUP, '--look-interval', '100ms');
+    await eventually(async () => (await validate()).code === 0, validate, 60_000);
+  });
+
+  after(async () => {
+    await consumer.disconnect();
+    await pair.close();
+  });
+
+  const commands = commandsOf(markdown);
+  it('has commands to run', () => assert.ok(commands.length > 0));
+  for (const { line, args, exit } of commands) {
+    it(line, async () => {
+      const { code, out, err } = await pair.mirrorctl(...args);
+      assert.equal(code, exit, out + err);
+    });
+  }
+
+  it('validates: refuses what is not there, fails what is not active', async () => {
+    const target = await pair.mirrorctl('validate', 'us-north', GROUP);
+    assert.equal(target.code, 4);
+    assert.match(target.err, /no enabled flow has the target 'us-north'; targets: us-west/);
+    const group = await pair.mirrorctl('validate', 'us-west', 'nobody');
+    assert.equal(group.code, 4);
+    assert.match(group.err, /no consumer group 'nobody' on us-west/);
+    await consumer.stop();
+    await consumer.disconnect();
+    const idle = await pair.mirrorctl('validate', 'us-west', GROUP, '--look-interval', '100ms');
+    assert.equal(idle.code, 1);
+    assert.match(idle.out, /FAIL +active +no members/);
+  });
+});
