@@ -1,5 +1,3 @@
-import { readFile } from 'node:fs/promises';
-
 import type { Clock } from '../clock.js';
 
 /** How often the file is looked at. Polled, because links that are swapped raise no event. */
@@ -10,6 +8,7 @@ export interface FileWatchOptions {
   /** What the process has loaded already. */
   readonly text: string;
   readonly clock: Clock;
+  readonly read: (path: string) => Promise<string>;
   /** Called with each new content, one at a time; `nudged` if somebody asked, changed or not. */
   readonly onText: (text: string, nudged: boolean) => Promise<void>;
   /** Called once for each reason why the file cannot be read. */
@@ -58,7 +57,7 @@ export class FileWatch {
 
   async #read(): Promise<string | undefined> {
     try {
-      const text = await readFile(this.#options.path, 'utf8');
+      const text = await this.#options.read(this.#options.path);
       this.#unreadable = '';
       return text;
     } catch (error) {

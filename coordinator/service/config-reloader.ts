@@ -5,6 +5,7 @@ import { describeError } from '../../common/errors.js';
 import type { Logger } from '../../common/log.js';
 import type { Metrics } from '../../common/telemetry/metrics.js';
 import type { MirrorConfig } from '../../mirror/config/mirror-config.js';
+import { readConfigText } from '../../mirror/config/read-config.js';
 import { planReload, type ReloadPlan } from '../../mirror/config/reload-plan.js';
 import type { StillCopying } from './reconfigure.js';
 
@@ -49,7 +50,7 @@ export class ConfigReloader {
     const { path, text, clock, log, metrics } = options;
     this.#options = options;
     this.#watch = new FileWatch({
-      ...{ path, text, clock },
+      ...{ path, text, clock, read: readConfigText },
       onText: (changed) => this.#reload(changed),
       onUnreadable: (error) =>
         log.error({ path, error: describeError(error) }, 'the configuration file cannot be read'),

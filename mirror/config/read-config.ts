@@ -1,5 +1,5 @@
-import { readFile } from 'node:fs/promises';
-import { readFileSync } from 'node:fs';
+import { readFile, stat } from 'node:fs/promises';
+import { readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { ConfigError, ProblemCollector } from '../../common/config/problems.js';
 import { parseProperties, PROPERTIES_LENGTH_MAX } from '../../common/config/properties.js';
@@ -7,9 +7,15 @@ import { splitList } from '../../common/config/values.js';
 import { patternFault, PatternList } from '../policy/name-filter.js';
 import type { Reference, ResolveReference } from './references.js';
 
+/** A character takes four bytes at most. */
+const BYTES_MAX = 4 * PROPERTIES_LENGTH_MAX;
+
 /** The text of a configuration file; a ConfigError names the file if it cannot be read. */
 export async function readConfigText(file: string): Promise<string> {
   try {
+    const { size } = await stat(file);
+    // Unread: a file of gigabytes would take the memory of the process before it is refused.
+    if (size > BYTES_MAX) throw new TypeError(`the file is longer than ${BYTES_MAX} bytes`);
     return await readFile(file, 'utf8');
   } catch (error) {
     const problem = { severity: 'error', file, line: 0, key: null } as const;
@@ -79,6 +85,8 @@ function readPropertyOf(file: string, key: string): string | undefined {
 
 function readBounded(file: string): string {
   try {
+    if (statSync(file).size > BYTES_MAX)
+      throw new TypeError(`it is longer than ${BYTES_MAX} bytes`);
     return readFileSync(file, 'utf8').slice(0, PROPERTIES_LENGTH_MAX);
   } catch (error) {
     throw new TypeError(`${file}: ${reasonOf(error)}`, { cause: error });

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
@@ -48,7 +49,7 @@ describe('FileWatch', () => {
     stop = new AbortController();
     [told, unreadable, clock] = [[], 0, new LookByLook()];
     watch = new FileWatch({
-      ...{ path, text: 'one', clock },
+      ...{ path, text: 'one', clock, read: (file: string) => readFile(file, 'utf8') },
       onText: (text, nudged) => Promise.resolve(void told.push(`${text} ${String(nudged)}`)),
       onUnreadable: () => (unreadable += 1),
     });

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -66,6 +66,53 @@ describe('references', () => {
     it(`reports ${value}`, () => assert.throws(() => clientOf(value), expected));
   }
 
+  const restricted = (value: string, ...params: string[]) =>
+    loadMirrorConfig({
+      path: 'f',
+      text: [
+        ONE_FLOW,
+        `east.client.id = ${value}`,
+        'config.providers = file, env',
+        'config.providers.file.class = x.FileConfigProvider',
+        'config.providers.env.class = x.EnvVarConfigProvider',
+        ...params.map((param) => `config.providers.${param}`),
+      ].join('\n'),
+      requireSourceBootstrap: true,
+      resolveReference: referenceResolver({ KAFKA_ID: 'me', HOME: '/h' }),
+    }).clusters.get('east')?.client['client.id'];
+
+  it('are kept within allowed.paths', () => {
+    const value = `\${file:${directory}/secrets.properties:jaas}`;
+    const allowed = `file.param.allowed.paths = /nowhere, ${directory}`;
+    assert.equal(restricted(value, allowed), 'a # ${env:HOME}');
+    for (const paths of ['/nowhere', `${directory.slice(0, -1)}`])
+      assert.throws(
+        () => restricted(value, `file.param.allowed.paths = ${paths}`),
+        /its path is not in `allowed\.paths`/,
+      );
+    const outside = `\${file:${directory}/../x/secrets.properties:jaas}`;
+    assert.throws(() => restricted(outside, allowed), /its path is not in `allowed\.paths`/);
+  });
+
+  it('are kept within allowlist.pattern', () => {
+    const allowlist = 'env.param.allowlist.pattern = KAFKA_.*';
+    assert.equal(restricted('${env:KAFKA_ID}', allowlist), 'me');
+    assert.throws(
+      () => restricted('${env:HOME}', allowlist),
+      /does not match `allowlist\.pattern`/,
+    );
+  });
+
+  it('need a provider with a class', () => {
+    const text = `${ONE_FLOW}\nconfig.providers = vault`;
+    const load = () =>
+      loadMirrorConfig({
+        ...{ path: 'f', text, requireSourceBootstrap: true },
+        resolveReference: referenceResolver({}),
+      });
+    assert.throws(load, /the provider `vault` has no class/);
+  });
+
   it('are found in linear time', () => {
     const startMs = performance.now();
     assert.equal(hasReference('${a:'.repeat(250_000)), false);
@@ -80,6 +127,14 @@ describe('readConfigText', () => {
       assert.equal(error.message, '/nowhere/mm2.properties: there is no such file');
       return true;
     });
+  });
+
+  it('refuses an enormous file without reading it', async () => {
+    const file = path.join(await mkdtemp(path.join(tmpdir(), 'mirror-config-')), 'huge');
+    await writeFile(file, '');
+    await truncate(file, 10 * 1024 ** 3); // sparse: it takes no room
+    await assert.rejects(readConfigText(file), /longer than \d+ bytes/);
+    await rm(path.dirname(file), { recursive: true });
   });
 
   it('says so if the file is a directory', async () => {
