@@ -24,6 +24,7 @@ Keys of agent.properties:
   agent.site          where it runs, for people
   agent.clusters      aliases of the clusters it can reach, such as us-east, us-west
   agent.coordinators  host:port of all coordinators (required)
+  agent.bandwidth.bytes.per.second  what it may fetch, of all flows together (no limit)
   agent.http.listen   /healthz, /readyz and /metrics (127.0.0.1:7790)
   <alias>.*           completes or overrides the coordinator's configuration, such as credentials
 

@@ -7,16 +7,11 @@ import {
   type FetchPartitionResponse,
   type FetchRequest,
 } from '../../kafka/messages/fetch.js';
+import type { Bandwidth } from './bandwidth.js';
 import { fetchOutcomeOf, type FetchOutcome } from './fetch-outcome.js';
 import { FetchSession } from './fetch-session.js';
 import { HaltError } from './halt.js';
-import {
-  backoffMs,
-  FETCH_BYTES_MAX,
-  FETCH_WAIT_BUSY_MS,
-  FETCH_WAIT_MS,
-  RETRY_BACKOFF_MIN_MS,
-} from './limits.js';
+import { backoffMs, FETCH_WAIT_BUSY_MS, FETCH_WAIT_MS, RETRY_BACKOFF_MIN_MS } from './limits.js';
 import type { MemoryBudget } from './memory-budget.js';
 import type { PartitionCopier } from './partition-copier.js';
 import { prepareFetched } from './prepared-batch.js';
@@ -27,6 +22,9 @@ import { Wakeup } from '../../common/wakeup.js';
 const REQUEST_TIMEOUT_MS = 30_000;
 
 const READ_COMMITTED = 1;
+
+/** Under a limit, whether more may come is looked at this often: the limit may have been changed. */
+const PACE_MAX_MS = 1_000;
 
 /** With ten thousand idle partitions this is the only work that is done for each of them. */
 const ENDS_NOTED_EVERY_MS = 100;
@@ -39,6 +37,7 @@ export interface FetchLoopOptions {
   clock: Clock;
   log: Logger;
   memory: MemoryBudget;
+  bandwidth: Bandwidth;
   /** Batches were accepted: they can be sent. */
   onFetched: (copier: PartitionCopier) => void;
   /** Something other than records; the loop has let go of the copier unless it is `records`. */
@@ -95,6 +94,11 @@ export class FetchLoop {
         await this.#wakeup.wait(signal);
         continue;
       }
+      const waitMs = this.#options.bandwidth.waitMs(this.#options.clock.nowMs());
+      if (waitMs > 0) {
+        await this.#options.clock.sleep(Math.min(waitMs, PACE_MAX_MS), signal).catch(() => {}); // the loop looks at the signal
+        continue;
+      }
       try {
         await this.#fetch(signal);
         this.#failures = 0;
@@ -118,12 +122,14 @@ export class FetchLoop {
     const { cluster, nodeId, lane, clock } = this.#options;
     const connection = await cluster.connection(nodeId, lane);
     const busy = this.#session.size < this.#copiers.size;
+    const { bandwidth } = this.#options;
+    const allowed = bandwidth.allowance(this.#session.size, clock.nowMs());
     const request: FetchRequest = {
       maxWaitMs: busy ? FETCH_WAIT_BUSY_MS : FETCH_WAIT_MS,
       minBytes: 1,
-      maxBytes: FETCH_BYTES_MAX,
+      maxBytes: allowed.fetchBytesMax,
       isolationLevel: READ_COMMITTED,
-      ...this.#session.request(),
+      ...this.#session.request(allowed.partitionBytesMax),
       rackId: '',
     };
     const limits = { timeoutMs: REQUEST_TIMEOUT_MS, signal };
@@ -134,9 +140,12 @@ export class FetchLoop {
       await clock.sleep(RETRY_BACKOFF_MIN_MS, signal);
       return;
     }
+    let bytes = 0;
     for (const topic of response.responses) {
+      for (const { records } of topic.partitions) bytes += records?.length ?? 0;
       for (const answer of topic.partitions) this.#answered(topic.topicId, answer);
     }
+    bandwidth.spend(bytes, clock.nowMs());
     this.#noteEnds(clock.nowMs());
   }
 

@@ -59,7 +59,7 @@ export class FetchSession {
   }
 
   /** The partitions of the next request: all of them for a new session, else what changed. */
-  request(): SessionRequest {
+  request(partitionMaxBytes = PARTITION_FETCH_BYTES_MAX): SessionRequest {
     const full = this.#id === 0;
     const named = full ? [...this.#entries.keys()] : [...this.#updated];
     const topics = new Map<string, FetchRequest['topics'][number]>();
@@ -73,7 +73,7 @@ export class FetchSession {
         currentLeaderEpoch: -1,
         fetchOffset,
         lastFetchedEpoch: copier.lastFetchedEpoch,
-        partitionMaxBytes: PARTITION_FETCH_BYTES_MAX,
+        partitionMaxBytes,
       });
     }
     const forgottenTopics = full ? [] : forgotten(this.#dropped.values());

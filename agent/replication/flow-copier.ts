@@ -2,6 +2,7 @@ import type { Clock } from '../../common/clock.js';
 import type { StartOffset } from '../../mirror/start-offset.js';
 import { describeError } from '../../common/errors.js';
 import type { Logger } from '../../common/log.js';
+import { UNLIMITED, type Bandwidth } from './bandwidth.js';
 import { FetchLoop } from './fetch-loop.js';
 import type { FetchOutcome } from './fetch-outcome.js';
 import type { MemoryBudget } from './memory-budget.js';
@@ -15,6 +16,8 @@ export interface FlowCopierOptions extends PositionRecoveryOptions {
   /** `source->target`. */
   flow: string;
   memory: MemoryBudget;
+  /** What this flow may fetch; unlimited if absent. */
+  bandwidth?: Bandwidth;
   clock: Clock;
   log: Logger;
   /** Connections per target broker; a long round trip needs several. */
@@ -151,6 +154,7 @@ export class FlowCopier {
         clock,
         log,
         memory,
+        bandwidth: this.#options.bandwidth ?? UNLIMITED,
         onFetched: (copier) => this.#laneOf.get(copier)?.offer(copier),
         onOutcome: (copier, outcome) => this.#fetchOutcome(copier, outcome),
         onFailure: () => this.#restartAllOf(nodeId),

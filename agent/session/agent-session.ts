@@ -15,6 +15,7 @@ import type {
 import type { WorkItem } from '../../proto/gen/mirror/v1/common.js';
 import { LeaseClock } from '../lease/lease-clock.js';
 import { MemoryBudget } from '../replication/memory-budget.js';
+import { TokenBucket } from '../replication/token-bucket.js';
 import type { CopierState, PartitionCopier } from '../replication/partition-copier.js';
 import { CoordinatorLink } from '../rpc/coordinator-link.js';
 import { SITE_TASK_EXECUTORS } from '../site-tasks/registry.js';
@@ -95,6 +96,7 @@ export class AgentSession {
       agentId: config.id,
       lanesPerBroker: config.connectionsPerBrokerMax,
       memory: this.memory,
+      bandwidth: new TokenBucket(config.bandwidthBytesPerSecond, clock.nowMs()),
       clock,
       log,
       onStateChanged: (flow, copier, from) => this.#copierChanged(flow, copier, from),

@@ -10,8 +10,10 @@ import type {
 import { reverseHeartbeats } from '../../mirror/heartbeats.js';
 import { sameFlow } from '../../mirror/config/reload-plan.js';
 import { findFlow } from '../../mirror/failback-flow.js';
+import { Bandwidth } from '../replication/bandwidth.js';
 import { FlowCopier } from '../replication/flow-copier.js';
 import { OffsetSyncEmitter } from '../replication/offset-sync-emitter.js';
+import { TokenBucket } from '../replication/token-bucket.js';
 import type { MemoryBudget } from '../replication/memory-budget.js';
 import type { CopierState, PartitionCopier } from '../replication/partition-copier.js';
 import type { Run } from '../replication/run-tail.js';
@@ -24,6 +26,8 @@ export interface FlowRuntime {
   readonly source: KafkaCluster;
   readonly target: KafkaCluster;
   readonly copier: FlowCopier;
+  /** The flow's own limit on this agent. */
+  readonly limit: TokenBucket;
   offsetSyncs: OffsetSyncEmitter;
 }
 
@@ -39,6 +43,8 @@ export interface FlowRuntimesOptions {
   agentId: string;
   lanesPerBroker: number;
   memory: MemoryBudget;
+  /** What all flows of this agent may fetch together. */
+  bandwidth: TokenBucket;
   clock: Clock;
   log: Logger;
   onStateChanged: (flow: string, copier: PartitionCopier, from: CopierState) => void;
@@ -105,6 +111,7 @@ export class FlowRuntimes {
     runtime.config = config;
     runtime.heartbeats = heartbeats;
     runtime.copier.start = config.startOffset;
+    runtime.limit.limit(config.bandwidthBytesPerSecond, this.#options.clock.nowMs());
     void runtime.offsetSyncs.close(); // it never rejects, and the new one writes newer syncs
     runtime.offsetSyncs = this.#offsetSyncs(runtime);
     return true;
@@ -133,6 +140,7 @@ export class FlowRuntimes {
     if (source === undefined || target === undefined) return undefined;
     const { memory, clock, lanesPerBroker, findMapEntry, onStateChanged } = this.#options;
     const log = this.#options.log.child({ flow: id });
+    const limit = new TokenBucket(config.bandwidthBytesPerSecond, clock.nowMs());
     const copier = new FlowCopier({
       takeover: new Mm2Takeover({ config, source, target, clock, log }),
       flow: id,
@@ -140,6 +148,7 @@ export class FlowRuntimes {
       target,
       start: config.startOffset,
       memory,
+      bandwidth: new Bandwidth([limit, this.#options.bandwidth]),
       clock,
       lanesPerBroker,
       log,
@@ -147,7 +156,7 @@ export class FlowRuntimes {
       onStateChanged: (changed, from) => onStateChanged(id, changed, from),
     });
     const heartbeats = reverseHeartbeats(config, this.#config?.flows ?? []);
-    const parts = { config, heartbeats, source, target, copier };
+    const parts = { config, heartbeats, limit, source, target, copier };
     const runtime = { ...parts, offsetSyncs: this.#offsetSyncs(parts) };
     this.#flows.set(id, runtime);
     return runtime;

@@ -35,6 +35,9 @@ export interface AgentConfig {
   readonly connectionsPerBrokerMax: number;
   readonly drainTimeoutMs: number;
 
+  /** What the agent may fetch, of all flows together; zero is no limit. */
+  readonly bandwidthBytesPerSecond: number;
+
   /** The `<alias>.*` keys, for loadMirrorConfig to lay over what a coordinator sends. Secrets. */
   readonly overrides: Properties;
   readonly warnings: readonly Problem[];
@@ -79,6 +82,7 @@ export function loadAgentConfig(options: LoadAgentConfigOptions): AgentConfig {
     memoryBytesMax: reader.integer('agent.memory.bytes.max'),
     connectionsPerBrokerMax: reader.integer('agent.connections.per.broker.max'),
     drainTimeoutMs: reader.integer('agent.drain.timeout.ms'),
+    bandwidthBytesPerSecond: reader.integer('agent.bandwidth.bytes.per.second'),
     overrides,
     warnings: [],
   });

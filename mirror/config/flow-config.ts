@@ -62,6 +62,7 @@ export function buildFlow(sides: FlowSides, options: FlowBuilderOptions): FlowCo
     offsetLagMax: reader.integer('offset.lag.max'),
     offsetSyncsTopicLocation: reader.choice('offset-syncs.topic.location'),
     startOffset: readStartOffset(reader, sourceConsumer, options),
+    bandwidthBytesPerSecond: reader.integer('bandwidth.bytes.per.second'),
     adminTimeoutMs: reader.integer('admin.timeout.ms'),
     consumerPollTimeoutMs: reader.integer('consumer.poll.timeout.ms'),
     connectOffsetsTopic: connectOffsetsTopic(sides, options.index),

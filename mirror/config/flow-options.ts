@@ -1,4 +1,5 @@
 import type { IntegerRange } from '../../common/config/values.js';
+import { BANDWIDTH } from './service-options.js';
 
 interface OptionBase {
   /** As MirrorMaker 2 documents it, in the form that a file would have. */
@@ -133,6 +134,8 @@ export const FLOW_OPTIONS = {
     default: '604800000', // a week
     range: { min: 0, max: 315_576_000_000 }, // ten years
   },
+  // Ours: what one agent may fetch for the flow; zero is no limit.
+  'bandwidth.bytes.per.second': { type: 'integer', default: '0', range: BANDWIDTH },
   'start.offset': { type: 'text', default: '' }, // ours; unset: what auto.offset.reset says
   'offset.lag.max': { type: 'integer', default: '100', range: { min: 0, max: INT32_MAX } },
   'consumer.poll.timeout.ms': { type: 'integer', default: '1000', range: TIMEOUT_MS },

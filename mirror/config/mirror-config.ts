@@ -85,6 +85,9 @@ export interface FlowConfig {
   /** Where a partition begins that has never been copied: `auto.offset.reset` of the consumer. */
   readonly startOffset: StartOffset;
 
+  /** What one agent may fetch for it; zero is no limit. */
+  readonly bandwidthBytesPerSecond: number;
+
   readonly adminTimeoutMs: number;
   readonly consumerPollTimeoutMs: number;
 

@@ -40,6 +40,9 @@ const MEBIBYTE = 1024 * 1024;
 /** Less cannot hold one fetch response of a broker's default size. */
 export const AGENT_MEMORY_BYTES_MIN = 16 * MEBIBYTE;
 
+/** Bytes per second of a limit: up to a terabyte. */
+export const BANDWIDTH: IntegerRange = { min: 0, max: 1024 * 1024 * MEBIBYTE };
+
 export const AGENT_OPTIONS: Readonly<Record<string, ServiceOption>> = {
   'agent.id': { type: 'text', default: null },
   'agent.site': { type: 'text', default: '' },
@@ -56,6 +59,11 @@ export const AGENT_OPTIONS: Readonly<Record<string, ServiceOption>> = {
     type: 'integer',
     default: '4', // a broker works on one request of a connection at a time
     range: { min: 1, max: 64 },
+  },
+  'agent.bandwidth.bytes.per.second': {
+    type: 'integer',
+    default: '0', // no limit
+    range: BANDWIDTH,
   },
   'agent.drain.timeout.ms': {
     type: 'integer',

@@ -60,8 +60,13 @@ export class MirroredPair {
       await this.startProgram('mirror-maker', ['mirror-maker/main.js', file]);
       return;
     }
-    await this.startProgram('mirror-coordinator', ['coordinator/main.js', file]);
+    await this.startCoordinator();
     await Promise.all(agents.map((name) => this.startAgent(name)));
+  }
+
+  async startCoordinator(): Promise<void> {
+    const file = this.write('mirror.properties', this.#lines());
+    await this.startProgram('mirror-coordinator', ['coordinator/main.js', file]);
   }
 
   async startAgent(name: string): Promise<void> {

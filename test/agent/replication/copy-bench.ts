@@ -1,3 +1,4 @@
+import type { Bandwidth } from '../../../agent/replication/bandwidth.js';
 import { FlowCopier, type FlowCopierOptions } from '../../../agent/replication/flow-copier.js';
 import { MemoryBudget } from '../../../agent/replication/memory-budget.js';
 import type { PartitionCopier } from '../../../agent/replication/partition-copier.js';
@@ -17,6 +18,7 @@ export interface CopyOptions {
   producer: { producerId: bigint; producerEpoch: number };
   accept?: string;
   start?: FlowCopierOptions['start'];
+  bandwidth?: Bandwidth;
 }
 
 /** One agent's worth of copying, with an offset map that is durable as soon as it is reported. */
@@ -49,6 +51,7 @@ export class Bench {
       target,
       start: options.start ?? 'earliest',
       memory: new MemoryBudget(64 * 1024 * 1024),
+      ...(options.bandwidth === undefined ? {} : { bandwidth: options.bandwidth }),
       clock: systemClock,
       log: silentLogger,
       lanesPerBroker: 2,

@@ -22,6 +22,7 @@ describe('loadAgentConfig', () => {
       memoryBytesMax: 256 * 1024 * 1024,
       connectionsPerBrokerMax: 4,
       drainTimeoutMs: 30_000,
+      bandwidthBytesPerSecond: 0,
       warnings: [],
     });
     assert.equal(overrides.size, 0);

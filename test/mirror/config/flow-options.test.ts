@@ -39,6 +39,7 @@ describe('flow options', () => {
       offsetLagMax: 100,
       offsetSyncsTopicLocation: 'source',
       startOffset: 'earliest',
+      bandwidthBytesPerSecond: 0,
       adminTimeoutMs: 60_000,
       consumerPollTimeoutMs: 1_000,
       connectOffsetsTopic: 'mm2-offsets.east.internal',
