@@ -5,6 +5,7 @@ import { startAgent } from '../agent/start-agent.js';
 import { systemClock } from '../common/clock.js';
 import { formatProblems } from '../common/config/problems.js';
 import { splitList } from '../common/config/values.js';
+import { ClosedError } from '../common/errors.js';
 import { createLogger, type Logger } from '../common/log.js';
 import { runMain } from '../common/service/run-main.js';
 import { runService, type Service } from '../common/service/run-service.js';
@@ -21,14 +22,16 @@ import type { MirrorConfig } from '../mirror/config/mirror-config.js';
 import { loadMirrorConfig } from '../mirror/config/mm2-config.js';
 import { readConfigText, referenceResolver } from '../mirror/config/read-config.js';
 import { freeDefault } from './free-default.js';
+import { handBack } from './hand-back.js';
 import { onlyTargets } from './only-targets.js';
 
-const HELP = `mirror-maker mm2.properties [--clusters B,C]
+const HELP = `mirror-maker mm2.properties [--clusters B,C] [--hand-back]
 
 Mirrors clusters as connect-mirror-maker.sh does, from the same configuration file, in one process:
 coordinator and agent together, without etcd.
 
   --clusters B,C   run only the flows whose target is one of these
+  --hand-back      copy nothing: let MirrorMaker 2 go on exactly where this stopped, and end
 
 Additional keys of mm2.properties:
   coordinator.listen        where mirrorctl finds it (127.0.0.1:7700)
@@ -57,8 +60,9 @@ await runMain({
   help: HELP,
   argv: process.argv.slice(2),
   valueOptions: ['clusters'],
+  flagOptions: ['hand-back'],
   exit: (code) => process.exit(code),
-  run: async (path, { clusters }) => {
+  run: async (path, { clusters, 'hand-back': handsBack }) => {
     const log = createLogger('mirror-maker', process.env['LOG_LEVEL'] ?? 'info');
     const text = await readConfigText(path);
     const source = { path, text, resolveReference: referenceResolver(process.env) };
@@ -68,6 +72,11 @@ await runMain({
     };
     const loaded = load(text);
     if (loaded.warnings.length > 0) process.stderr.write(`${formatProblems(loaded.warnings)}\n`);
+    if (handsBack !== undefined) {
+      const say = (line: string): unknown => process.stdout.write(`${line}\n`);
+      await handBack({ config: loaded, clock: systemClock, log, say }, signalOfEnd());
+      return 0;
+    }
     const config = await withFreeAddresses(loaded, log);
     const agent = loadAgentConfig({ ...source, hostname: hostname(), standalone: true });
     const metrics = new Metrics();
@@ -81,6 +90,13 @@ await runMain({
     });
   },
 });
+
+/** Aborted by Ctrl-C. */
+function signalOfEnd(): AbortSignal {
+  const end = new AbortController();
+  process.once('SIGINT', () => end.abort(new ClosedError('mirror-maker')));
+  return end.signal;
+}
 
 /** One process reaches every cluster of its file, unless the file says otherwise. */
 function reachable({ properties, clusters }: MirrorConfig): string[] {

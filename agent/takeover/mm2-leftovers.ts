@@ -4,19 +4,14 @@ import type { Logger } from '../../common/log.js';
 import { AdminClient } from '../../kafka/admin/admin-client.js';
 import { KafkaApiError } from '../../kafka/admin/errors.js';
 import type { KafkaCluster } from '../../kafka/client/index.js';
-import { ErrorCode } from '../../kafka/messages/error-codes.js';
-import { TIMESTAMP_EARLIEST, TIMESTAMP_LATEST } from '../../kafka/messages/list-offsets.js';
-import { isControl, lastOffset } from '../../kafka/records/batch-header.js';
-import { splitBatches } from '../../kafka/records/batch-splitter.js';
-import { readBatch, type ReadRecord } from '../../kafka/records/build-batch.js';
+import type { ReadRecord } from '../../kafka/records/build-batch.js';
 import type { FlowConfig } from '../../mirror/config/mirror-config.js';
 import { decodeConnectOffset } from '../../mirror/records/connect-offset.js';
 import { decodeOffsetSync } from '../../mirror/records/offset-sync.js';
 import { RecordFormatError } from '../../mirror/records/record-format-error.js';
 import type { SyncPair } from '../replication/choose-syncs.js';
-import { PLAIN_BYTES_MAX } from '../replication/limits.js';
-import { FetchRetryError, readPartition } from '../replication/read-partition.js';
 import { LEFTOVERS_AGE_MS_MAX, SYNCS_KEPT_MAX } from './limits.js';
+import { readSmallTopic } from './read-small-topic.js';
 
 /** While MirrorMaker 2 still writes, nobody can say where it will have stopped. */
 export class MirrorMaker2RunsError extends MirrorError {
@@ -93,13 +88,13 @@ export class Mm2Leftovers {
       if (at.offset === undefined) offsets.delete(place);
       else offsets.set(place, at.offset);
     };
-    if (!(await readTopic(kept, note, signal))) return undefined;
+    if (!(await readSmallTopic(kept, note, signal))) return undefined;
     const atSource = config.offsetSyncsTopicLocation === 'source';
     const topic = config.policy.offsetSyncsTopic(atSource ? config.target : config.source);
     const syncs = new Map<string, SyncPair[]>();
     try {
       const cluster = atSource ? source : target;
-      await readTopic({ cluster, topic }, (record) => keep(syncs, record), signal);
+      await readSmallTopic({ cluster, topic }, (record) => keep(syncs, record), signal);
     } catch (error) {
       // Only groups behind the takeover need them, and those are then not translated.
       if (!(error instanceof KafkaApiError) || error.retriable) throw error;
@@ -128,41 +123,4 @@ function keep(syncs: Map<string, SyncPair[]>, { key, value }: ReadRecord): void 
   } catch (error) {
     if (!(error instanceof RecordFormatError)) throw error; // not a sync: passed over, as MM2 does
   }
-}
-
-/** Every record of a small topic, each partition from its start to its end. False if there is none. */
-async function readTopic(
-  { cluster, topic }: { cluster: KafkaCluster; topic: string },
-  onRecord: (record: ReadRecord) => void,
-  signal: AbortSignal,
-): Promise<boolean> {
-  const found = (await cluster.metadata([topic], { signal })).topics.get(topic);
-  if (found === undefined || found.errorCode === ErrorCode.UNKNOWN_TOPIC_OR_PARTITION) return false;
-  if (found.errorCode !== ErrorCode.NONE) {
-    const { errorCode } = found;
-    throw new KafkaApiError({ api: 'Metadata', subject: `topic ${topic}`, errorCode });
-  }
-  const { topicId } = found;
-  const partitions = found.partitions.map((_, partition) => ({ topic, partition }));
-  const starts = await cluster.listOffsets(partitions, TIMESTAMP_EARLIEST, { signal });
-  const ends = await cluster.listOffsets(partitions, TIMESTAMP_LATEST, { signal });
-  for (const { partition } of partitions) {
-    const start = starts.get(`${topic}:${partition}`);
-    const end = ends.get(`${topic}:${partition}`);
-    if (start?.errorCode !== ErrorCode.NONE || end?.errorCode !== ErrorCode.NONE) {
-      throw new FetchRetryError(topic, partition);
-    }
-    for (let fetchOffset = start.offset; fetchOffset < end.offset;) {
-      const at = { cluster, topic, topicId, partition, fetchOffset, readCommitted: false };
-      const answer = await readPartition(at, signal);
-      if (answer.errorCode !== ErrorCode.NONE) throw new FetchRetryError(topic, partition, answer);
-      const { batches } = splitBatches(answer.records ?? Buffer.alloc(0));
-      if (batches.length === 0) break; // compaction took the rest
-      for (const batch of batches.filter((each) => !isControl(each))) {
-        readBatch(batch, PLAIN_BYTES_MAX).forEach(onRecord);
-      }
-      fetchOffset = lastOffset(batches.at(-1)!) + 1n;
-    }
-  }
-  return true;
 }

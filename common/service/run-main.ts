@@ -11,6 +11,8 @@ export interface RunMainOptions {
   argv: readonly string[];
   /** Names of options that take a value, besides `--help` and `--version`. */
   valueOptions?: readonly string[];
+  /** Names of options without a value; given, theirs is `true`. */
+  flagOptions?: readonly string[];
   exit: (code: number) => void;
   /** Runs the service with its configuration file; resolves with the exit code. */
   run: (configPath: string, values: Readonly<Record<string, string>>) => Promise<number>;
@@ -47,10 +49,11 @@ export async function runMain(options: RunMainOptions): Promise<void> {
   }
 }
 
-function parseCommandLine({ argv, valueOptions = [] }: RunMainOptions): CommandLine {
-  const known = Object.fromEntries(
-    valueOptions.map((option) => [option, { type: 'string' }] as const),
-  );
+function parseCommandLine(options: RunMainOptions): CommandLine {
+  const { argv, valueOptions = [], flagOptions = [] } = options;
+  const known: Record<string, { type: 'string' | 'boolean' }> = {};
+  for (const option of valueOptions) known[option] = { type: 'string' };
+  for (const option of flagOptions) known[option] = { type: 'boolean' };
   let parsed;
   try {
     parsed = parseArgs({ args: [...argv], options: known, allowPositionals: true });
@@ -60,7 +63,10 @@ function parseCommandLine({ argv, valueOptions = [] }: RunMainOptions): CommandL
   const [configPath, unexpected] = parsed.positionals;
   if (configPath === undefined) throw new CommandLineError('the configuration file is missing');
   if (unexpected !== undefined) throw new CommandLineError(`unexpected argument '${unexpected}'`);
-  return { configPath, values: { ...(parsed.values as Record<string, string>) } };
+  const values = Object.entries(parsed.values).map(
+    ([name, value]) => [name, String(value)] as const,
+  );
+  return { configPath, values: Object.fromEntries(values) };
 }
 
 function isUsersError(error: unknown): boolean {

@@ -176,9 +176,10 @@ class CycleChecks {
         hint,
       );
     } else {
-      this.#problems.warn(
+      this.#problems.error(
         this.#place(last),
-        `${flows} keep topic names; a topic that they all select would go round for ever`,
+        `${flows} keep topic names, and nothing shows that no topic is selected by all of them: its ` +
+          'records would go round for ever',
         hint,
       );
     }

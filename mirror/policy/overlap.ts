@@ -13,7 +13,7 @@ const LITERAL = /^(?:[a-zA-Z0-9_-]|\\[.-])+$/;
 
 /**
  * Whether some name is accepted by all filters. A name is sought among simple instances of the
- * patterns; a proof, in how the names that they accept begin.
+ * patterns; a proof, in how the names that they accept begin or end.
  */
 export function overlap(filters: readonly NameFilter[]): Overlap {
   for (const filter of filters) {
@@ -48,7 +48,21 @@ function patternsDisjoint(one: string, other: string, filters: readonly NameFilt
   if (LITERAL.test(one) || LITERAL.test(other)) return true;
   const a = literalPrefix(one);
   const b = literalPrefix(other);
-  return !a.startsWith(b) && !b.startsWith(a);
+  if (!a.startsWith(b) && !b.startsWith(a)) return true;
+  const c = literalSuffix(one);
+  const d = literalSuffix(other);
+  return !c.endsWith(d) && !d.endsWith(c);
+}
+
+/** What every name ends with that the pattern matches. */
+function literalSuffix(pattern: string): string {
+  if (pattern.includes('|') || pattern.includes('(?') || pattern.includes('\\Q')) return '';
+  const found = /(?:[a-zA-Z0-9_-]|\\[.-])+$/.exec(pattern);
+  if (found === null) return '';
+  // Behind an escape (\d), a bracket or a brace they may be no characters of the name.
+  const before = pattern.slice(0, found.index);
+  if (/[\\[{]/.test(before) || /\\[^.-]/.test(found[0])) return '';
+  return found[0].replace(/\\/g, '');
 }
 
 /** What every name begins with that the pattern matches. */

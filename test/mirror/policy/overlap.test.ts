@@ -16,8 +16,13 @@ describe('overlap', () => {
     [['eu\\..*'], ['us\\..*'], 'disjoint'],
     [['eu-orders'], ['us-.*'], 'disjoint'],
     [['.*'], [], 'disjoint'],
-    [['.*-eu'], ['.*-us'], 'unknown'],
-    [['ab?.*z'], ['ac.*y'], 'unknown'], // `b` may be absent: only `a` is certain
+    [['.*-eu'], ['.*-us'], 'disjoint'],
+    [['.*\\.eu'], ['.*\\.us'], 'disjoint'],
+    [['.*-eu'], ['.*u'], 'overlapping'],
+    [['x.*[-eu]'], ['x.*[-us]'], 'unknown'],
+    [['.+\\d'], ['.+\\D'], 'unknown'], // the ends say nothing: one is a class
+    [['.*[0-9]eu'], ['.*[0-9]us'], 'unknown'], // disjoint, and not shown
+    [['ab?.*[0-9]'], ['ac.*[0-9]'], 'unknown'], // `b` may be absent: only `a` is certain
   ];
   for (const [one, other, expected] of cases) {
     it(`of ${one.join()} and ${other.join()} is ${expected}`, () => {
