@@ -52,6 +52,7 @@ function coalesce(members: readonly PreparedBatch[]): CoalescedPrefix | undefine
   }
   const batch = tryCoalesce(members.map((member) => member.batch));
   if (batch === undefined) return undefined;
+  for (const { frame } of members) frame?.release(); // all of it was copied
   const { sourceNext } = members.at(-1)!;
   return {
     prepared: { batch, count, runs, sourceNext, maxTimestamp },

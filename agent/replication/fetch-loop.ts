@@ -6,15 +6,17 @@ import {
   fetch,
   type FetchPartitionResponse,
   type FetchRequest,
+  type FetchResponse,
 } from '../../kafka/messages/fetch.js';
 import type { Bandwidth } from './bandwidth.js';
 import { fetchOutcomeOf, type FetchOutcome } from './fetch-outcome.js';
 import { FetchSession } from './fetch-session.js';
+import { FrameLease } from './frame-lease.js';
 import { HaltError } from './halt.js';
 import { backoffMs, FETCH_WAIT_BUSY_MS, FETCH_WAIT_MS, RETRY_BACKOFF_MIN_MS } from './limits.js';
 import type { MemoryBudget } from './memory-budget.js';
 import type { PartitionCopier } from './partition-copier.js';
-import { prepareFetched } from './prepared-batch.js';
+import { holdFrame, prepareFetched } from './prepared-batch.js';
 import { unpinned } from './unpinned.js';
 import { Wakeup } from '../../common/wakeup.js';
 
@@ -140,21 +142,31 @@ export class FetchLoop {
       await clock.sleep(RETRY_BACKOFF_MIN_MS, signal);
       return;
     }
+    const frame = this.#leaseOf(response);
     let bytes = 0;
     for (const topic of response.responses) {
       for (const { records } of topic.partitions) bytes += records?.length ?? 0;
-      for (const answer of topic.partitions) this.#answered(topic.topicId, answer);
+      for (const answer of topic.partitions) this.#answered(topic.topicId, answer, frame);
     }
+    frame?.release();
     bandwidth.spend(bytes, clock.nowMs());
     this.#noteEnds(clock.nowMs());
   }
 
-  #answered(topicId: string, answer: FetchPartitionResponse): void {
+  /** All records of an answer lie in one frame. */
+  #leaseOf({ responses }: FetchResponse): FrameLease | undefined {
+    const answers = responses.flatMap(({ partitions }) => partitions);
+    const memory = answers.find(({ records }) => records !== null)?.records?.buffer;
+    if (memory === undefined) return undefined;
+    return new FrameLease(memory, (done) => this.#options.cluster.frames.give(done));
+  }
+
+  #answered(topicId: string, answer: FetchPartitionResponse, frame?: FrameLease): void {
     const entry = this.#session.find(topicId, answer.partitionIndex);
     // It may have been stopped, or moved by a recovery, while the broker was waiting.
     if (entry?.copier.state !== 'running') return;
     if (entry.copier.fetchOffset !== entry.fetchOffset) return;
-    this.#take(entry.copier, answer);
+    this.#take(entry.copier, answer, frame);
   }
 
   /** A partition that an answer leaves out has no news: its end is known as of now. */
@@ -166,7 +178,7 @@ export class FetchLoop {
     }
   }
 
-  #take(copier: PartitionCopier, answer: FetchPartitionResponse): void {
+  #take(copier: PartitionCopier, answer: FetchPartitionResponse, frame?: FrameLease): void {
     const outcome = fetchOutcomeOf(copier, answer);
     if (outcome.kind !== 'records') {
       this.remove(copier);
@@ -176,13 +188,13 @@ export class FetchLoop {
     copier.noteSourceEnd(answer.lastStableOffset, this.#options.clock.nowMs());
     if (answer.records === null || answer.records.length === 0) return;
     try {
-      copier.accept(
-        prepareFetched({
-          records: unpinned(answer.records),
-          abortedTransactions: answer.abortedTransactions ?? [],
-          fetchOffset: copier.fetchOffset,
-        }),
-      );
+      const prepared = prepareFetched({
+        records: unpinned(answer.records),
+        abortedTransactions: answer.abortedTransactions ?? [],
+        fetchOffset: copier.fetchOffset,
+      });
+      if (frame !== undefined) holdFrame(prepared, frame);
+      copier.accept(prepared);
       this.#changed.add(copier);
       this.#options.onFetched(copier);
     } catch (error) {

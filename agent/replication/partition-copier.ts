@@ -4,6 +4,7 @@ import { SampleWindow } from '../../common/telemetry/sample-window.js';
 import { patchBatch } from '../../kafka/records/rewrite-header.js';
 import type { RefusedBatch } from './batch-limit.js';
 import { coalescePrefix } from './coalesce-prefix.js';
+import type { FrameLease } from './frame-lease.js';
 import { HaltError, type WayOut } from './halt.js';
 import { APPENDS_INFLIGHT_MAX, DAMAGED_READS_MAX, QUEUED_BYTES_MAX } from './limits.js';
 import type { Prepared, PreparedBatch, SourceRun } from './prepared-batch.js';
@@ -46,6 +47,7 @@ export interface Append {
   runs: readonly SourceRun[];
   sourceNext: bigint;
   maxTimestamp: bigint;
+  frame?: FrameLease | undefined;
 }
 
 /** What an answer, or the lack of one, means for an append. */
@@ -230,6 +232,7 @@ export class PartitionCopier {
   /** The target appended it. Answers come in order, because a partition keeps to one connection. */
   appended(append: Append, baseOffset: bigint): void {
     this.#forget(append);
+    append.frame?.release(); // the target has read it
     if (baseOffset !== append.targetBase) {
       // Whatever was about to happen: from here on nothing counted on this target would be true.
       if (this.state !== 'stopped') this.#halt(this.#landedElsewhere(append, baseOffset));
@@ -344,6 +347,7 @@ export class PartitionCopier {
   }
 
   #abandon(next: CopierState): void {
+    for (const { frame } of this.#queue) frame?.release(); // never sent
     this.#queue = [];
     this.#events.bytesHeld(this, -this.#queuedBytes);
     this.#queuedBytes = 0;

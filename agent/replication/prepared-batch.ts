@@ -21,6 +21,7 @@ import {
   AbortedTransactions,
   type AbortedTransaction,
 } from '../../kafka/records/aborted-transactions.js';
+import type { FrameLease } from './frame-lease.js';
 import { PLAIN_BYTES_MAX } from './limits.js';
 
 /** Consecutive records of the source that follow each other without a gap. */
@@ -39,6 +40,8 @@ export interface PreparedBatch {
   /** The source offset to go on from once this batch is appended. */
   sourceNext: bigint;
   maxTimestamp: bigint;
+  /** The fetch answer that `batch` lies in; undefined when its memory is its own. */
+  frame?: FrameLease | undefined;
 }
 
 export interface Fetched {
@@ -143,4 +146,13 @@ function prepare(batch: Buffer, fetchOffset: bigint): PreparedBatch | undefined 
     sourceNext,
     maxTimestamp: maxTimestamp(rebuilt.batch),
   };
+}
+
+/** Ties the batches that lie in a frame to it. */
+export function holdFrame(prepared: Prepared, frame: FrameLease): void {
+  for (const prepare of prepared.batches) {
+    if (prepare.batch.buffer !== frame.memory) continue;
+    frame.retain();
+    prepare.frame = frame;
+  }
 }

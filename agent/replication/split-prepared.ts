@@ -21,6 +21,7 @@ export function splitPrepared(prepared: PreparedBatch, bytesMax: number): Prepar
     parts.push({ batch, count, runs, sourceNext, maxTimestamp: maxTimestamp(batch) });
   }
   parts.at(-1)!.sourceNext = prepared.sourceNext;
+  prepared.frame?.release();
   return parts;
 }
 

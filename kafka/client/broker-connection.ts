@@ -2,6 +2,7 @@ import type { Clock } from '../../common/clock.js';
 import { apiVersions } from '../messages/api-versions.js';
 import { responseHeaderFlexible, type Api } from '../messages/api.js';
 import { ErrorCode } from '../messages/error-codes.js';
+import { FrameSplitter, type FramePool } from '../wire/index.js';
 import { authenticate } from './authenticate.js';
 import { BrokerResponseError, ConnectionError, UnsupportedVersionError } from './errors.js';
 import type { RequestOptions } from './request-options.js';
@@ -30,6 +31,8 @@ export interface BrokerConnectionOptions extends Address {
   /** For requests that do not bring their own. */
   requestTimeoutMs?: number | undefined;
   frameBytesMax?: number | undefined;
+  /** Where large answers get their memory from. */
+  frames?: FramePool | undefined;
   inflightRequestsMax?: number | undefined;
 }
 
@@ -73,12 +76,15 @@ export class BrokerConnection implements AsyncDisposable {
     const { clock, clientId, security } = options;
     const connectTimeoutMs = options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS_DEFAULT;
     const target = { host: options.host, port: options.port, tls: security?.tls };
-    const socket = await openSocket({ ...target, connectTimeoutMs, clock, signal });
+    const frameBytesMax = options.frameBytesMax ?? FRAME_BYTES_MAX_DEFAULT;
+    const splitter = new FrameSplitter(frameBytesMax, options.frames);
+    const readTarget = (): Buffer => splitter.readTarget();
+    const socket = await openSocket({ ...target, connectTimeoutMs, clock, readTarget, signal });
     const pipeline = new RequestPipeline(socket, {
       broker: formatAddress(options),
       clientId,
       clock,
-      frameBytesMax: options.frameBytesMax ?? FRAME_BYTES_MAX_DEFAULT,
+      splitter,
       inflightRequestsMax: options.inflightRequestsMax ?? INFLIGHT_REQUESTS_MAX_DEFAULT,
     });
     const connection = new BrokerConnection(pipeline, options);

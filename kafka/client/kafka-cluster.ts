@@ -7,6 +7,7 @@ import type { Api } from '../messages/api.js';
 import { ErrorCode } from '../messages/error-codes.js';
 import { findCoordinator } from '../messages/find-coordinator.js';
 import { metadata } from '../messages/metadata.js';
+import { FramePool } from '../wire/index.js';
 import { abortable } from './abortable.js';
 import { backoffMs } from './backoff.js';
 import type { BrokerConnection } from './broker-connection.js';
@@ -64,6 +65,9 @@ export interface ClusterRequestOptions extends RequestOptions {
 export class KafkaCluster implements AsyncDisposable {
   readonly alias: string;
 
+  /** Memory of large answers; whoever is done with all of one may give it back. */
+  readonly frames = new FramePool();
+
   readonly #options: KafkaClusterOptions;
   readonly #random: () => number;
   readonly #bootstrap: readonly Address[];
@@ -85,7 +89,8 @@ export class KafkaCluster implements AsyncDisposable {
     this.#random = random;
     this.#bootstrap = rotate(options.bootstrapServers.map(requireAddress), random());
     assert(this.#bootstrap.length > 0, `cluster ${alias} has no bootstrap servers`);
-    this.#pool = new ConnectionPool({ connection: options, clock, log, random });
+    const connection = { ...options, frames: this.frames };
+    this.#pool = new ConnectionPool({ connection, clock, log, random });
     const { signal } = this.#stop;
     setMaxListeners(0, signal); // every shared wait listens to it
     this.#coordinators = new CoordinatorFinder({

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
 import type { Clock } from '../../common/clock.js';
 import { ClosedError, TimeoutError } from '../../common/errors.js';
-import { FrameSplitter, Reader, WireFormatError, Writer } from '../wire/index.js';
+import { Reader, type FrameSplitter, WireFormatError, Writer } from '../wire/index.js';
 import { ConnectionError, RequestQueueFullError } from './errors.js';
 
 /** Requests that may wait behind those in flight. Each is small; payloads are held by reference. */
@@ -21,7 +21,7 @@ export interface RequestPipelineOptions {
   broker: string;
   clientId: string;
   clock: Clock;
-  frameBytesMax: number;
+  splitter: FrameSplitter;
   inflightRequestsMax: number;
 }
 
@@ -90,7 +90,7 @@ export class RequestPipeline {
     assert(options.inflightRequestsMax >= 1);
     this.#socket = socket;
     this.#options = options;
-    this.#splitter = new FrameSplitter(options.frameBytesMax);
+    this.#splitter = options.splitter;
     this.closed = new Promise((resolve) => {
       this.#markClosed = resolve;
     });

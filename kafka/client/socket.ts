@@ -7,9 +7,6 @@ import type { TlsOptions } from './security.js';
 /** Idle time after which the operating system asks whether the broker is still there. */
 const KEEP_ALIVE_DELAY_MS = 30_000;
 
-/** Bytes that one read of a plain socket may take; each such socket owns one buffer of this size. */
-const READ_BUFFER_BYTES = 128 * 1024;
-
 export interface Address {
   host: string;
   port: number;
@@ -21,6 +18,8 @@ export interface OpenSocketOptions extends Address {
   connectTimeoutMs: number;
   clock: Clock;
   signal?: AbortSignal | undefined;
+  /** Where a plain socket is to read to. Its `data` events carry views of that, void after the event. */
+  readTarget: () => Buffer;
 }
 
 /** Resolves with a connected socket, TLS done if asked for; nothing stays behind if it rejects. */
@@ -62,10 +61,10 @@ export async function openSocket(options: OpenSocketOptions): Promise<Socket> {
   }
 }
 
-function startSocket({ host, port, tls }: OpenSocketOptions): Socket {
+function startSocket({ host, port, tls, readTarget }: OpenSocketOptions): Socket {
   const tcp = { host, port, noDelay: true, keepAlive: true };
   const timing = { keepAliveInitialDelay: KEEP_ALIVE_DELAY_MS };
-  if (tls === undefined) return connectReusingBuffer({ ...tcp, ...timing });
+  if (tls === undefined) return connectPlain({ ...tcp, ...timing }, readTarget);
 
   const { verifyHostname = true, servername, ...context } = tls;
   const name = servername ?? (isIP(host) === 0 ? host : undefined);
@@ -79,15 +78,11 @@ function startSocket({ host, port, tls }: OpenSocketOptions): Socket {
   return socket;
 }
 
-/**
- * A TCP socket that reads into one buffer again and again, instead of a new one for each chunk: the
- * splitter copies every byte once anyway. Its `data` events carry views that are void after the event.
- */
-function connectReusingBuffer(options: TcpSocketConnectOpts): Socket {
+function connectPlain(options: TcpSocketConnectOpts, readTarget: () => Buffer): Socket {
   const socket = connectTcp({
     ...options,
     onread: {
-      buffer: Buffer.allocUnsafeSlow(READ_BUFFER_BYTES),
+      buffer: readTarget,
       callback: (bytes, buffer) => {
         socket.emit('data', Buffer.from(buffer.buffer, buffer.byteOffset, bytes));
         return true;

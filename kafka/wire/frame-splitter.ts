@@ -1,18 +1,28 @@
+import { FramePool } from './frame-pool.js';
 import { WireFormatError } from './wire-format-error.js';
 
 const LENGTH_BYTES = 4;
+
+/** What one read may take when it is not known where its bytes belong. */
+const SCRATCH_BYTES = 128 * 1024;
+
+/** The rest of a frame is read to its place if it is at least this much; less shares a read with what follows. */
+const READ_IN_PLACE_BYTES_MIN = 64 * 1024;
 
 /**
  * Cuts a byte stream into Kafka frames: an int32 length, then that many bytes.
  *
  *   chunk    |....LLLL frame LLLL fra|me LLLL frame|
  *
- * Every frame is copied once, into a buffer of exactly its size that is made when its length is known:
- * the chunks are views of a socket's one read buffer, and void after `push`. Nothing is ever
- * re-concatenated, so a frame of n bytes costs n bytes of copying however the socket slices it.
+ * A frame's memory is taken when its length is known. A reader that asks `readTarget` where to read to
+ * puts the bulk of a large frame where it belongs, and nothing of that is copied; all other bytes are
+ * copied once. Nothing is ever re-concatenated, so a frame of n bytes costs at most n bytes of
+ * copying however the socket slices it.
  */
 export class FrameSplitter {
   readonly #frameBytesMax: number;
+  readonly #pool: FramePool;
+  #scratch: Buffer | undefined;
 
   /** The length field as it arrives, when a chunk ends within it. */
   readonly #length = Buffer.alloc(LENGTH_BYTES);
@@ -22,8 +32,9 @@ export class FrameSplitter {
   #gathering: Buffer | undefined;
   #filled = 0;
 
-  constructor(frameBytesMax: number) {
+  constructor(frameBytesMax: number, pool = new FramePool()) {
     this.#frameBytesMax = frameBytesMax;
+    this.#pool = pool;
   }
 
   /** Whether the stream stands between two frames. */
@@ -32,8 +43,20 @@ export class FrameSplitter {
   }
 
   /**
-   * Returns the frames completed by `chunk`, without their length fields. After a `WireFormatError`
-   * the stream is out of step for good: drop the connection.
+   * Where the next bytes of the stream are best read to; a chunk that begins there is then pushed. Void
+   * after the next `push`.
+   */
+  readTarget(): Buffer {
+    const missing = (this.#gathering?.length ?? 0) - this.#filled;
+    if (this.#gathering !== undefined && missing >= READ_IN_PLACE_BYTES_MIN) {
+      return this.#gathering.subarray(this.#filled);
+    }
+    return (this.#scratch ??= Buffer.allocUnsafeSlow(SCRATCH_BYTES));
+  }
+
+  /**
+   * Returns the frames completed by `chunk`, without their length fields; keeps nothing of the chunk itself.
+   * After a `WireFormatError` the stream is out of step for good: drop the connection.
    */
   push(chunk: Buffer): Buffer[] {
     const frames: Buffer[] = [];
@@ -46,14 +69,13 @@ export class FrameSplitter {
       const size = this.#readLength(chunk, offset);
       if (size === undefined) break;
       offset = size.end;
+      const frame = this.#pool.take(size.bytes);
       if (size.bytes <= chunk.length - offset) {
-        // Of its own, not of Node's pool: a view kept of a pooled buffer would keep all of the pool.
-        const frame = Buffer.allocUnsafeSlow(size.bytes);
         chunk.copy(frame, 0, offset);
         frames.push(frame);
         offset += size.bytes;
       } else {
-        this.#gathering = Buffer.allocUnsafeSlow(size.bytes);
+        this.#gathering = frame;
         this.#filled = 0;
       }
     }
@@ -80,7 +102,9 @@ export class FrameSplitter {
   /** Returns how many bytes of the chunk were taken. */
   #gather(chunk: Buffer, offset: number, frames: Buffer[]): number {
     const frame = this.#gathering as Buffer;
-    const taken = chunk.copy(frame, this.#filled, offset);
+    const inPlace =
+      chunk.buffer === frame.buffer && chunk.byteOffset === frame.byteOffset + this.#filled;
+    const taken = inPlace ? chunk.length : chunk.copy(frame, this.#filled, offset);
     this.#filled += taken;
     if (this.#filled === frame.length) {
       frames.push(frame);

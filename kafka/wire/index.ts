@@ -1,3 +1,4 @@
+export { FramePool } from './frame-pool.js';
 export { FrameSplitter } from './frame-splitter.js';
 export { Reader } from './reader.js';
 export { WireFormatError } from './wire-format-error.js';
