@@ -100,7 +100,7 @@ export const WORKLOADS: readonly Workload[] = [
     ...LARGE,
     name: 'large',
     title: 'Large batches, uncompressed',
-    records: 700_000,
+    records: 2_000_000,
     quickRecords: 30_000,
   },
   {

@@ -1,4 +1,4 @@
-import { FETCH_BYTES_MAX, PARTITION_FETCH_BYTES_MAX } from './limits.js';
+import type { Pace } from './pace.js';
 import type { TokenBucket } from './token-bucket.js';
 
 /** A fetch of less is all overhead. */
@@ -35,13 +35,15 @@ export class Bandwidth {
     return Math.max(0, ...this.#buckets.map((bucket) => bucket.waitMs(nowMs)));
   }
 
-  allowance(partitions: number, nowMs: number): FetchAllowance {
+  /** `pace` is what the link calls for. */
+  allowance(partitions: number, pace: Pace, nowMs: number): FetchAllowance {
+    const { fetchBytes, partitionFetchBytes } = pace;
     if (!this.isLimited)
-      return { fetchBytesMax: FETCH_BYTES_MAX, partitionBytesMax: PARTITION_FETCH_BYTES_MAX };
+      return { fetchBytesMax: fetchBytes, partitionBytesMax: partitionFetchBytes };
     const available = Math.min(...this.#buckets.map((bucket) => bucket.availableBytes(nowMs)));
-    const fetchBytesMax = clamp(available, LIMITED_FETCH_BYTES_MIN, FETCH_BYTES_MAX);
+    const fetchBytesMax = clamp(available, LIMITED_FETCH_BYTES_MIN, fetchBytes);
     const share = fetchBytesMax / Math.max(1, partitions);
-    const partitionBytesMax = clamp(share, LIMITED_PARTITION_BYTES_MIN, PARTITION_FETCH_BYTES_MAX);
+    const partitionBytesMax = clamp(share, LIMITED_PARTITION_BYTES_MIN, partitionFetchBytes);
     return { fetchBytesMax, partitionBytesMax };
   }
 

@@ -15,6 +15,7 @@ import { FrameLease } from './frame-lease.js';
 import { HaltError } from './halt.js';
 import { backoffMs, FETCH_WAIT_BUSY_MS, FETCH_WAIT_MS, RETRY_BACKOFF_MIN_MS } from './limits.js';
 import type { MemoryBudget } from './memory-budget.js';
+import { NEAR, paceOf } from './pace.js';
 import type { PartitionCopier } from './partition-copier.js';
 import { holdFrame, prepareFetched } from './prepared-batch.js';
 import { unpinned } from './unpinned.js';
@@ -60,6 +61,7 @@ export class FetchLoop {
   readonly #changed = new Set<PartitionCopier>();
   readonly #wakeup = new Wakeup();
   #failures = 0;
+  #pace = NEAR;
   #endsNotedAtMs = -Infinity;
 
   constructor(options: FetchLoopOptions) {
@@ -123,9 +125,10 @@ export class FetchLoop {
   async #fetch(signal: AbortSignal): Promise<void> {
     const { cluster, nodeId, lane, clock } = this.#options;
     const connection = await cluster.connection(nodeId, lane);
+    this.#pace = paceOf(connection.roundTripMs);
     const busy = this.#session.size < this.#copiers.size;
     const { bandwidth } = this.#options;
-    const allowed = bandwidth.allowance(this.#session.size, clock.nowMs());
+    const allowed = bandwidth.allowance(this.#session.size, this.#pace, clock.nowMs());
     const request: FetchRequest = {
       maxWaitMs: busy ? FETCH_WAIT_BUSY_MS : FETCH_WAIT_MS,
       minBytes: 1,
@@ -194,6 +197,7 @@ export class FetchLoop {
         fetchOffset: copier.fetchOffset,
       });
       if (frame !== undefined) holdFrame(prepared, frame);
+      copier.fetchPace = this.#pace;
       copier.accept(prepared);
       this.#changed.add(copier);
       this.#options.onFetched(copier);

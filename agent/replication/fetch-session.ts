@@ -1,6 +1,5 @@
 import type { FetchRequest, FetchResponse } from '../../kafka/messages/fetch.js';
 import { ErrorCode } from '../../kafka/messages/error-codes.js';
-import { PARTITION_FETCH_BYTES_MAX } from './limits.js';
 import type { PartitionCopier } from './partition-copier.js';
 
 /** A partition that the broker is watching for us, and from where. */
@@ -59,7 +58,7 @@ export class FetchSession {
   }
 
   /** The partitions of the next request: all of them for a new session, else what changed. */
-  request(partitionMaxBytes = PARTITION_FETCH_BYTES_MAX): SessionRequest {
+  request(partitionMaxBytes: number): SessionRequest {
     const full = this.#id === 0;
     const named = full ? [...this.#entries.keys()] : [...this.#updated];
     const topics = new Map<string, FetchRequest['topics'][number]>();

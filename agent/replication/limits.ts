@@ -1,19 +1,11 @@
 /**
  * Limits of the copy path. What one agent holds in memory is bounded by its budget
- * (`agent.memory.bytes.max`), whatever the number of partitions.
+ * (`agent.memory.bytes.max`), whatever the number of partitions. What depends on the length of a link is in
+ * `pace.ts`.
  */
 
-/** Batches of one partition on their way: a broker remembers five of a producer (KIP-98). */
-export const APPENDS_INFLIGHT_MAX = 5;
-
-/** Bytes fetched and not yet sent, above which a partition is left out of the next fetch. */
-export const QUEUED_BYTES_MAX = 4 * 1024 * 1024;
-
-/** Bytes one partition may get in one fetch. A larger single batch is still delivered whole. */
-export const PARTITION_FETCH_BYTES_MAX = 1024 * 1024;
-
-/** Bytes of one fetch answer. */
-export const FETCH_BYTES_MAX = 16 * 1024 * 1024;
+/** Bytes that one fetch of a scan may bring. */
+export const SCAN_FETCH_BYTES_MAX = 1024 * 1024;
 
 /** How long a broker may hold a fetch when no partition has new records. */
 export const FETCH_WAIT_MS = 500;
@@ -24,10 +16,7 @@ export const FETCH_WAIT_BUSY_MS = 5;
 /** Bytes of one produce request, unless its first batch alone is larger. */
 export const PRODUCE_REQUEST_BYTES_MAX = 4 * 1024 * 1024;
 
-/** Produce requests in flight on one connection. */
-export const PRODUCE_REQUESTS_INFLIGHT_MAX = 5;
-
-/** With a request in flight already, the next one waits until this much is queued. */
+/** With requests in flight already, the next one waits until this much is queued. */
 export const PRODUCE_LINGER_BYTES = 64 * 1024;
 
 /** How long the target may take to replicate an append before it answers with a timeout. */

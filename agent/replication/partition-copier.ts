@@ -6,7 +6,8 @@ import type { RefusedBatch } from './batch-limit.js';
 import { coalescePrefix } from './coalesce-prefix.js';
 import type { FrameLease } from './frame-lease.js';
 import { HaltError, type WayOut } from './halt.js';
-import { APPENDS_INFLIGHT_MAX, DAMAGED_READS_MAX, QUEUED_BYTES_MAX } from './limits.js';
+import { DAMAGED_READS_MAX } from './limits.js';
+import { NEAR } from './pace.js';
 import type { Prepared, PreparedBatch, SourceRun } from './prepared-batch.js';
 import { splitPrepared } from './split-prepared.js';
 import { RunTail, type Position, type Run } from './run-tail.js';
@@ -108,6 +109,10 @@ export class PartitionCopier {
   /** An accepted halt that the next recovery goes past. */
   wayOut: WayOut | undefined;
 
+  /** What the length of the links to either side calls for. */
+  fetchPace = NEAR;
+  appendPace = NEAR;
+
   records = 0;
   bytes = 0;
   lastTimestamp = -1n;
@@ -124,6 +129,7 @@ export class PartitionCopier {
   #queue: PreparedBatch[] = [];
   #queuedBytes = 0;
   #inflight: Append[] = [];
+  #inflightBytes = 0;
   #nextTarget = -1n;
   /** Whether the target holds this producer's state: it took a batch since the last recovery. */
   #sequenceProven = false;
@@ -166,7 +172,9 @@ export class PartitionCopier {
   }
 
   get wantsFetch(): boolean {
-    return this.state === 'running' && this.#queuedBytes < QUEUED_BYTES_MAX;
+    const { fetchPace, appendPace } = this;
+    const windowBytes = Math.max(fetchPace.windowBytes, appendPace.windowBytes);
+    return this.state === 'running' && this.#queuedBytes + this.#inflightBytes < windowBytes;
   }
 
   /**
@@ -177,7 +185,7 @@ export class PartitionCopier {
     return (
       this.state === 'running' &&
       this.#queue.length > 0 &&
-      this.#inflight.length < (this.#sequenceProven ? APPENDS_INFLIGHT_MAX : 1)
+      this.#inflight.length < (this.#sequenceProven ? this.appendPace.appendsInflightMax : 1)
     );
   }
 
@@ -226,6 +234,7 @@ export class PartitionCopier {
     const append: Append = { copier: this, targetBase, ...prepared };
     this.#nextTarget += BigInt(prepared.count);
     this.#inflight.push(append);
+    this.#inflightBytes += append.batch.length;
     return append;
   }
 
@@ -337,6 +346,7 @@ export class PartitionCopier {
     const index = this.#inflight.indexOf(append);
     assert.ok(index >= 0, 'an append is settled once');
     this.#inflight.splice(index, 1);
+    this.#inflightBytes -= append.batch.length;
     this.#events.bytesHeld(this, -append.batch.length);
   }
 

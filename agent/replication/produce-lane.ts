@@ -9,12 +9,8 @@ import {
   type ProduceResponse,
 } from '../../kafka/messages/produce.js';
 import { appendFailureOf } from './append-outcome.js';
-import {
-  PRODUCE_LINGER_BYTES,
-  PRODUCE_REQUEST_BYTES_MAX,
-  PRODUCE_REQUESTS_INFLIGHT_MAX,
-  PRODUCE_TIMEOUT_MS,
-} from './limits.js';
+import { PRODUCE_LINGER_BYTES, PRODUCE_REQUEST_BYTES_MAX, PRODUCE_TIMEOUT_MS } from './limits.js';
+import { paceOf, type Pace } from './pace.js';
 import type { Append, PartitionCopier } from './partition-copier.js';
 
 /** Beyond the broker's own timeout, so that a slow answer is not taken for a lost one. */
@@ -59,9 +55,11 @@ export class ProduceLane {
     if (this.#ready.size === 0) return;
     const connection = this.#usableConnection();
     if (connection === undefined) return;
-    while (this.#ready.size > 0 && this.#requestsInflight < PRODUCE_REQUESTS_INFLIGHT_MAX) {
-      if (this.#requestsInflight > 0 && this.#readyBytes() < PRODUCE_LINGER_BYTES) return;
-      const appends = this.#gather();
+    const pace = paceOf(connection.roundTripMs);
+    while (this.#ready.size > 0 && this.#requestsInflight < pace.requestsInflightMax) {
+      const lingers = this.#requestsInflight >= pace.lingerFromRequests;
+      if (lingers && this.#readyBytes() < PRODUCE_LINGER_BYTES) return;
+      const appends = this.#gather(pace);
       if (appends.length === 0) return;
       this.#requestsInflight += 1;
       void this.#send(connection, appends);
@@ -77,12 +75,13 @@ export class ProduceLane {
     return bytes;
   }
 
-  #gather(): Append[] {
+  #gather(pace: Pace): Append[] {
     const appends: Append[] = [];
     let bytes = 0;
     for (const copier of [...this.#ready]) {
       if (bytes >= PRODUCE_REQUEST_BYTES_MAX) break;
       this.#ready.delete(copier);
+      copier.appendPace = pace;
       const append = copier.take();
       if (append === undefined) continue;
       appends.push(append);

@@ -2,7 +2,7 @@ import { MirrorError } from '../../common/errors.js';
 import type { KafkaCluster } from '../../kafka/client/index.js';
 import { describeErrorCode } from '../../kafka/messages/error-codes.js';
 import { fetch, type FetchPartitionResponse } from '../../kafka/messages/fetch.js';
-import { FETCH_WAIT_MS, PARTITION_FETCH_BYTES_MAX } from './limits.js';
+import { FETCH_WAIT_MS, SCAN_FETCH_BYTES_MAX } from './limits.js';
 
 /** A fetch failed in a way that another attempt, at another leader, can mend. */
 export class FetchRetryError extends MirrorError {
@@ -41,7 +41,7 @@ export async function readPartition(
     {
       maxWaitMs: FETCH_WAIT_MS,
       minBytes: 1,
-      maxBytes: PARTITION_FETCH_BYTES_MAX,
+      maxBytes: SCAN_FETCH_BYTES_MAX,
       isolationLevel: options.readCommitted ? 1 : 0,
       sessionId: 0,
       sessionEpoch: -1,
@@ -54,7 +54,7 @@ export async function readPartition(
               currentLeaderEpoch: -1,
               fetchOffset,
               lastFetchedEpoch: -1,
-              partitionMaxBytes: PARTITION_FETCH_BYTES_MAX,
+              partitionMaxBytes: SCAN_FETCH_BYTES_MAX,
             },
           ],
         },

@@ -112,6 +112,11 @@ export class BrokerConnection implements AsyncDisposable {
     return this.#pipeline.bufferedBytes;
   }
 
+  /** The fastest answer so far, in ms: the network's round trip, once a request did not have to wait. */
+  get roundTripMs(): number {
+    return this.#pipeline.roundTripMs;
+  }
+
   /** Resolves once the socket is gone, for whatever reason. */
   get closed(): Promise<void> {
     return this.#pipeline.closed;

@@ -45,6 +45,7 @@ interface QueuedRequest {
   readonly byteLength: number;
   readonly timeoutMs: number;
   readonly deadlineMs: number;
+  sentAtMs: number;
   /** Reads the rest of the answer and settles the caller's promise, unless it is settled. */
   readonly answer: (reader: Reader) => void;
   /** Settles the caller's promise; without effect if it is settled. */
@@ -81,6 +82,9 @@ export class RequestPipeline {
 
   /** Fires at or before the earliest deadline in the queue. */
   #watchdog: { controller: AbortController; atMs: number } | undefined;
+
+  /** Shortest time from a request to its answer, in ms. */
+  roundTripMs = Infinity;
 
   /** Resolves once the socket is gone. */
   readonly closed: Promise<void>;
@@ -132,6 +136,7 @@ export class RequestPipeline {
         name: request.name,
         timeoutMs: request.timeoutMs,
         deadlineMs: this.#options.clock.nowMs() + request.timeoutMs,
+        sentAtMs: Infinity,
         answer: (reader) => {
           if (settled) return;
           if (request.responseHeaderFlexible) reader.skipTaggedFields();
@@ -196,10 +201,12 @@ export class RequestPipeline {
     const { inflightRequestsMax } = this.#options;
     const end = Math.min(this.#queue.length, inflightRequestsMax);
     if (this.#sentCount >= end) return;
+    const nowMs = this.#options.clock.nowMs();
     this.#socket.cork();
     for (; this.#sentCount < end; this.#sentCount += 1) {
       const queued = this.#queue[this.#sentCount] as QueuedRequest;
       this.#waitingBytes -= queued.byteLength;
+      queued.sentAtMs = nowMs;
       for (const segment of queued.segments) this.#socket.write(segment);
     }
     this.#socket.uncork();
@@ -226,6 +233,8 @@ export class RequestPipeline {
     }
     this.#queue.shift();
     this.#sentCount -= 1;
+    const tookMs = this.#options.clock.nowMs() - queued.sentAtMs;
+    if (tookMs < this.roundTripMs) this.roundTripMs = tookMs;
     try {
       queued.answer(reader);
     } catch (error) {

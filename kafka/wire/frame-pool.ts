@@ -1,11 +1,11 @@
 /** Smaller frames come from the allocator: they cost little, and nobody gives them back. */
-const POOLED_FRAME_BYTES_MIN = 64 * 1024;
+export const POOLED_FRAME_BYTES_MIN = 64 * 1024;
 
-/** Larger frames are rare, and keeping one would cost more than making it. */
-const POOLED_FRAME_BYTES_MAX = 32 * 1024 * 1024;
-
-/** Bytes of frames that wait to be used again. */
+/** Bytes of frames that wait to be used again; a frame larger than that never does. */
 export const FRAMES_KEPT_BYTES_MAX = 32 * 1024 * 1024;
+
+/** A frame may be put into memory this many times its size: a larger one would be worth keeping for another. */
+const OVERSIZE_FACTOR_MAX = 2;
 
 /**
  * Memory for large frames, used again. A new buffer for each fetch answer costs a page fault for each of its
@@ -15,8 +15,8 @@ export const FRAMES_KEPT_BYTES_MAX = 32 * 1024 * 1024;
  * error path need not know of the pool. Whoever gives one back vouches that no view of it is used again.
  */
 export class FramePool {
-  /** By the logarithm of their size, which is a power of two. */
-  readonly #kept = new Map<number, Buffer[]>();
+  /** The one given back last is at the end, and the likeliest to be in the processor's cache. */
+  #kept: Buffer[] = [];
   #keptBytes = 0;
 
   get keptBytes(): number {
@@ -26,30 +26,28 @@ export class FramePool {
   /** Memory of exactly `bytes`, with whatever was in it. */
   take(bytes: number): Buffer {
     // Never of Node's own pool: a view kept of a pooled buffer would keep all of the pool.
-    if (bytes < POOLED_FRAME_BYTES_MIN || bytes > POOLED_FRAME_BYTES_MAX) {
-      return Buffer.allocUnsafeSlow(bytes);
-    }
-    const size = sizeClassOf(bytes);
-    const kept = this.#kept.get(size)?.pop();
-    if (kept === undefined) return Buffer.allocUnsafeSlow(2 ** size).subarray(0, bytes);
+    if (bytes < POOLED_FRAME_BYTES_MIN) return Buffer.allocUnsafeSlow(bytes);
+    const index = this.#kept.findLastIndex(
+      ({ length }) => length >= bytes && length <= bytes * OVERSIZE_FACTOR_MAX,
+    );
+    const [kept] = index < 0 ? [] : this.#kept.splice(index, 1);
+    if (kept === undefined) return Buffer.allocUnsafeSlow(pooledSizeOf(bytes)).subarray(0, bytes);
     this.#keptBytes -= kept.length;
     return kept.subarray(0, bytes);
   }
 
-  /** Takes back the memory behind a frame that `take` returned. */
+  /** Takes back the memory behind a frame that `take` returned; what was given back first makes room. */
   give(memory: ArrayBufferLike): void {
     const { byteLength } = memory;
-    if (byteLength < POOLED_FRAME_BYTES_MIN || byteLength > POOLED_FRAME_BYTES_MAX) return;
-    const size = sizeClassOf(byteLength);
-    // Made elsewhere, or one too many.
-    if (2 ** size !== byteLength || this.#keptBytes + byteLength > FRAMES_KEPT_BYTES_MAX) return;
-    const kept = this.#kept.get(size);
-    if (kept === undefined) this.#kept.set(size, [Buffer.from(memory)]);
-    else kept.push(Buffer.from(memory));
+    if (byteLength < POOLED_FRAME_BYTES_MIN || byteLength > FRAMES_KEPT_BYTES_MAX) return;
+    this.#kept.push(Buffer.from(memory));
     this.#keptBytes += byteLength;
+    while (this.#keptBytes > FRAMES_KEPT_BYTES_MAX) this.#keptBytes -= this.#kept.shift()!.length;
   }
 }
 
-function sizeClassOf(bytes: number): number {
-  return 32 - Math.clz32(bytes - 1);
+/** Four sizes for each power of two, so that answers of about the same size can take each other's place. */
+function pooledSizeOf(bytes: number): number {
+  const step = 2 ** (29 - Math.clz32(bytes - 1));
+  return Math.ceil(bytes / step) * step;
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Bandwidth, UNLIMITED } from '../../../agent/replication/bandwidth.js';
+import { NEAR } from '../../../agent/replication/pace.js';
 import { TokenBucket } from '../../../agent/replication/token-bucket.js';
 
 const MEBIBYTE = 1024 * 1024;
@@ -19,7 +20,7 @@ function simulate(rate: number, partitions: SimulatedPartition[], forMs: number)
   for (let nowMs = 0; nowMs < forMs; nowMs += 1) {
     for (const each of partitions) each.backlog += each.bytesPerMs;
     if (bandwidth.waitMs(nowMs) === 0) {
-      const { fetchBytesMax, partitionBytesMax } = bandwidth.allowance(partitions.length, nowMs);
+      const { fetchBytesMax, partitionBytesMax } = bandwidth.allowance(partitions.length, NEAR, nowMs);
       let left = fetchBytesMax;
       let sent = 0;
       for (let index = 0; index < partitions.length; index += 1) {
@@ -44,7 +45,7 @@ const partition = (backlog: number, bytesPerMs: number): SimulatedPartition => (
 describe('Bandwidth', () => {
   it('leaves fetches as they are without a limit', () => {
     assert.equal(UNLIMITED.waitMs(0), 0);
-    assert.deepEqual(UNLIMITED.allowance(10, 0), {
+    assert.deepEqual(UNLIMITED.allowance(10, NEAR, 0), {
       fetchBytesMax: 16 * MEBIBYTE,
       partitionBytesMax: MEBIBYTE,
     });

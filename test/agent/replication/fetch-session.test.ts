@@ -7,6 +7,8 @@ import { ErrorCode } from '../../../kafka/messages/error-codes.js';
 import type { FetchResponse } from '../../../kafka/messages/fetch.js';
 import { Seeded, seedFor } from './seeded.js';
 
+const MIB = 1024 * 1024;
+
 const RANDOM_HISTORIES = 300;
 
 function copierOf(partition: number, topicId = 'id'): PartitionCopier {
@@ -72,14 +74,14 @@ describe('FetchSession', () => {
     const [one, two] = [copierOf(1), copierOf(2)];
     session.want(one);
     session.want(two);
-    const first = session.request();
+    const first = session.request(MIB);
     assert.equal(first.sessionEpoch, 0);
     assert.equal(first.topics[0]?.partitions.length, 2);
     assert.equal(session.answered(answer(9)), true);
     two.fetchOffset = 5n;
     session.want(one);
     session.want(two);
-    const second = session.request();
+    const second = session.request(MIB);
     assert.deepEqual([second.sessionId, second.sessionEpoch], [9, 1]);
     assert.deepEqual(
       second.topics[0]?.partitions.map(({ partition, fetchOffset }) => [partition, fetchOffset]),
@@ -100,17 +102,17 @@ describe('FetchSession', () => {
   it('opens a new session after the broker forgot the old one', () => {
     const session = new FetchSession();
     session.want(copierOf(1));
-    session.request();
+    session.request(MIB);
     session.answered(answer(9));
     assert.equal(session.answered(answer(0, ErrorCode.FETCH_SESSION_ID_NOT_FOUND)), false);
-    assert.equal(session.request().sessionEpoch, 0);
+    assert.equal(session.request(MIB).sessionEpoch, 0);
   });
 
   it('names everything each time while the broker has no room for a session', () => {
     const session = new FetchSession();
     session.want(copierOf(1));
     for (let round = 0; round < 3; round += 1) {
-      const request = session.request();
+      const request = session.request(MIB);
       assert.equal(request.sessionEpoch, 0);
       assert.equal(request.topics.length, 1);
       session.answered(answer(0));
@@ -137,9 +139,9 @@ describe('FetchSession', () => {
           wanted.delete(copier);
         } else if (event === 5 && random.chance(0.2)) broker.forgetSession();
         else if (event === 6 && random.chance(0.2)) {
-          session.request(); // and its connection was lost
+          session.request(MIB); // and its connection was lost
           session.reset();
-        } else if (session.answered(broker.fetch(session.request(), step + 1))) {
+        } else if (session.answered(broker.fetch(session.request(MIB), step + 1))) {
           const expected = [...wanted].map((each) => [
             each.assignment.partition,
             session.find('id', each.assignment.partition)?.fetchOffset,

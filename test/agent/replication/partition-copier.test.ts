@@ -7,7 +7,7 @@ import {
   type Append,
   type CopierState,
 } from '../../../agent/replication/partition-copier.js';
-import { APPENDS_INFLIGHT_MAX } from '../../../agent/replication/limits.js';
+import { NEAR } from '../../../agent/replication/pace.js';
 import type { Run } from '../../../agent/replication/run-tail.js';
 import { ModelSource } from './model-source.js';
 import { ModelTarget, type AppendAnswer } from './model-target.js';
@@ -116,7 +116,7 @@ class World {
     const append = rival.copier.take();
     if (append === undefined) return;
     rival.connection.push({ append, bytes: Buffer.from(append.batch) });
-    assert.ok(rival.copier.inflightCount <= APPENDS_INFLIGHT_MAX);
+    assert.ok(rival.copier.inflightCount <= NEAR.appendsInflightMax);
   }
 
   deliver({ connection }: Rival): void {
