@@ -22,7 +22,12 @@ import {
   type AbortedTransaction,
 } from '../../kafka/records/aborted-transactions.js';
 import type { FrameLease } from './frame-lease.js';
-import { PLAIN_BYTES_MAX } from './limits.js';
+import {
+  COALESCE_BELOW_BYTES,
+  COALESCED_BATCHES_MAX,
+  COALESCED_BYTES_MAX,
+  PLAIN_BYTES_MAX,
+} from './limits.js';
 
 /** Consecutive records of the source that follow each other without a gap. */
 export interface SourceRun {
@@ -64,14 +69,19 @@ export interface Prepared {
 /**
  * Turns the bytes of a read-committed fetch into what may be appended: aborted and control batches
  * are dropped; gapped, broker-stamped and partly wanted ones are re-encoded; messages of format 0 and
- * 1 are converted; all others, and that is nearly all, are passed through as they lie in the fetch
- * buffer.
+ * 1 are converted; small plain neighbours become one batch where they lie; all others, and that is nearly
+ * all, are passed through as they lie in the fetch buffer, which belongs to this function from here on.
  *
  * Throws CorruptBatchError when the first batch is corrupt. When a later one is, returns what lies
  * before it, so that the next fetch begins with it.
  */
 export function prepareFetched(fetched: Fetched): Prepared {
-  const split = splitBatches(fetched.records);
+  const split = splitBatches(fetched.records, {
+    belowBytes: COALESCE_BELOW_BYTES,
+    bytesMax: COALESCED_BYTES_MAX,
+    batchesMax: COALESCED_BATCHES_MAX,
+    fromOffset: fetched.fetchOffset,
+  });
   const tooSmall = split.batches.length === 0 && split.truncatedBytes > 0;
   const prepared = { batches: [], sourceNext: fetched.fetchOffset, leaderEpoch: -1, tooSmall };
   const source = split.legacyCount > 0 ? converted(split.batches) : split.batches;

@@ -6,6 +6,7 @@ import {
   PAYLOAD_OFFSET,
   RECORD_COUNT_OFFSET,
 } from './batch-header.js';
+import { coalesceInPlace, type CoalesceLimits } from './coalesce-in-place.js';
 import { CorruptBatchError } from './errors.js';
 
 /** The smallest legacy message after its length field: crc, magic, attributes, two null lengths. */
@@ -31,9 +32,12 @@ export interface SplitRecords {
 /**
  * Splits the `records` of a Fetch response into views; copies nothing. A length that no batch can
  * have is an error, since everything after it would be read out of step.
+ *
+ * With limits to coalesce by, small neighbours become one batch where they lie, which rewrites `records`.
  */
-export function splitBatches(records: Buffer): SplitRecords {
+export function splitBatches(records: Buffer, coalesce?: CoalesceLimits): SplitRecords {
   const batches: Buffer[] = [];
+  let coalesceFrom = 0;
   const end = records.length;
   let position = 0;
   let legacyCount = 0;
@@ -48,6 +52,15 @@ export function splitBatches(records: Buffer): SplitRecords {
     if (next > end) break;
     if (magic === 2) checkCounts(records, position);
     else legacyCount++;
+    if (coalesce !== undefined && position >= coalesceFrom && next < end) {
+      const coalesced = coalesceInPlace(records, position, coalesce);
+      coalesceFrom = coalesced.lookedTo;
+      if (coalesced.batch !== undefined) {
+        batches.push(coalesced.batch);
+        position = coalesced.next;
+        continue;
+      }
+    }
     batches.push(records.subarray(position, next));
     position = next;
   }

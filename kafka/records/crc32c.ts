@@ -37,6 +37,15 @@ export function crc32c(bytes: Uint8Array, seed = 0): number {
   return nativeCrc32c(bytes, seed) >>> 0;
 }
 
+/** The same for a few bytes of a longer buffer: in JavaScript, since a native call costs more. */
+export function continueCrc(crc: number, bytes: Uint8Array, start: number, end: number): number {
+  let register = ~crc;
+  for (let index = start; index < end; index++) {
+    register = byteTable[(register ^ bytes[index]!) & 0xff]! ^ (register >>> 8);
+  }
+  return ~register >>> 0;
+}
+
 /** What the CRC becomes, apart from the xor with their own CRC, when `byteLength` bytes follow. */
 export function shift(crc: number, byteLength: number): number {
   let register = crc;
