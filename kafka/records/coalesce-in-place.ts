@@ -67,10 +67,10 @@ const PLAIN_ATTRIBUTES = 0;
  * it is corrupt or does not fit, is left as it is.
  */
 export function coalesceInPlace(records: Buffer, start: number, limits: CoalesceLimits): Coalesced {
-  const end = endOfStretch(records, start, limits);
+  const { end, isSound } = stretchAt(records, start, limits);
   const nothing = { batch: undefined, next: start, lookedTo: end };
   const second = endOfBatch(records, start);
-  if (end <= second) return nothing;
+  if (end <= second || !isSound) return nothing;
   const joined = {
     position: second,
     count: records.readInt32BE(start + RECORD_COUNT_OFFSET),
@@ -80,14 +80,15 @@ export function coalesceInPlace(records: Buffer, start: number, limits: Coalesce
   if (!fits(records, start, { ...joined, position: start + PAYLOAD_OFFSET, count: 0 }))
     return nothing;
   let next = second;
-  let last = start;
+  let leaderEpoch = -1;
   while (next < end && fits(records, next, joined)) {
+    // Read first: the header is where the records of this batch may go.
+    const following = endOfBatch(records, next);
+    leaderEpoch = records.readInt32BE(next + PARTITION_LEADER_EPOCH_OFFSET);
     append(records, next, joined);
-    last = next;
-    next = endOfBatch(records, next);
+    next = following;
   }
-  if (last === start) return nothing;
-  const leaderEpoch = records.readInt32BE(last + PARTITION_LEADER_EPOCH_OFFSET);
+  if (next === second) return nothing;
   const batch = records.subarray(start, joined.position);
   seal(batch, leaderEpoch, joined);
   return { batch, next, lookedTo: end };
@@ -101,12 +102,16 @@ interface Joined {
   maxTimestamp: number;
 }
 
-/** Where the small plain neighbours from `start` on end, if their bytes are what their CRCs say. */
-function endOfStretch(records: Buffer, start: number, limits: CoalesceLimits): number {
+/** Where the small plain neighbours from `start` on end, and whether their bytes are what their CRCs say. */
+function stretchAt(
+  records: Buffer,
+  start: number,
+  limits: CoalesceLimits,
+): { readonly end: number; readonly isSound: boolean } {
   const { belowBytes, bytesMax, batchesMax } = limits;
   let position = start;
   let offset = readExact(records, start + BASE_OFFSET_OFFSET);
-  if (BigInt(offset) < limits.fromOffset) return start;
+  if (BigInt(offset) < limits.fromOffset) return { end: start, isSound: false };
   let crc = 0;
   for (let batches = 0; batches < batchesMax; batches++) {
     if (records.length - position < PAYLOAD_OFFSET) break;
@@ -121,7 +126,7 @@ function endOfStretch(records: Buffer, start: number, limits: CoalesceLimits): n
     crc = combine(crc, records.readUInt32BE(position + CRC_OFFSET), bytes - ATTRIBUTES_OFFSET);
     position = next;
   }
-  return crc32c(records.subarray(start, position)) === crc ? position : start;
+  return { end: position, isSound: crc32c(records.subarray(start, position)) === crc };
 }
 
 function endOfBatch(records: Buffer, position: number): number {
@@ -182,6 +187,7 @@ function fits(records: Buffer, start: number, joined: Joined): boolean {
 
 /** Moves the records of a batch that fits up to those joined so far. */
 function append(records: Buffer, start: number, joined: Joined): void {
+  // All of the header is read before anything is written over it.
   const cursor = cursorOf(records, start);
   const count = records.readInt32BE(start + RECORD_COUNT_OFFSET);
   const shift = readExact(records, start + BASE_TIMESTAMP_OFFSET) - joined.baseTimestamp;

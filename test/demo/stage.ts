@@ -108,6 +108,11 @@ export class Stage {
     return this.embedded ? ['mirror-maker'] : this.agents;
   }
 
+  /** Who copies while all is well: an agent of the source's own site is preferred to any other. */
+  get preferred(): readonly string[] {
+    return this.embedded ? this.copiers : this.agents.filter((name) => SITES[name] === 'us-east');
+  }
+
   /** Where everything listens, for people. */
   addresses(): (readonly [string, string])[] {
     const http = ([name, program]: [string, RunningProcess]): [string, string] => {

@@ -73,7 +73,7 @@ export class Story {
     narrator.step('An application writes orders and payments to us-east, a group reads them');
     await Promise.all([this.#writer.start(), this.#reader.start()]);
     const startedMs = performance.now();
-    await this.#waitForCopies(ASSIGNED_MS_MAX, this.#stage.copiers);
+    await this.#waitForCopies(ASSIGNED_MS_MAX, this.#stage.preferred);
     narrator.done(
       `${PARTITIONS} partitions are mirrored to us-west, after ${formatDuration(performance.now() - startedMs)}`,
     );

@@ -20,7 +20,11 @@ function simulate(rate: number, partitions: SimulatedPartition[], forMs: number)
   for (let nowMs = 0; nowMs < forMs; nowMs += 1) {
     for (const each of partitions) each.backlog += each.bytesPerMs;
     if (bandwidth.waitMs(nowMs) === 0) {
-      const { fetchBytesMax, partitionBytesMax } = bandwidth.allowance(partitions.length, NEAR, nowMs);
+      const { fetchBytesMax, partitionBytesMax } = bandwidth.allowance(
+        partitions.length,
+        NEAR,
+        nowMs,
+      );
       let left = fetchBytesMax;
       let sent = 0;
       for (let index = 0; index < partitions.length; index += 1) {
