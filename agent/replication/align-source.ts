@@ -8,7 +8,7 @@ import { HaltError } from './halt.js';
 import { ALIGNED_RECORDS_MAX, PLAIN_BYTES_MAX } from './limits.js';
 import type { CopierAssignment } from './partition-copier.js';
 import { prepareFetched } from './prepared-batch.js';
-import { FetchRetryError, readPartition } from './read-partition.js';
+import { FetchRetryError, logStartOf, readPartition } from './read-partition.js';
 import type { Position, Run } from './run-tail.js';
 import type { SourceScan } from './source-scan.js';
 
@@ -160,8 +160,9 @@ async function indexTarget(options: AlignmentOptions, signal: AbortSignal): Prom
       signal,
     );
     if (answer.errorCode === ErrorCode.OFFSET_OUT_OF_RANGE) {
-      if (answer.logStartOffset <= fetchOffset) break;
-      fetchOffset = answer.logStartOffset; // retention removed what was before
+      const logStart = await logStartOf({ cluster, topic, partition }, signal);
+      if (logStart <= fetchOffset) break;
+      fetchOffset = logStart; // retention removed what was before
       continue;
     }
     if (answer.errorCode !== ErrorCode.NONE) throw new FetchRetryError(topic, partition, answer);

@@ -1,7 +1,8 @@
 import { MirrorError } from '../../common/errors.js';
 import type { KafkaCluster } from '../../kafka/client/index.js';
-import { describeErrorCode } from '../../kafka/messages/error-codes.js';
+import { describeErrorCode, ErrorCode } from '../../kafka/messages/error-codes.js';
 import { fetch, type FetchPartitionResponse } from '../../kafka/messages/fetch.js';
+import { TIMESTAMP_EARLIEST } from '../../kafka/messages/list-offsets.js';
 import { FETCH_WAIT_MS, SCAN_FETCH_BYTES_MAX } from './limits.js';
 
 /** A fetch failed in a way that another attempt, at another leader, can mend. */
@@ -25,6 +26,21 @@ export interface ReadPartitionOptions {
   readCommitted: boolean;
   /** The socket; 'scan' unless told, which is the copy's. */
   lane?: string;
+}
+
+/**
+ * Where the log begins. A fetch that asked for less says only that it was out of range: its log start
+ * offset is then -1.
+ */
+export async function logStartOf(
+  options: Pick<ReadPartitionOptions, 'cluster' | 'topic' | 'partition'>,
+  signal: AbortSignal,
+): Promise<bigint> {
+  const { cluster, topic, partition } = options;
+  const offsets = await cluster.listOffsets([{ topic, partition }], TIMESTAMP_EARLIEST, { signal });
+  const found = offsets.get(`${topic}:${partition}`);
+  if (found?.errorCode !== ErrorCode.NONE) throw new FetchRetryError(topic, partition);
+  return found.offset;
 }
 
 /** One fetch of one partition, apart from the copy's own fetch sessions. */

@@ -4,7 +4,7 @@ import { baseOffset, isControl, lastOffset, producerId } from '../../kafka/recor
 import { splitBatches } from '../../kafka/records/batch-splitter.js';
 import { HaltError } from './halt.js';
 import type { CopierAssignment } from './partition-copier.js';
-import { FetchRetryError, readPartition } from './read-partition.js';
+import { FetchRetryError, logStartOf, readPartition } from './read-partition.js';
 
 /** A stretch of target offsets that hold mirrored records. */
 export interface TargetSegment {
@@ -68,9 +68,9 @@ async function readBatches(
   );
   if (answer.errorCode === ErrorCode.OFFSET_OUT_OF_RANGE) {
     // Retention removed the beginning: what is left of the stretch can still be looked at.
-    const { logStartOffset } = answer;
-    if (logStartOffset > fetchOffset && logStartOffset < options.to) {
-      return readBatches(options, logStartOffset, signal);
+    const logStart = await logStartOf({ cluster: options.cluster, topic, partition }, signal);
+    if (logStart > fetchOffset && logStart < options.to) {
+      return readBatches(options, logStart, signal);
     }
     return [];
   }

@@ -37,6 +37,23 @@ describe('FlowCopier on real brokers', () => {
     );
   }
 
+  /** Of partition 0. */
+  async function deleteBefore(
+    servers: KafkaServers,
+    topic: string,
+    beforeOffset: bigint,
+  ): Promise<void> {
+    await using cluster = new KafkaCluster({
+      alias: 'trimmed',
+      bootstrapServers: servers.bootstrapServers.split(','),
+      clientId: 'test',
+      clock: systemClock,
+      log: silentLogger,
+    });
+    const admin = new AdminClient({ cluster, clock: systemClock });
+    await admin.deleteRecords([{ topic, partition: 0, beforeOffset }]);
+  }
+
   it('mirrors every record once, in order and unchanged', async () => {
     const bench = new Bench(source, target);
     await createTopics(sourceOf(), [{ topic: 'plain', partitions: 3 }]);
@@ -86,6 +103,29 @@ describe('FlowCopier on real brokers', () => {
     const second = await bench.copier(options);
     await caughtUp(second.copiers, 6_000);
     assertMirrored(await readTopic(source, 'resumed'), await readTopic(target, 'a.resumed'));
+    await bench.close();
+  });
+
+  // A fetch below the log's start does not tell where it is; without asking, nothing would be looked at.
+  it('finds a foreign batch on a target that lost its beginning to retention', async () => {
+    const bench = new Bench(source, target);
+    await createTopics(source, [{ topic: 'aged' }]);
+    await createTopics(target, [{ topic: 'a.aged' }]);
+    const producer = await bench.producerFor('aged');
+    const options = { topic: 'aged', targetTopic: 'a.aged', partitions: 1, producer };
+    await writeUnique(source, { topic: 'aged', count: 200, batchRecords: 20 });
+    const first = await bench.copier(options);
+    await caughtUp(first.copiers, 200);
+    await first.flow.close();
+    const [start] = bench.map.get('aged-0')!;
+    bench.map.set('aged-0', [{ ...start!, length: 0n }]);
+    await writeUnique(target, { topic: 'a.aged', count: 10 });
+    await deleteBefore(target, 'a.aged', 100n);
+    await writeUnique(source, { topic: 'aged', count: 100, from: 200 });
+    const second = await bench.copier(options);
+    await eventually(() => second.copiers[0]!.state === 'halted');
+    // By looking, not only when the broker refuses what would follow it: a broker forgets producers.
+    assert.match(second.copiers[0]!.halt?.message ?? '', /batch at offset 200 was written by/);
     await bench.close();
   });
 
@@ -152,16 +192,7 @@ describe('FlowCopier on real brokers', () => {
     first.save();
     await first.flow.close();
     await writeUnique(source, { topic: 'trimmed', count: 40, from: 10 });
-    const cluster = new KafkaCluster({
-      alias: 'source',
-      bootstrapServers: source.bootstrapServers.split(','),
-      clientId: 'test',
-      clock: systemClock,
-      log: silentLogger,
-    });
-    const admin = new AdminClient({ cluster, clock: systemClock });
-    await admin.deleteRecords([{ topic: 'trimmed', partition: 0, beforeOffset: 30n }]);
-    await cluster.close();
+    await deleteBefore(source, 'trimmed', 30n);
     const { copiers } = await bench.copier(options);
     await eventually(() => copiers[0]!.state === 'halted');
     assert.equal(copiers[0]!.halt?.haltCode, 'source-data-lost');
