@@ -1,6 +1,15 @@
 import { describeErrorCode, ErrorCode } from '../../kafka/messages/error-codes.js';
 import { HaltError, type HaltCode, type HaltErrorOptions } from './halt.js';
-import type { Append, AppendFailure } from './partition-copier.js';
+import type { Append } from './partition-copier.js';
+
+/** What an answer, or the lack of one, means for an append. */
+export type AppendFailure =
+  | { kind: 'retry' } //    not appended, or unknown: ask the target where it ends
+  | { kind: 'conflict' } // the sequence does not follow: somebody else was here
+  | { kind: 'fenced' } //   this producer epoch is over
+  | { kind: 'too-large' } // the target takes smaller batches only
+  | { kind: 'damaged'; error: HaltError } // its CRC is wrong, by the way or by itself
+  | { kind: 'halt'; error: HaltError };
 
 /** What the target's error code for one partition of a produce request means; never called for 0. */
 export function appendFailureOf(

@@ -10,6 +10,7 @@ import { PartitionCopier, type CopierAssignment, type CopierState } from './part
 import { PositionRecovery, type PositionRecoveryOptions } from './position-recovery.js';
 import { ProduceLane } from './produce-lane.js';
 import { RecoveryQueue } from './recovery-queue.js';
+import { TargetWatch } from './target-watch.js';
 import { explainOutOfRange, explainTopicChange } from './source-fault.js';
 
 export interface FlowCopierOptions extends PositionRecoveryOptions {
@@ -47,14 +48,16 @@ export class FlowCopier {
   constructor(options: FlowCopierOptions) {
     this.#options = options;
     const { source, target, clock, log } = options;
-    this.#recovery = new RecoveryQueue({
-      source,
-      target,
+    const recovery = new PositionRecovery(options);
+    this.#recovery = new RecoveryQueue({ source, target, clock, log, recovery });
+    const watch = new TargetWatch({
+      copiers: this.#copiers,
+      targetEnds: (copiers, signal) => recovery.targetEnds(copiers, signal),
       clock,
       log,
-      recovery: new PositionRecovery(options),
     });
-    this.#running.push(this.#recovery.run(this.#closing.signal));
+    const { signal } = this.#closing;
+    this.#running.push(this.#recovery.run(signal), watch.run(signal));
     options.memory.onFree(this.#wakeLoops);
   }
 

@@ -62,6 +62,15 @@ export const RECOVERY_BATCH_MAX = 500;
 /** Partitions whose source log is read at the same time to derive a position. */
 export const RECOVERY_SCANS_MAX = 8;
 
+/** How often the target is asked for the ends of quiet partitions. */
+export const TARGET_LOOK_INTERVAL_MS = 30_000;
+
+/**
+ * Answers without a record, in a row, that a scan takes though the source's end lies further on; each
+ * waits for FETCH_WAIT_MS.
+ */
+export const SCAN_EMPTY_READS_MAX = 20;
+
 /** Exponential backoff with a cap, for the n-th failure in a row (from 1). */
 export function backoffMs(failures: number): number {
   return Math.min(RETRY_BACKOFF_MAX_MS, RETRY_BACKOFF_MIN_MS * 2 ** Math.min(failures - 1, 10));

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 
 import { SampleWindow } from '../../common/telemetry/sample-window.js';
 import { patchBatch } from '../../kafka/records/rewrite-header.js';
+import type { AppendFailure } from './append-outcome.js';
 import type { RefusedBatch } from './batch-limit.js';
 import { coalescePrefix } from './coalesce-prefix.js';
 import type { FrameLease } from './frame-lease.js';
@@ -50,15 +51,6 @@ export interface Append {
   maxTimestamp: bigint;
   frame?: FrameLease | undefined;
 }
-
-/** What an answer, or the lack of one, means for an append. */
-export type AppendFailure =
-  | { kind: 'retry' } //    not appended, or unknown: ask the target where it ends
-  | { kind: 'conflict' } // the sequence does not follow: somebody else was here
-  | { kind: 'fenced' } //   this producer epoch is over
-  | { kind: 'too-large' } // the target takes smaller batches only
-  | { kind: 'damaged'; error: HaltError } // its CRC is wrong, by the way or by itself
-  | { kind: 'halt'; error: HaltError };
 
 /** How a copier tells those around it that something is to be done. */
 export interface CopierEvents {
@@ -307,6 +299,16 @@ export class PartitionCopier {
     this.metRival = false;
     this.#abandon('settling');
     this.#settleIfIdle();
+  }
+
+  /** Nothing is sent or about to be. */
+  get quiet(): boolean {
+    return this.state === 'running' && this.#inflight.length === 0 && this.#queue.length === 0;
+  }
+
+  /** The target's end, asked for when `acknowledged` was: less than that is a tail that it lost. */
+  noteTargetEnd(end: bigint, acknowledged: bigint): void {
+    if (end < acknowledged) this.restart();
   }
 
   /** Sends nothing more; resolves when nothing is in flight. Idempotent and joinable. */

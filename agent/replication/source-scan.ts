@@ -1,9 +1,13 @@
 import type { KafkaCluster } from '../../kafka/client/index.js';
 import { ErrorCode } from '../../kafka/messages/error-codes.js';
+import type { FetchPartitionResponse } from '../../kafka/messages/fetch.js';
+import { IsolationLevel } from '../../kafka/messages/isolation-level.js';
+import { TIMESTAMP_LATEST } from '../../kafka/messages/list-offsets.js';
 import { HaltError } from './halt.js';
+import { SCAN_EMPTY_READS_MAX } from './limits.js';
 import type { CopierAssignment } from './partition-copier.js';
 import { prepareFetched, type Prepared } from './prepared-batch.js';
-import { FetchRetryError, readPartition } from './read-partition.js';
+import { FetchRetryError, logStartOf, readPartition } from './read-partition.js';
 import type { Run } from './run-tail.js';
 import type { TargetSegment } from './target-scan.js';
 
@@ -13,6 +17,15 @@ export interface SourceScanOptions {
   /** The source offset that follows the last record before the first segment. */
   from: bigint;
   segments: readonly TargetSegment[];
+}
+
+/** The two questions that a scan asks of the source's leader. */
+export interface SourceReads {
+  /** What a consumer of committed records would get from this offset on. */
+  fetch: (offset: bigint) => Promise<FetchPartitionResponse>;
+  /** The last stable offset; fails while a new leader does not know it yet (KIP-207). */
+  stableEnd: () => Promise<bigint>;
+  logStart: () => Promise<bigint>;
 }
 
 export interface SourceScan {
@@ -26,14 +39,37 @@ export interface SourceScan {
  * Which source records fill a stretch of the target's log: counts the records that would have been
  * copied, by the very code that copies them, from a known position on.
  */
-export async function scanSource(
-  options: SourceScanOptions,
-  signal: AbortSignal,
+export function scanSource(options: SourceScanOptions, signal: AbortSignal): Promise<SourceScan> {
+  const { cluster, assignment } = options;
+  const { topic, sourceTopicId: topicId, partition } = assignment;
+  return countSource(options, {
+    fetch: (fetchOffset) =>
+      readPartition(
+        { cluster, topic, topicId, partition, fetchOffset, readCommitted: true },
+        signal,
+      ),
+    stableEnd: async () => {
+      const isolationLevel = IsolationLevel.readCommitted;
+      const places = [{ topic, partition }];
+      const ends = await cluster.listOffsets(places, TIMESTAMP_LATEST, { isolationLevel, signal });
+      const end = ends.get(`${topic}:${partition}`);
+      if (end?.errorCode !== ErrorCode.NONE) throw new FetchRetryError(topic, partition);
+      return end.offset;
+    },
+    logStart: () => logStartOf({ cluster, topic, partition }, signal),
+  });
+}
+
+/** `scanSource` without its connections. */
+export async function countSource(
+  options: Omit<SourceScanOptions, 'cluster'>,
+  reads: SourceReads,
 ): Promise<SourceScan> {
   const filling = new Filling(options.segments);
   let sourceNext = options.from;
   while (!filling.full) {
-    const prepared = await readPrepared(options, { sourceNext, missing: filling.missing }, signal);
+    const reached = { sourceNext, missing: filling.missing };
+    const prepared = await readPrepared(options.assignment, reached, reads);
     for (const batch of prepared.batches) {
       for (const run of batch.runs) {
         const taken = filling.take(run.sourceStart, BigInt(run.count));
@@ -78,36 +114,72 @@ class Filling {
   }
 }
 
+interface Reached {
+  sourceNext: bigint;
+  /** Records on the target that have no source offset yet. */
+  missing: bigint;
+}
+
 async function readPrepared(
-  options: SourceScanOptions,
-  reached: { sourceNext: bigint; missing: bigint },
-  signal: AbortSignal,
+  assignment: CopierAssignment,
+  reached: Reached,
+  reads: SourceReads,
 ): Promise<Prepared> {
-  const { topic, sourceTopicId: topicId, partition, targetTopic } = options.assignment;
-  const { sourceNext, missing } = reached;
-  const { cluster } = options;
-  const answer = await readPartition(
-    { cluster, topic, topicId, partition, fetchOffset: sourceNext, readCommitted: true },
-    signal,
+  const { topic, partition } = assignment;
+  const { sourceNext } = reached;
+  // A new leader gives out less than the old one did until it knows what is replicated.
+  for (let attempt = 1; attempt <= SCAN_EMPTY_READS_MAX; attempt += 1) {
+    const answer = await reads.fetch(sourceNext);
+    if (answer.errorCode === ErrorCode.OFFSET_OUT_OF_RANGE) {
+      const end = await reads.stableEnd();
+      if (end < sourceNext) throw truncated(assignment, { sourceNext, end });
+      throw lostStart(assignment, reached, await reads.logStart());
+    }
+    if (answer.errorCode !== ErrorCode.NONE) throw new FetchRetryError(topic, partition, answer);
+    if (answer.records !== null && answer.records.length > 0) {
+      return prepareFetched({
+        records: answer.records,
+        abortedTransactions: answer.abortedTransactions ?? [],
+        fetchOffset: sourceNext,
+      });
+    }
+    const end = await reads.stableEnd();
+    if (end <= sourceNext) throw lostTail(assignment, reached);
+  }
+  throw new FetchRetryError(topic, partition);
+}
+
+function truncated(
+  { topic, partition }: CopierAssignment,
+  { sourceNext, end }: { sourceNext: bigint; end: bigint },
+): HaltError {
+  return new HaltError(
+    'source-truncated',
+    `${topic}-${partition}: the source ends at offset ${end}, but what was before offset ` +
+      `${sourceNext} was copied; the source lost its tail`,
+    { wayOut: { kind: 'cut', sourceNext: end } },
   );
-  if (answer.errorCode === ErrorCode.OFFSET_OUT_OF_RANGE) {
-    throw new HaltError(
-      'source-data-lost',
-      `${topic}-${partition}: the target holds ${missing} records more than the offset map ` +
-        `knows, and the source no longer has offset ${sourceNext} to tell which`,
-    );
-  }
-  if (answer.errorCode !== ErrorCode.NONE) throw new FetchRetryError(topic, partition, answer);
-  if (answer.records === null || answer.records.length === 0) {
-    throw new HaltError(
-      'target-diverged',
-      `${targetTopic}-${partition} holds ${missing} records more than the source has up to ` +
-        `offset ${sourceNext}; something else wrote to the target, or the source lost its tail`,
-    );
-  }
-  return prepareFetched({
-    records: answer.records,
-    abortedTransactions: answer.abortedTransactions ?? [],
-    fetchOffset: sourceNext,
-  });
+}
+
+function lostStart(
+  { topic, partition }: CopierAssignment,
+  { sourceNext, missing }: Reached,
+  logStart: bigint,
+): HaltError {
+  return new HaltError(
+    'source-data-lost',
+    `${topic}-${partition}: the target holds ${missing} records more than the offset map ` +
+      `knows, and the source, which begins at offset ${logStart}, no longer has offset ` +
+      `${sourceNext} to tell which; to go on from its beginning may repeat as many`,
+    { wayOut: { kind: 'go-on', sourceNext: logStart } },
+  );
+}
+
+function lostTail(assignment: CopierAssignment, { sourceNext, missing }: Reached): HaltError {
+  const { targetTopic, partition } = assignment;
+  return new HaltError(
+    'target-diverged',
+    `${targetTopic}-${partition} holds ${missing} records more than the source has up to ` +
+      `offset ${sourceNext}; something else wrote to the target, or the source lost its tail`,
+  );
 }

@@ -63,7 +63,7 @@ function openSides(task: CompareRanges, context: SiteTaskContext<'compareRanges'
 /** What another producer wrote behind all that was copied; what the flow wrote is on its way. */
 async function foreignTail(sides: Sides, ours: bigint): Promise<RangeDifference | undefined> {
   const { target, readTarget } = sides;
-  const end = await readTarget.highWatermark(target.next);
+  const end = await readTarget.end();
   while (await target.has(end)) {
     const batch = target.wholeBatch;
     if (batch === undefined) {

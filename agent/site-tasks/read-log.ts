@@ -3,7 +3,7 @@ import { MirrorError } from '../../common/errors.js';
 import type { KafkaCluster } from '../../kafka/client/index.js';
 import { ErrorCode } from '../../kafka/messages/error-codes.js';
 import type { FetchPartitionResponse } from '../../kafka/messages/fetch.js';
-import { TIMESTAMP_EARLIEST } from '../../kafka/messages/list-offsets.js';
+import { TIMESTAMP_EARLIEST, TIMESTAMP_LATEST } from '../../kafka/messages/list-offsets.js';
 import { isControl, lastOffset } from '../../kafka/records/batch-header.js';
 import { splitBatches } from '../../kafka/records/batch-splitter.js';
 import { backoffMs } from '../replication/limits.js';
@@ -80,19 +80,22 @@ export class LogReader {
 
   /** Goes on at the log's start, or nowhere: past its end. The fetch's own answer tells neither. */
   async #outOfRange(fetchOffset: bigint): Promise<LogRead> {
-    const { cluster, topic, partition, signal } = this.#options;
-    const asked = [{ topic, partition }];
-    const found = await cluster.listOffsets(asked, TIMESTAMP_EARLIEST, { signal });
-    const start = found.get(`${topic}:${partition}`);
-    if (start === undefined || start.errorCode !== ErrorCode.NONE)
-      throw new FetchRetryError(topic, partition);
-    const next = start.offset > fetchOffset ? start.offset : fetchOffset;
-    return { batches: [], next, logStart: start.offset };
+    const start = await this.#bound(TIMESTAMP_EARLIEST);
+    const next = start > fetchOffset ? start : fetchOffset;
+    return { batches: [], next, logStart: start };
   }
 
   /** The end of the log, for records of every producer. */
-  async highWatermark(fetchOffset: bigint): Promise<bigint> {
-    return (await this.#read(fetchOffset, false)).highWatermark;
+  end(): Promise<bigint> {
+    return this.#bound(TIMESTAMP_LATEST);
+  }
+
+  async #bound(timestamp: bigint): Promise<bigint> {
+    const { cluster, topic, partition, signal } = this.#options;
+    const found = await cluster.listOffsets([{ topic, partition }], timestamp, { signal });
+    const bound = found.get(`${topic}:${partition}`);
+    if (bound?.errorCode !== ErrorCode.NONE) throw new FetchRetryError(topic, partition);
+    return bound.offset;
   }
 
   async #read(fetchOffset: bigint, readCommitted: boolean): Promise<FetchPartitionResponse> {

@@ -2,6 +2,7 @@ import { MirrorError } from '../../common/errors.js';
 import type { KafkaCluster } from '../../kafka/client/index.js';
 import { describeErrorCode, ErrorCode } from '../../kafka/messages/error-codes.js';
 import { fetch, type FetchPartitionResponse } from '../../kafka/messages/fetch.js';
+import { TIMESTAMP_EARLIEST } from '../../kafka/messages/list-offsets.js';
 import { AbortedTransactions } from '../../kafka/records/aborted-transactions.js';
 import {
   baseOffset,
@@ -60,8 +61,9 @@ export async function* readLog(place: LogPlace, signal: AbortSignal): AsyncGener
     const answer = await fetchOnce(place, next, signal);
     if (typeof answer === 'string' || answer.errorCode !== ErrorCode.NONE) {
       if (typeof answer !== 'string' && answer.errorCode === ErrorCode.OFFSET_OUT_OF_RANGE) {
-        if (answer.logStartOffset <= next) throw new LogReadError(place, `it ends before ${to}`);
-        next = answer.logStartOffset; // retention removed what was before
+        const start = await logStartOf(place, signal);
+        if (start <= next) throw new LogReadError(place, `it ends before ${to}`);
+        next = start; // retention removed what was before
         continue;
       }
       failures += 1;
@@ -84,6 +86,16 @@ export async function* readLog(place: LogPlace, signal: AbortSignal): AsyncGener
     else if (answer.lastStableOffset >= to) return;
     else if (++failures === ATTEMPTS_MAX) throw new LogReadError(place, 'it gives no records');
   }
+}
+
+/** A fetch below it does not tell: its answer's log start offset is then -1. */
+async function logStartOf(place: LogPlace, signal: AbortSignal): Promise<bigint> {
+  const { cluster, topic, partition } = place;
+  const found = await cluster.listOffsets([{ topic, partition }], TIMESTAMP_EARLIEST, { signal });
+  const start = found.get(`${topic}:${partition}`);
+  if (start?.errorCode !== ErrorCode.NONE)
+    throw new LogReadError(place, 'it does not tell its start');
+  return start.offset;
 }
 
 function readable(batch: Buffer, hidden: boolean, range: { from: bigint; to: bigint }): LogBatch {

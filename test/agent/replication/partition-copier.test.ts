@@ -13,7 +13,8 @@ import { ModelSource } from './model-source.js';
 import { ModelTarget, type AppendAnswer } from './model-target.js';
 import { Seeded, seedFor } from './seeded.js';
 
-const SIMULATIONS = 3_000;
+/** More of them look longer: SIMULATIONS=100000. */
+const SIMULATIONS = Number(process.env['SIMULATIONS'] ?? 3_000);
 const STEPS = 150;
 const DRAIN_STEPS_MAX = 5_000;
 
@@ -194,10 +195,22 @@ class World {
     copier.resumeAt({ sourceNext, targetNext });
   }
 
+  /** As target-watch.ts does it. */
+  look({ copier }: Rival): void {
+    if (copier.quiet) copier.noteTargetEnd(BigInt(this.target.end), copier.acked.targetNext);
+  }
+
+  /** All is copied; what comes next, if anything, may hold no record that is to be appended. */
+  loseWhileQuiet(): void {
+    this.target.loseBatches(1 + this.random.below(3));
+    if (this.random.chance(0.5)) this.source.grow();
+  }
+
   /** No more faults: what remains is copied, by whoever is first. */
   drain(): void {
     for (let step = 0; step < DRAIN_STEPS_MAX; step += 1) {
       for (const rival of this.rivals) {
+        this.look(rival);
         this.recover(rival);
         this.map.save(rival.copier);
         this.fetch(rival);
@@ -206,7 +219,7 @@ class World {
         this.answer(rival);
       }
       const done = this.rivals.every(
-        ({ copier }) => copier.inflightCount === 0 && copier.acked.sourceNext === this.source.end,
+        ({ copier }) => copier.quiet && copier.acked.sourceNext === this.source.end,
       );
       if (done) return;
     }
@@ -239,6 +252,9 @@ describe('PartitionCopier against a model of a broker', () => {
       try {
         for (let step = 0; step < STEPS; step += 1) world.step();
         world.source.grow();
+        world.drain();
+        world.check();
+        world.loseWhileQuiet();
         world.drain();
         world.check();
       } catch (cause) {
@@ -342,6 +358,26 @@ describe('PartitionCopier', () => {
     assert.equal(rival.copier.state, 'settling');
     rival.copier.appended(third, second.targetBase);
     assert.equal(rival.copier.halt?.haltCode, 'target-diverged');
+  });
+
+  // Where only aborted records follow the loss, no append would ever tell.
+  it('notices that the target lost its tail though there is nothing to append', () => {
+    const { world, rival } = running();
+    while (world.target.values.length < world.source.visible.length || world.target.end < 10) {
+      if (world.target.values.length === world.source.visible.length) world.source.grow();
+      world.fetch(rival);
+      world.send(rival);
+      world.deliver(rival);
+      world.answer(rival);
+    }
+    const { end } = world.target;
+    world.target.loseBatches(1);
+    assert.ok(world.target.end < end);
+    assert.ok(rival.copier.quiet);
+    world.look(rival);
+    assert.equal(rival.copier.state, 'recovering');
+    world.drain();
+    world.check();
   });
 
   it('takes it for a mistake of the program when an append is settled twice', () => {
