@@ -10,10 +10,11 @@ import {
   type PromoteStep,
 } from '../../proto/gen/mirror/v1/operator.js';
 import type { CommandContext, CommandRun } from '../command.js';
-import { CallFailedError, RefusedError, UnknownNameError, UsageError } from '../errors.js';
+import { CallFailedError, RefusedError, UsageError } from '../errors.js';
 import { ExitCode } from '../exit-code.js';
 import { formatDuration } from '../output/format.js';
 import { planDocument, printPlan } from './promote-plan.js';
+import { refuseUnknown } from './refuse-unknown.js';
 
 export interface PromoteOptions {
   flow: string;
@@ -45,12 +46,6 @@ function modeOf({ planned, unplanned }: PromoteOptions): PromoteMode {
   }
   if (planned) return PromoteMode.PLANNED;
   return unplanned ? PromoteMode.UNPLANNED : PromoteMode.UNSPECIFIED;
-}
-
-/** A flow that does not exist is a precondition that is not met, for whoever scripts a failover. */
-function refuseUnknown(error: unknown): never {
-  if (!(error instanceof UnknownNameError)) throw error;
-  throw new RefusedError(error.message, { cause: error, hint: error.hint });
 }
 
 function showPlan(context: CommandContext, plan: PromotePlan): ExitCode {

@@ -8,12 +8,12 @@ import type { FlowTarget } from '../target/flow-target.js';
 import type { MappedPosition } from '../target/flow-positions.js';
 import {
   planGroups,
-  type CommittedPosition,
   type FailbackBlocker,
   type FailbackPartition,
   type FailbackPlan,
   type FailbackProgress,
 } from './failback-plan.js';
+import { activeGroups, committedPositions } from './groups.js';
 import { logEnds, producersOf, type LogEnds } from './log-ends.js';
 import { lookAtSeam, SeamProblem, type SeamFound } from './seam-look.js';
 
@@ -24,9 +24,7 @@ export const QUIET_LOOK_MS = 2_000;
 const SEAMS_AT_A_TIME = 16;
 
 /** Names in a message; there may be thousands. */
-const NAMED_MAX = 5;
-
-const GROUPS_ASKED_MAX = 16;
+export const NAMED_MAX = 5;
 
 export interface Side {
   readonly cluster: KafkaCluster;
@@ -132,7 +130,8 @@ async function lookAtBoth(
   const at = { side: source, alias: scope.flow.source };
   const writing = await writers(at, { first, second }, signal);
   if (writing !== undefined) blockers.push(writing);
-  blockers.push(...(await activeGroups(scope, { source, mapped }, signal)));
+  const topics = new Set(mapped.map(({ topic }) => topic));
+  blockers.push(...(await activeGroups(scope.flow, { ...at, topics }, signal)));
   const found = await seams(scope, { source, mapped, sourceEnds: first, targetEnds }, signal);
   blockers.push(...found.blockers);
   const partitions = found.seams.map(({ seam, uncrossed }) => {
@@ -242,39 +241,6 @@ async function nameWriter(
   return known === undefined ? where : `${where} by producer id ${known.producerId}`;
 }
 
-/** Groups with members that have read what is mirrored: their positions are theirs to move. */
-async function activeGroups(
-  { flow }: FailbackScope,
-  { source, mapped }: { source: Side; mapped: readonly MappedPosition[] },
-  signal: AbortSignal,
-): Promise<FailbackBlocker[]> {
-  const topics = new Set(mapped.map(({ topic }) => topic));
-  const names = await groupNames(flow, source, signal);
-  const committed = await source.admin.groupOffsets(names, { signal });
-  const concerned = names.filter((name) =>
-    (committed.get(name) ?? []).some(({ topic, offset }) => offset >= 0n && topics.has(topic)),
-  );
-  const blockers: FailbackBlocker[] = [];
-  for (let start = 0; start < concerned.length; start += GROUPS_ASKED_MAX) {
-    const chunk = concerned.slice(start, start + GROUPS_ASKED_MAX);
-    const described = await Promise.all(
-      chunk.map((name) => source.admin.describeGroup(name, { signal })),
-    );
-    for (const { groupId, state, memberCount } of described) {
-      if (state === 'Empty' || state === 'Dead') continue;
-      const members = `${memberCount} member${memberCount === 1 ? '' : 's'}`;
-      const message = `group ${groupId} is active on ${flow.source} (${state}, ${members}): stop its consumers there`;
-      blockers.push({ code: 'group-active', message });
-    }
-  }
-  return blockers;
-}
-
-async function groupNames(flow: FlowConfig, side: Side, signal: AbortSignal): Promise<string[]> {
-  const listed = await side.admin.listGroups({ signal });
-  return listed.map(({ groupId }) => groupId).filter((name) => flow.groupFilter.accepts(name));
-}
-
 async function seams(
   scope: FailbackScope,
   at: {
@@ -332,19 +298,5 @@ async function groupRows(
   });
   return rows.sort((a, b) =>
     a.group === b.group ? a.partition - b.partition : a.group < b.group ? -1 : 1,
-  );
-}
-
-/** What every group of the flow has committed on one side. */
-export async function committedPositions(
-  flow: FlowConfig,
-  side: Side,
-  signal: AbortSignal,
-): Promise<CommittedPosition[]> {
-  const committed = await side.admin.groupOffsets(await groupNames(flow, side, signal), { signal });
-  return [...committed].flatMap(([group, offsets]) =>
-    offsets
-      .filter(({ offset }) => offset >= 0n)
-      .map(({ topic, partition, offset }) => ({ group, topic, partition, offset })),
   );
 }

@@ -22,7 +22,7 @@ export type FailbackStepName =
   | 'quarantine' // what never crossed is saved
   | 'seed' //       where the copy back begins is durable
   | 'copy' //       it has caught up
-  | 'quiet' //      nobody writes on the new primary
+  | 'quiet' //      nobody writes on the new primary, and the groups to move have stopped there
   | 'hand-over' //  the copy back is drained and fenced, and the groups have moved
   | 'groups' //     … those right at the seam as well
   | 're-arm'; //    the flow runs again
@@ -61,7 +61,7 @@ export interface FailbackHost {
 export interface FailbackOptions extends FailbackScope {
   readonly source: Side;
   readonly operator: string;
-  /** Whether to wait until nobody writes on the new primary, however long that takes. */
+  /** Whether to wait until nobody uses the new primary, however long that takes. */
   readonly wait: boolean;
   /** Taken up by a new leader: it goes only as far as an operator has asked already. */
   readonly resumed: boolean;
@@ -228,7 +228,7 @@ export class Failback {
     const { flow, wait } = this.#options;
     for (;;) {
       const writing = await quiet(this.#options, signal);
-      if (writing === undefined) return [`nobody writes on ${flow.target}`, undefined];
+      if (writing === undefined) return [`nobody uses ${flow.target}`, undefined];
       if (!wait) {
         const way = 'the copy back goes on; then call failback again, or with --wait';
         throw new FailbackWaitsError(flow.id, `${writing}; ${way}`);

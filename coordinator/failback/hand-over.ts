@@ -4,23 +4,23 @@ import type { FlowSeed } from '../target/flow-arming.js';
 import type { FlowTarget } from '../target/flow-target.js';
 import {
   mappedToFailBack,
+  NAMED_MAX,
   QUIET_LOOK_MS,
   writers,
   type FailbackScope,
   type Side,
 } from './failback-look.js';
+import { activeGroups, groupsOf } from './groups.js';
 import { logEnds, type LogEnds } from './log-ends.js';
 import { readLog } from './log-reader.js';
 import { findSeam } from './seam-look.js';
 import { rearmSeed } from './seam.js';
 
-type HandOverScope = FailbackScope & { readonly source: Side; readonly copy: FlowTarget };
+type QuietScope = FailbackScope & { readonly source: Side };
+type HandOverScope = QuietScope & { readonly copy: FlowTarget };
 
-/** Who writes on the new primary, in words; undefined if nobody did between two looks. */
-export async function quiet(
-  scope: FailbackScope,
-  signal: AbortSignal,
-): Promise<string | undefined> {
+/** Who uses the new primary, in words; undefined if nobody did between two looks. */
+export async function quiet(scope: QuietScope, signal: AbortSignal): Promise<string | undefined> {
   const { flow, target, clock } = scope;
   const partitions = mappedToFailBack(scope).map(({ targetTopic: topic, partition }) => {
     return { topic, partition };
@@ -29,7 +29,29 @@ export async function quiet(
   await clock.sleep(QUIET_LOOK_MS, signal);
   const second = await logEnds(target.cluster, partitions, signal);
   const at = { side: target, alias: flow.target };
-  return (await writers(at, { first, second }, signal))?.message;
+  const writing = await writers(at, { first, second }, signal);
+  return writing?.message ?? (await readers(scope, signal));
+}
+
+/**
+ * Groups of the old primary that still read on the new one: what they read after the hand-over they
+ * would read again. Those that have nothing on the old primary are at home here, and stay.
+ */
+async function readers(scope: QuietScope, signal: AbortSignal): Promise<string | undefined> {
+  const { flow, source, target } = scope;
+  const mapped = mappedToFailBack(scope);
+  const home = new Set(mapped.map(({ topic }) => topic));
+  const copies = new Set(mapped.map(({ targetTopic }) => targetTopic));
+  const onSource = { side: source, alias: flow.source, topics: home };
+  const only = new Set(await groupsOf(flow, onSource, signal));
+  const onTarget = { side: target, alias: flow.target, topics: copies, only };
+  const active = await activeGroups(flow, onTarget, signal);
+  if (active.length === 0) return undefined;
+  const more = active.length > NAMED_MAX ? ` and ${active.length - NAMED_MAX} more groups` : '';
+  return `${active
+    .slice(0, NAMED_MAX)
+    .map(({ message }) => message)
+    .join('; ')}${more}`;
 }
 
 /** Where the copy back must go on, if anything was written on the new primary after it was fenced. */
