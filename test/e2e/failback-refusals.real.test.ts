@@ -3,7 +3,6 @@ import { statSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 
-import { eventually } from '../kit/eventually.js';
 import { commitOffsets } from '../kit/group-offsets.js';
 import { connectKafkajs } from '../kit/kafkajs-client.js';
 import { MirroredPair } from '../kit/mirrored-pair.js';
@@ -35,28 +34,23 @@ describe('failback refuses', () => {
 
   after(() => pair?.close());
 
-  /** Exit code 4, and both the plan and the call say why. */
+  /** Exit code 4, with the reason; that `--plan` says the same is shown where a failback succeeds. */
   async function refused(reason: RegExp, flow = FLOW): Promise<void> {
-    const plan = await pair.mirrorctl('failback', flow, '--plan');
-    assert.equal(plan.code, 4, plan.out + plan.err);
-    assert.match(plan.out + plan.err, reason);
     const call = await pair.mirrorctl('failback', flow, '--yes');
     assert.equal(call.code, 4, call.out);
     assert.match(call.err, reason);
   }
 
-  async function isPlanned(): Promise<boolean> {
-    return (await pair.mirrorctl('failback', FLOW, '--plan')).code === 0;
-  }
-
   it('an unknown flow, one that runs, and one of which only topics are promoted', async () => {
-    await refused(/no flow us-west->us-east/, 'us-west:us-east');
+    await refused(
+      /mirrorctl: there is no enabled flow 'us-west->us-east'; enabled: us-east->us-west\n/,
+      'us-west:us-east',
+    );
     await refused(/us-east->us-west is not promoted: us-east is the primary/);
     const subset = await pair.mirrorctl('promote', FLOW, '--topics', 'wide', '--yes');
     assert.equal(subset.code, 0, subset.err);
     await refused(/only some topics of us-east->us-west are promoted \(wide\)/);
     assert.equal((await pair.mirrorctl('promote', FLOW, '--yes')).code, 0);
-    await eventually(isPlanned, () => 'it is refused', 60_000);
   });
 
   it('a producer, an open transaction, or a member of a group on the old primary', async () => {
@@ -86,28 +80,18 @@ describe('failback refuses', () => {
     await joined;
     await refused(/group readers is active on us-east \(\w+, 1 member\): stop its consumers/);
     await consumer.disconnect();
-    await eventually(isPlanned, () => 'it is refused', 60_000);
   });
 
-  it('a cluster that is away', async () => {
-    for (const [alias, { brokers }] of [
-      ['us-west', pair.west],
-      ['us-east', pair.east],
-    ] as const) {
-      await brokers[0]!.kill();
-      await refused(new RegExp(`${alias} does not answer`));
-      await brokers[0]!.start();
-    }
-    await eventually(isPlanned, () => 'it is refused', 60_000);
-  });
-
-  it('topics that are gone, made anew, shorter than what crossed, or have more partitions', async () => {
-    const { east } = pair;
+  it('a cluster that is away, topics that are gone, made anew, shorter or wider', async () => {
+    const { east, west } = pair;
+    await west.brokers[0]!.kill();
+    await refused(/us-west does not answer/);
     const segment = join(east.brokers[0]!.logDir, 'short-0', `${'0'.repeat(20)}.log`);
     const crossed = statSync(segment).size;
     await east.brokers[0]!.kill();
     truncateSync(segment, Math.floor(crossed / 2)); // the only batch: nothing of it is left
-    await east.brokers[0]!.start();
+    await refused(/us-east does not answer/);
+    await Promise.all([east.brokers[0]!.start(), west.brokers[0]!.start()]);
     await refused(/short-0 on us-east ends at offset 0, and records up to 100 had crossed/);
     await writeUnique(east, { topic: 'short', producer: 'other', count: 120 });
     await refused(/short-0 on us-east holds another record at offset 99 than the one that crossed/);
