@@ -41,6 +41,8 @@ export interface FetchLoopOptions {
   log: Logger;
   memory: MemoryBudget;
   bandwidth: Bandwidth;
+  /** Whether there is memory left for what goes to the copier's target broker. */
+  hasRoom: (copier: PartitionCopier) => boolean;
   /** Batches were accepted: they can be sent. */
   onFetched: (copier: PartitionCopier) => void;
   /** Something other than records; the loop has let go of the copier unless it is `records`. */
@@ -115,8 +117,9 @@ export class FetchLoop {
   }
 
   #stageChanges(): void {
+    const { hasRoom } = this.#options;
     for (const copier of this.#changed) {
-      if (copier.wantsFetch) this.#session.want(copier);
+      if (copier.wantsFetch && hasRoom(copier)) this.#session.want(copier);
       else this.#session.drop(copier);
     }
     this.#changed.clear();
@@ -127,12 +130,12 @@ export class FetchLoop {
     const connection = await cluster.connection(nodeId, lane);
     this.#pace = paceOf(connection.roundTripMs);
     const busy = this.#session.size < this.#copiers.size;
-    const { bandwidth } = this.#options;
+    const { bandwidth, memory } = this.#options;
     const allowed = bandwidth.allowance(this.#session.size, this.#pace, clock.nowMs());
     const request: FetchRequest = {
       maxWaitMs: busy ? FETCH_WAIT_BUSY_MS : FETCH_WAIT_MS,
       minBytes: 1,
-      maxBytes: allowed.fetchBytesMax,
+      maxBytes: Math.min(allowed.fetchBytesMax, memory.answerBytesMax),
       isolationLevel: READ_COMMITTED,
       ...this.#session.request(allowed.partitionBytesMax),
       rackId: '',

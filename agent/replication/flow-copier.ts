@@ -5,7 +5,7 @@ import type { Logger } from '../../common/log.js';
 import { UNLIMITED, type Bandwidth } from './bandwidth.js';
 import { FetchLoop } from './fetch-loop.js';
 import type { FetchOutcome } from './fetch-outcome.js';
-import type { MemoryBudget } from './memory-budget.js';
+import type { MemoryAccount, MemoryBudget } from './memory-budget.js';
 import { PartitionCopier, type CopierAssignment, type CopierState } from './partition-copier.js';
 import { PositionRecovery, type PositionRecoveryOptions } from './position-recovery.js';
 import { ProduceLane } from './produce-lane.js';
@@ -38,11 +38,19 @@ export class FlowCopier {
   readonly #lanes = new Map<string, ProduceLane>();
   readonly #laneOf = new Map<PartitionCopier, ProduceLane>();
   readonly #loopOf = new Map<PartitionCopier, FetchLoop>();
+  /** Which target broker's memory a copier's batches count as; changes only while it holds none. */
+  readonly #accountOf = new Map<PartitionCopier, MemoryAccount>();
+  /** By the budget's name of a target broker. */
+  readonly #accounts = new Map<string, MemoryAccount>();
   readonly #recovery: RecoveryQueue;
   readonly #closing = new AbortController();
   readonly #running: Promise<void>[] = [];
   readonly #wakeLoops = (): void => {
     for (const loop of this.#loops.values()) loop.wake();
+  };
+  readonly #accountChanged = (account: MemoryAccount): void => {
+    for (const [copier, used] of this.#accountOf)
+      if (used === account) this.#loopOf.get(copier)?.changed(copier);
   };
 
   constructor(options: FlowCopierOptions) {
@@ -86,17 +94,20 @@ export class FlowCopier {
     this.#recovery.remove(copier);
     await copier.stop();
     this.#copiers.delete(copier);
+    this.#accountOf.delete(copier);
   }
 
   async close(): Promise<void> {
     await Promise.all([...this.#copiers].map((copier) => this.remove(copier)));
-    this.#options.memory.offFree(this.#wakeLoops);
+    const { memory } = this.#options;
+    memory.offFree(this.#wakeLoops);
+    for (const broker of this.#accounts.keys()) memory.closeAccount(broker, this.#accountChanged);
     this.#closing.abort();
     await Promise.all(this.#running);
   }
 
   #bytesHeld(copier: PartitionCopier, change: number): void {
-    this.#options.memory.change(change);
+    this.#accountOf.get(copier)?.change(change);
     if (change < 0) this.#loopOf.get(copier)?.changed(copier);
   }
 
@@ -116,6 +127,7 @@ export class FlowCopier {
     }
     const lane = this.#lane(target.nodeId, partition);
     const loop = this.#loop(source.nodeId);
+    this.#accountOf.set(copier, this.#account(target.nodeId));
     this.#laneOf.set(copier, lane);
     this.#loopOf.set(copier, loop);
     loop.add(copier);
@@ -146,6 +158,17 @@ export class FlowCopier {
     return lane;
   }
 
+  #account(nodeId: number): MemoryAccount {
+    const { target, memory } = this.#options;
+    const broker = `${target.alias}/${nodeId}`;
+    let account = this.#accounts.get(broker);
+    if (account === undefined) {
+      account = memory.openAccount(broker, this.#accountChanged);
+      this.#accounts.set(broker, account);
+    }
+    return account;
+  }
+
   #loop(nodeId: number): FetchLoop {
     let loop = this.#loops.get(nodeId);
     if (loop === undefined) {
@@ -158,6 +181,7 @@ export class FlowCopier {
         log,
         memory,
         bandwidth: this.#options.bandwidth ?? UNLIMITED,
+        hasRoom: (copier) => this.#accountOf.get(copier)?.full !== true,
         onFetched: (copier) => this.#laneOf.get(copier)?.offer(copier),
         onOutcome: (copier, outcome) => this.#fetchOutcome(copier, outcome),
         onFailure: () => this.#restartAllOf(nodeId),

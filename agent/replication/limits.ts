@@ -59,8 +59,11 @@ export const RETRY_BACKOFF_MAX_MS = 5_000;
 /** Partitions whose position is derived in one round trip. */
 export const RECOVERY_BATCH_MAX = 500;
 
-/** Partitions whose source log is read at the same time to derive a position. */
-export const RECOVERY_SCANS_MAX = 8;
+/** Partitions with the same leaders whose logs are read at the same time to derive a position. */
+export const RECOVERY_SCANS_PER_LANE_MAX = 8;
+
+/** All such partitions of a flow, unless there are more pairs of leaders: each has one at least. */
+export const RECOVERY_SCANS_MAX = 32;
 
 /** How often the target is asked for the ends of quiet partitions. */
 export const TARGET_LOOK_INTERVAL_MS = 30_000;

@@ -7,12 +7,15 @@ import {
   backoffMs,
   RECOVERY_BATCH_MAX,
   RECOVERY_SCANS_MAX,
+  RECOVERY_SCANS_PER_LANE_MAX,
   RETRY_BACKOFF_MAX_MS,
 } from './limits.js';
 import type { PartitionCopier } from './partition-copier.js';
 import type { PositionRecovery } from './position-recovery.js';
 import { sourceTopicHalt, targetTopicHalt } from './topic-check.js';
 import { Wakeup } from '../../common/wakeup.js';
+
+const NO_LEADER = -1;
 
 export interface RecoveryQueueOptions {
   source: KafkaCluster;
@@ -24,12 +27,16 @@ export interface RecoveryQueueOptions {
 
 /**
  * Derives positions, many partitions in one round trip. A partition that fails waits longer each
- * time and holds up no other.
+ * time and holds up no other; nor does a broker that does not answer hold up those of others. So what
+ * has the same leaders, on source and target, is a lane: one batch of it is under way at a time.
  */
 export class RecoveryQueue {
   readonly #options: RecoveryQueueOptions;
   /** When each copier may be tried, by the monotonic clock. */
   readonly #dueAtMs = new Map<PartitionCopier, number>();
+  /** Lanes with a batch under way, and who is due meanwhile: behind it, whatever comes of it. */
+  readonly #busy = new Map<string, Promise<void>>();
+  readonly #behind = new Map<string, Set<PartitionCopier>>();
   readonly #wakeup = new Wakeup();
 
   constructor(options: RecoveryQueueOptions) {
@@ -44,26 +51,58 @@ export class RecoveryQueue {
 
   remove(copier: PartitionCopier): void {
     this.#dueAtMs.delete(copier);
+    for (const waiting of this.#behind.values()) waiting.delete(copier);
   }
 
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       const due = this.#takeDue();
-      if (due.length > 0) await this.#recoverAll(due, signal);
+      if (due.length > 0) await this.#dispatch(due, signal);
       else await this.#waitForDue(signal);
     }
+    await Promise.all(this.#busy.values());
   }
 
+  /** Those whose lane is free, as far as is known without asking anybody. */
   #takeDue(): PartitionCopier[] {
+    const due = this.#takeBehind();
     const now = this.#options.clock.nowMs();
-    const due: PartitionCopier[] = [];
     for (const [copier, dueAtMs] of this.#dueAtMs) {
+      if (due.length >= RECOVERY_BATCH_MAX) break;
       if (dueAtMs > now) continue;
-      due.push(copier);
-      if (due.length === RECOVERY_BATCH_MAX) break;
+      this.#dueAtMs.delete(copier);
+      const lane = this.#laneOf(copier);
+      if (this.#busy.has(lane)) this.#putBehind(lane, copier);
+      else due.push(copier);
     }
-    for (const copier of due) this.#dueAtMs.delete(copier);
     return due;
+  }
+
+  #takeBehind(): PartitionCopier[] {
+    const due: PartitionCopier[] = [];
+    for (const [lane, waiting] of this.#behind) {
+      if (this.#busy.has(lane)) continue;
+      for (const copier of waiting) {
+        if (due.length >= RECOVERY_BATCH_MAX) return due;
+        waiting.delete(copier);
+        due.push(copier);
+      }
+      this.#behind.delete(lane);
+    }
+    return due;
+  }
+
+  #putBehind(lane: string, copier: PartitionCopier): void {
+    const waiting = this.#behind.get(lane);
+    if (waiting === undefined) this.#behind.set(lane, new Set([copier]));
+    else waiting.add(copier);
+  }
+
+  #laneOf({ assignment: { topic, targetTopic, partition } }: PartitionCopier): string {
+    const { source, target } = this.#options;
+    const from = source.leaderOf(topic, partition)?.nodeId ?? NO_LEADER;
+    const to = target.leaderOf(targetTopic, partition)?.nodeId ?? NO_LEADER;
+    return `${from}>${to}`;
   }
 
   async #waitForDue(signal: AbortSignal): Promise<void> {
@@ -71,7 +110,8 @@ export class RecoveryQueue {
       await this.#wakeup.wait(signal);
       return;
     }
-    const earliest = Math.min(...this.#dueAtMs.values());
+    let earliest = Infinity;
+    for (const dueAtMs of this.#dueAtMs.values()) earliest = Math.min(earliest, dueAtMs);
     const wait = Math.min(RETRY_BACKOFF_MAX_MS, earliest - this.#options.clock.nowMs());
     const cut = new AbortController();
     const stop = AbortSignal.any([signal, cut.signal]);
@@ -82,8 +122,9 @@ export class RecoveryQueue {
     cut.abort();
   }
 
-  async #recoverAll(copiers: readonly PartitionCopier[], signal: AbortSignal): Promise<void> {
-    const { source, target, recovery } = this.#options;
+  /** Looks at where their leaders are now, and starts a batch of each lane that is free. */
+  async #dispatch(copiers: readonly PartitionCopier[], signal: AbortSignal): Promise<void> {
+    const { source, target } = this.#options;
     try {
       const [sourceTopics, targetTopics] = await Promise.all([
         source.metadata(unique(copiers.map(({ assignment }) => assignment.topic)), { signal }),
@@ -92,9 +133,34 @@ export class RecoveryQueue {
         }),
       ]);
       for (const copier of copiers) haltIfTopicIsUnusable(copier, sourceTopics, targetTopics);
-      const waiting = copiers.filter(({ state }) => state === 'recovering');
-      const ends = await recovery.targetEnds(waiting, signal);
-      const workers = Array.from({ length: RECOVERY_SCANS_MAX }, async () => {
+    } catch (error) {
+      if (signal.aborted) return;
+      for (const copier of copiers) this.#again(copier, error);
+      return;
+    }
+    const batches = new Map<string, PartitionCopier[]>();
+    for (const copier of copiers) {
+      if (copier.state !== 'recovering') continue;
+      const lane = this.#laneOf(copier);
+      const batch = batches.get(lane);
+      if (this.#busy.has(lane)) this.#putBehind(lane, copier);
+      else if (batch === undefined) batches.set(lane, [copier]);
+      else batch.push(copier);
+    }
+    for (const [lane, batch] of batches) {
+      const done = this.#recoverAll(batch, signal).finally(() => {
+        this.#busy.delete(lane);
+        this.#wakeup.wake();
+      });
+      this.#busy.set(lane, done);
+    }
+  }
+
+  async #recoverAll(copiers: readonly PartitionCopier[], signal: AbortSignal): Promise<void> {
+    const waiting = [...copiers];
+    try {
+      const ends = await this.#options.recovery.targetEnds(waiting, signal);
+      const workers = Array.from({ length: this.#scansMax }, async () => {
         for (let copier = waiting.pop(); copier !== undefined; copier = waiting.pop()) {
           await this.#recoverOne(copier, ends.get(copier), signal);
         }
@@ -104,6 +170,12 @@ export class RecoveryQueue {
       if (signal.aborted) return;
       for (const copier of copiers) this.#again(copier, error);
     }
+  }
+
+  /** Of one lane, so that all together are few, and none has to wait for another. */
+  get #scansMax(): number {
+    const share = Math.floor(RECOVERY_SCANS_MAX / this.#busy.size);
+    return Math.max(1, Math.min(RECOVERY_SCANS_PER_LANE_MAX, share));
   }
 
   async #recoverOne(

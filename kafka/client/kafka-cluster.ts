@@ -9,6 +9,7 @@ import { findCoordinator } from '../messages/find-coordinator.js';
 import { metadata } from '../messages/metadata.js';
 import { FramePool } from '../wire/index.js';
 import { abortable } from './abortable.js';
+import { askInTurn } from './ask-in-turn.js';
 import { backoffMs } from './backoff.js';
 import type { BrokerConnection } from './broker-connection.js';
 import { ConnectionPool } from './connection-pool.js';
@@ -228,16 +229,26 @@ export class KafkaCluster implements AsyncDisposable {
   ): Promise<Response> {
     const { lane = LANE_DEFAULT, signal, repeatable = false } = options;
     const attempts: { address: string; problem: string }[] = [];
-    for (const address of this.#candidates(lane)) {
+    const ask = async (address: Address): Promise<Response> => {
+      const connection = await this.#pool.get(address, lane, signal);
+      return connection.request(api, request, options);
+    };
+    const mayAskNext = (address: Address, error: unknown): boolean => {
+      attempts.push({ address: formatAddress(address), problem: describeError(error) });
+      return mayAskAnother(error, repeatable);
+    };
+    const allFailed = (): Error => new ClusterUnreachableError(this.alias, attempts);
+    const candidates = this.#candidates(lane);
+    const { clock } = this.#options;
+    if (repeatable) return askInTurn(candidates, { ask, mayAskNext, allFailed, clock });
+    for (const address of candidates) {
       try {
-        const connection = await this.#pool.get(address, lane, signal);
-        return await connection.request(api, request, options);
+        return await ask(address);
       } catch (error) {
-        if (!mayAskAnother(error, repeatable)) throw error;
-        attempts.push({ address: formatAddress(address), problem: describeError(error) });
+        if (!mayAskNext(address, error)) throw error;
       }
     }
-    throw new ClusterUnreachableError(this.alias, attempts);
+    throw allFailed();
   }
 
   /** Connected ones first, then those that need not wait, then in the order in which they failed. */

@@ -4,10 +4,9 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
 import { MemoryBudget } from '../../agent/replication/memory-budget.js';
-import { connectKafkajs } from '../kit/kafkajs-client.js';
 import { eventually } from '../kit/eventually.js';
 import { startKafka, type KafkaServers } from '../kit/start-kafka.js';
-import { createTopics, writeUnique } from '../kit/write-unique.js';
+import { createAssigned, createTopics, writeUnique } from '../kit/write-unique.js';
 import { caughtUp, checkMirrored, describeCopiers, FlowBench } from './flow-bench.js';
 
 const MIB = 1024 * 1024;
@@ -41,26 +40,6 @@ describe('bounds', () => {
   after(async () => {
     for (const servers of started) await servers.stop();
   });
-
-  async function createAssigned(
-    servers: KafkaServers,
-    topic: string,
-    leaders: number[],
-  ): Promise<void> {
-    const admin = connectKafkajs({
-      bootstrapServers: `127.0.0.1:${servers.brokers[0]!.port}`,
-    }).admin();
-    await admin.connect();
-    const replicaAssignment = leaders.map((nodeId, partition) => ({
-      partition,
-      replicas: [nodeId],
-    }));
-    await admin.createTopics({
-      waitForLeaders: true,
-      topics: [{ topic, numPartitions: -1, replicationFactor: -1, replicaAssignment }],
-    });
-    await admin.disconnect();
-  }
 
   it('keeps its memory and the other partitions going while one target broker sleeps', async () => {
     const [source, target] = await Promise.all([

@@ -163,3 +163,25 @@ export async function createTopics(
     await admin.disconnect();
   }
 }
+
+/** One replica for each partition, on the broker with the id at its place in `leaders`. */
+export async function createAssigned(
+  connection: Connection,
+  topic: string,
+  leaders: readonly number[],
+): Promise<void> {
+  const admin = connectKafkajs(connection).admin();
+  await admin.connect();
+  try {
+    const replicaAssignment = leaders.map((nodeId, partition) => ({
+      partition,
+      replicas: [nodeId],
+    }));
+    await admin.createTopics({
+      waitForLeaders: true,
+      topics: [{ topic, numPartitions: -1, replicationFactor: -1, replicaAssignment }],
+    });
+  } finally {
+    await admin.disconnect();
+  }
+}

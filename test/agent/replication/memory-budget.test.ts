@@ -1,33 +1,96 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 
-import { MemoryBudget } from '../../../agent/replication/memory-budget.js';
+import { MemoryBudget, type MemoryAccount } from '../../../agent/replication/memory-budget.js';
+
+const ignore = (): void => undefined;
 
 describe('MemoryBudget', () => {
   it('is exhausted at its limit and not before', () => {
     const memory = new MemoryBudget(100);
-    memory.change(99);
+    const account = memory.openAccount('b/1', ignore);
+    account.change(99);
     assert.equal(memory.exhausted, false);
-    memory.change(1);
+    account.change(1);
     assert.equal(memory.exhausted, true);
     assert.equal(memory.heldBytes, 100);
   });
 
   it('wakes those who wait once it is free again, and only then', () => {
     const memory = new MemoryBudget(100);
+    const account = memory.openAccount('b/1', ignore);
     let woken = 0;
     const wake = (): void => void (woken += 1);
     memory.onFree(wake);
-    memory.change(150);
-    memory.change(-10);
+    account.change(150);
+    account.change(-10);
     assert.equal(woken, 0);
-    memory.change(-50);
+    account.change(-50);
     assert.equal(woken, 1);
-    memory.change(-20);
+    account.change(-20);
     assert.equal(woken, 1);
-    memory.change(100);
+    account.change(100);
     memory.offFree(wake);
-    memory.change(-100);
+    account.change(-100);
     assert.equal(woken, 1);
+  });
+
+  it('lets a broker that is alone have all of it', () => {
+    const memory = new MemoryBudget(100);
+    const account = memory.openAccount('b/1', ignore);
+    account.change(100);
+    assert.equal(account.full, false);
+  });
+
+  it('leaves room for other brokers, however many do not answer', () => {
+    const memory = new MemoryBudget(1_000);
+    const names = ['b/1', 'b/2', 'b/3'];
+    const [first, second, third] = names.map((name) => memory.openAccount(name, ignore));
+    const fill = (account: MemoryAccount | undefined): void => {
+      while (account?.full === false) account.change(1);
+    };
+    fill(first);
+    assert.equal(first?.heldBytes, 500);
+    fill(second);
+    assert.equal(second?.heldBytes, 250);
+    fill(third);
+    assert.equal(third?.heldBytes, 125);
+    assert.equal(memory.exhausted, false);
+  });
+
+  it('tells of a broker that is full, and again once it has come to half of its share', () => {
+    const memory = new MemoryBudget(1_000);
+    const told: boolean[] = [];
+    const account = memory.openAccount('b/1', ({ full }) => void told.push(full));
+    memory.openAccount('b/2', ignore);
+    account.change(499);
+    account.change(1);
+    account.change(-100);
+    assert.deepEqual(told, [true]);
+    account.change(-67);
+    assert.deepEqual(told, [true, false]);
+  });
+
+  it('is full no more when another gives back what was free before', () => {
+    const memory = new MemoryBudget(1_000);
+    const small = memory.openAccount('b/1', ignore);
+    const large = memory.openAccount('b/2', ignore);
+    large.change(900);
+    small.change(100);
+    assert.equal(small.full, true);
+    large.change(-900);
+    assert.equal(small.full, false);
+  });
+
+  it('shares one account between flows, until the last one has gone', () => {
+    const memory = new MemoryBudget(100);
+    const [one, two] = [(): void => undefined, (): void => undefined];
+    const account = memory.openAccount('b/1', one);
+    assert.equal(memory.openAccount('b/1', two), account);
+    memory.closeAccount('b/1', one);
+    assert.equal(memory.openAccount('b/1', one), account);
+    memory.closeAccount('b/1', one);
+    memory.closeAccount('b/1', two);
+    assert.notEqual(memory.openAccount('b/1', one), account);
   });
 });

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 
 import { HaltError } from '../../../agent/replication/halt.js';
+import { RECOVERY_BATCH_MAX } from '../../../agent/replication/limits.js';
 import { PartitionCopier } from '../../../agent/replication/partition-copier.js';
 import type { PositionRecovery } from '../../../agent/replication/position-recovery.js';
 import { RecoveryQueue } from '../../../agent/replication/recovery-queue.js';
@@ -10,20 +11,27 @@ import { silentLogger } from '../../../common/log.js';
 import type { KafkaCluster } from '../../../kafka/client/index.js';
 import { eventually } from '../../kit/eventually.js';
 
+const BROKERS = 2;
+
 /** Metadata without the topics says nothing against them. */
 const cluster = {
   metadata: () => Promise.resolve({ topics: new Map() }),
+  leaderOf: (_topic: string, partition: number) => ({
+    nodeId: partition % BROKERS,
+    leaderEpoch: 0,
+  }),
 } as unknown as KafkaCluster;
 
 type Recover = PositionRecovery['recover'];
 
+type TargetEnds = (copiers: readonly PartitionCopier[]) => Promise<Map<PartitionCopier, bigint>>;
+
+const endsOf: TargetEnds = (copiers) =>
+  Promise.resolve(new Map(copiers.map((copier) => [copier, 0n])));
+
 /** A queue whose answers this file gives: what a broker says is for the tests with real ones. */
-function start(recover: Recover) {
-  const recovery = {
-    targetEnds: (copiers: readonly PartitionCopier[]) =>
-      Promise.resolve(new Map(copiers.map((copier) => [copier, 0n]))),
-    recover,
-  } as unknown as PositionRecovery;
+function start(recover: Recover, targetEnds: TargetEnds = endsOf) {
+  const recovery = { targetEnds, recover } as unknown as PositionRecovery;
   const queue = new RecoveryQueue({
     source: cluster,
     target: cluster,
@@ -86,6 +94,30 @@ describe('RecoveryQueue', () => {
     queue.add(halted);
     queue.add(other);
     await eventually(() => other.state === 'running' && halted.state === 'halted');
+    await end();
+  });
+
+  it('goes on with other brokers while one says nothing, and with it once it answers', async () => {
+    let speak = (): void => undefined;
+    const silence = new Promise<void>((resolve) => (speak = resolve));
+    const asked: number[] = [];
+    const targetEnds: TargetEnds = async (copiers) => {
+      asked.push(copiers.length);
+      if (copiers.some(({ assignment }) => assignment.partition % BROKERS === 0)) await silence;
+      return endsOf(copiers);
+    };
+    const { queue, end } = start(async (copier) => copier.resumeAt(POSITION), targetEnds);
+    const first = copierOf(0);
+    queue.add(first);
+    await eventually(() => asked.length === 1);
+    const behind = Array.from({ length: 600 }, (_, index) => copierOf(2 + 2 * index));
+    const others = Array.from({ length: 600 }, (_, index) => copierOf(1 + 2 * index));
+    for (const copier of [...behind, ...others]) queue.add(copier);
+    await eventually(() => others.every(({ state }) => state === 'running'));
+    assert.ok(behind.every(({ state }) => state === 'recovering'));
+    speak();
+    await eventually(() => [first, ...behind].every(({ state }) => state === 'running'));
+    assert.ok(Math.max(...asked) <= RECOVERY_BATCH_MAX);
     await end();
   });
 
