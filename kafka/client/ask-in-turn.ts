@@ -31,7 +31,7 @@ export function askInTurn<Candidate, Answer>(
       patience.abort();
       tell();
     };
-    const failed = (candidate: Candidate, error: unknown): void => {
+    const failed = (candidate: Candidate, error: Error): void => {
       open -= 1;
       if (settled) return;
       if (mayAskNext(candidate, error)) askNext();
@@ -47,7 +47,7 @@ export function askInTurn<Candidate, Answer>(
       next += 1;
       open += 1;
       const answered = (answer: Answer): void => settle(() => resolve(answer));
-      ask(candidate).then(answered, (error: unknown) => failed(candidate, error));
+      ask(candidate).then(answered, (error: unknown) => failed(candidate, error as Error));
       patience = new AbortController();
       clock.sleep(PATIENCE_MS, patience.signal).then(askNext, () => {}); // aborted: no longer waited for
     };
