@@ -11,8 +11,11 @@ const LOOK_INTERVAL_MS = 5_000;
 /** Names of one Metadata request. */
 const NAMES_PER_REQUEST_MAX = 500;
 
-/** A pattern that is the name of one topic. */
-const LITERAL = /^[a-zA-Z0-9_-]+$/;
+/** The topic that a pattern names: `orders`, `my.orders` (a dot matches itself) or `my\\.orders`. */
+function topicNamedBy(pattern: string): string | undefined {
+  const name = pattern.replaceAll(/\\([.-])/g, '$1');
+  return /^[a-zA-Z0-9._-]+$/.test(name) ? name : undefined;
+}
 
 export interface MissingTopicsLookOptions {
   flow: FlowConfig;
@@ -36,8 +39,8 @@ export class MissingTopicsLook {
   constructor(options: MissingTopicsLookOptions) {
     this.#options = options;
     const { flow, mirrored } = options;
-    const named = flow.topicFilter.include.patterns.filter((pattern) => LITERAL.test(pattern));
-    for (const topic of [...mirrored, ...named]) this.#expected.add(topic);
+    const named = flow.topicFilter.include.patterns.map(topicNamedBy);
+    for (const topic of [...mirrored, ...named]) if (topic !== undefined) this.#expected.add(topic);
   }
 
   repeatAll(): void {

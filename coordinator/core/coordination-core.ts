@@ -10,6 +10,7 @@ import {
 } from './leases.js';
 import { Outbox } from './outbox.js';
 import { placeItems } from './placement.js';
+import { retryRefused } from './right-retries.js';
 import {
   agentJoined,
   agentsDrained,
@@ -188,5 +189,6 @@ function tick(step: Step, leaseTtlMs: number): void {
   for (const item of [...step.state.revoking]) {
     if (step.nowMs >= item.revokeDeadlineMs) step.release(item);
   }
+  retryRefused(step);
   placeItems(step);
 }

@@ -1,4 +1,5 @@
 import type { CoreEvent, HolderRef, LeaseRef } from './events.js';
+import { noteRefusal } from './right-retries.js';
 import { knownAgent } from './sessions.js';
 import {
   addPartition,
@@ -88,6 +89,7 @@ export function progress(step: Step, event: CoreEvent & { kind: 'progress' }): v
   item.copier = event.copier;
   if (event.copier === 'running') item.accept = '';
   item.halt = event.halt;
+  noteRefusal(step, item);
   if (event.bytesPerSecond === undefined || step.nowMs < item.weighAtMs) return;
   // The first look at a new holder's rate is late enough to be of it alone.
   if (item.weighAtMs !== 0) setWeight(item, weigh(item.weight, event.bytesPerSecond));

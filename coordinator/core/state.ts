@@ -7,6 +7,7 @@ import type {
   SourceTopic,
   TargetTopic,
 } from './events.js';
+import type { Refusal } from './right-retries.js';
 import { NO_STEERING, type TopicSteering } from './steering-rules.js';
 import { Unconfirmed } from './unconfirmed.js';
 import { WEIGHT_MIN } from './weight.js';
@@ -134,6 +135,8 @@ export interface CoreState {
   readonly grantLater: Set<FlowEntry>;
   /** Flows whose balance is to be looked at. */
   readonly balanceDue: Set<FlowEntry>;
+  /** Partitions that a missing right keeps from being copied. */
+  readonly refusals: Map<ItemEntry, Refusal>;
   /** When the balance of every flow is looked at next. */
   balanceAllAtMs: number;
   /** Agents that an operator drains, by agent id. */
@@ -155,6 +158,7 @@ export function createState(): CoreState {
     grantDue: new Set(),
     grantLater: new Set(),
     balanceDue: new Set(),
+    refusals: new Map(),
     balanceAllAtMs: 0,
     drained: new Set(),
     placementEffort: 0,

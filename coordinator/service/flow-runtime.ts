@@ -64,6 +64,8 @@ export class FlowRuntime<Opened extends OpenedFlowTarget> {
   /** By group, topic and partition: as many as the target will hold. */
   readonly #earlyOffsets = new Map<string, GroupOffsetReport>();
   #ensuring = 0;
+  /** What was logged last of topics that could not be made ready, by topic. */
+  readonly #topicProblems = new Map<string, string>();
   #stopped = false;
   #held: boolean;
   /** Ends the attempts to open a target whose configuration is no longer the flow's. */
@@ -248,8 +250,11 @@ export class FlowRuntime<Opened extends OpenedFlowTarget> {
         return;
       } catch (error) {
         if (signal.aborted) return;
+        const before = this.#openProblem;
         this.#openProblem = describeError(error);
-        log.error({ flow: this.id, problem: this.problem, waitMs }, 'flow is blocked');
+        // Said once: it may stay so for days.
+        if (this.#openProblem !== before)
+          log.error({ flow: this.id, problem: this.problem }, 'flow is blocked');
         await clock.sleep(waitMs, signal).catch(() => {}); // the loop looks at the signal
         waitMs = Math.min(waitMs * 2, OPEN_RETRY_MAX_MS);
       }
@@ -298,11 +303,15 @@ export class FlowRuntime<Opened extends OpenedFlowTarget> {
       if (this.target === undefined) throw new Error(this.problem);
       const { targetTopic, targetTopicId } = await this.target.ensureTopic(topic, signal);
       const target = { targetTopic, targetTopicId };
+      this.#topicProblems.delete(topic.name);
       emit({ kind: 'target-topic-ready', flow: this.id, topic, target });
     } catch (error) {
       if (signal.aborted) return;
       const problem = { code: problemCode(error), message: describeError(error) };
-      log.warn({ flow: this.id, topic: topic.name, ...problem }, 'target topic is not ready');
+      // Said once: it is tried again for as long as it takes.
+      if (this.#topicProblems.get(topic.name) !== problem.message)
+        log.warn({ flow: this.id, topic: topic.name, ...problem }, 'target topic is not ready');
+      this.#topicProblems.set(topic.name, problem.message);
       emit({ kind: 'target-topic-problem', flow: this.id, topic, problem });
     }
   }

@@ -1,6 +1,7 @@
 import type { Problem } from '../core/events.js';
 import type { Notice } from '../target/source-facts.js';
 import type { ItemEntry, TopicEntry } from '../core/state.js';
+import { refusalOf } from '../core/right-retries.js';
 import type { SteeringRule } from '../core/steering-rules.js';
 import type { AgentSession } from './agent-directory.js';
 import type { Coordination } from './coordination.js';
@@ -96,7 +97,7 @@ function viewFlow<Opened extends OpenedFlowTarget>(
   const entry = coordination.core.state.flows.get(flow.id);
   const partitions: PartitionView[] = [];
   for (const topic of entry?.topics.values() ?? []) {
-    partitions.push(...viewTopic(flow, topic, coordination.clock.nowMs()));
+    partitions.push(...viewTopic(coordination, flow, topic));
   }
   const listed = new Set(partitions.map(({ topic, partition }) => `${topic}/${partition}`));
   for (const mapped of flow.target?.mappedPartitions() ?? []) {
@@ -120,16 +121,18 @@ function viewFlow<Opened extends OpenedFlowTarget>(
 }
 
 function* viewTopic<Opened extends OpenedFlowTarget>(
+  { core, clock }: Coordination<Opened>,
   flow: FlowRuntime<Opened>,
   topic: TopicEntry,
-  nowMs: number,
 ): Iterable<PartitionView> {
+  const nowMs = clock.nowMs();
   const count = topic.source?.partitionCount ?? 0;
   const partitions = new Set([...Array(count).keys(), ...topic.items.keys()]);
   for (const partition of partitions) {
     const item = topic.items.get(partition);
     const meter = flow.meters.get(topic.name)?.get(partition);
-    const { state, halt } = stateOf(flow, topic, item);
+    const refusal = item === undefined ? undefined : refusalOf(core.state, item);
+    const { state, halt } = stateOf(flow, topic, { item, refusal });
     const copied = state === 'running' || state === 'halted';
     yield {
       topic: topic.name,
@@ -173,14 +176,16 @@ function viewMapped<Opened extends OpenedFlowTarget>(
 function stateOf<Opened extends OpenedFlowTarget>(
   flow: FlowRuntime<Opened>,
   topic: TopicEntry,
-  item: ItemEntry | undefined,
+  { item, refusal }: { item: ItemEntry | undefined; refusal: Problem | undefined },
 ): { state: PartitionStateView; halt: Problem | undefined } {
   if (flow.phaseOf(topic.name) === 'promoted') return { state: 'promoted', halt: undefined };
   // What keeps the topic from being made ready keeps its missing partitions from being copied.
   if (item === undefined && topic.problem !== undefined)
     return { state: 'halted', halt: topic.problem };
-  if (item === undefined || item.state === 'unheld' || item.state === 'granting')
-    return { state: topic.paused ? 'paused' : 'unheld', halt: undefined };
+  const isHeld = item !== undefined && item.state !== 'unheld' && item.state !== 'granting';
+  if (!isHeld && topic.paused) return { state: 'paused', halt: undefined };
+  if (refusal !== undefined) return { state: 'halted', halt: refusal };
+  if (!isHeld) return { state: 'unheld', halt: undefined };
   return { state: item.copier ?? 'recovering', halt: item.halt };
 }
 

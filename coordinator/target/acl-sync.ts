@@ -21,8 +21,8 @@ export async function syncAcls(options: ReconcilerOptions, signal: AbortSignal):
     if (!(error instanceof KafkaApiError) || error.retriable) throw error;
     const message =
       error.errorCode === ErrorCode.SECURITY_DISABLED
-        ? `${flow.target} has no authorizer, so the ${wanted.size} ACLs of ${flow.source} cannot ` +
-          'be mirrored; set sync.topic.acls.enabled=false'
+        ? `${flow.target} has no authorizer, so the ACLs of ${flow.source} cannot be mirrored; set ` +
+          'sync.topic.acls.enabled=false'
         : `ACLs are not mirrored to ${flow.target}; grant Alter and Describe on the cluster ` +
           `(${error.message})`;
     const notice = { topic: '', code: NOTICE, message, degraded: wanted.size > 0 };

@@ -21,9 +21,17 @@ export class InternalTopicError extends MirrorError {
 
   readonly topic: string;
 
-  constructor(topic: string, reason: string, options?: ErrorOptions & { retriable?: boolean }) {
+  /** Kafka's, where a broker answered with one. */
+  readonly errorCode: number | undefined;
+
+  constructor(
+    topic: string,
+    reason: string,
+    options?: ErrorOptions & { retriable?: boolean; errorCode?: number },
+  ) {
     super(`internal topic ${topic}: ${reason}`, options);
     this.topic = topic;
+    this.errorCode = options?.errorCode;
     this.retriable = options?.retriable ?? false;
   }
 }

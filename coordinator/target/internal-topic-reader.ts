@@ -74,7 +74,7 @@ async function boundary(
   const { offset, errorCode } = found.get(`${topic}:0`)!;
   if (errorCode === ErrorCode.NONE) return offset;
   const { name, retriable } = describeErrorCode(errorCode);
-  throw new InternalTopicError(topic, `its end is unknown: ${name}`, { retriable });
+  throw new InternalTopicError(topic, `its end is unknown: ${name}`, { retriable, errorCode });
 }
 
 /** The answer, or in words why another attempt is needed. */
@@ -112,7 +112,9 @@ async function fetchOnce(
     if (answer !== undefined && errorCode === ErrorCode.NONE) return answer;
     const { name, retriable } = describeErrorCode(errorCode);
     if (retriable || errorCode === ErrorCode.NONE) return name;
-    throw new InternalTopicError(topic, `it cannot be read from ${fetchOffset}: ${name}`);
+    throw new InternalTopicError(topic, `it cannot be read from ${fetchOffset}: ${name}`, {
+      errorCode,
+    });
   } catch (error) {
     if (!(error instanceof MirrorError) || !error.retriable) throw error;
     return describeError(error);

@@ -150,7 +150,9 @@ export class InternalTopic {
     }
     if (!batch.uncertain) this.#unsettled = undefined;
     const reason = errorMessage === null ? name : `${name}, ${errorMessage}`;
-    throw new InternalTopicError(this.topic, `the broker refuses a batch: ${reason}`);
+    throw new InternalTopicError(this.topic, `the broker refuses a batch: ${reason}`, {
+      errorCode,
+    });
   }
 
   async #send(

@@ -12,6 +12,7 @@ import { Belongings } from './belongings.js';
 import { GroupPositions } from './group-positions.js';
 import { InternalTopic } from './internal-topic.js';
 import { OffsetMapStore } from './offset-map-store.js';
+import { nameMissingRight } from './missing-right.js';
 import { ensureInternalTopic } from './topics.js';
 
 /**
@@ -27,12 +28,28 @@ export async function openFlowTarget(
   options: FlowTargetOptions,
   signal: AbortSignal,
 ): Promise<FlowTargetParts> {
-  const { flow, admin, cluster, clock, log, term } = options;
+  const { flow } = options;
   const mapTopic = flow.policy.offsetMapTopic(flow.source);
   // Turned off, MM2's topic is not written, and not even made; a promotion needs the positions still.
   const checkpointsTopic = flow.emitCheckpointsEnabled
     ? flow.policy.checkpointsTopic(flow.source)
     : flow.policy.groupPositionsTopic(flow.source);
+  try {
+    return await openTopics(options, { mapTopic, checkpointsTopic }, signal);
+  } catch (error) {
+    throw nameMissingRight(error, flow, {
+      topics: [mapTopic, checkpointsTopic],
+      transactionalIds: [mapTransactionalId(flow.id), flowTransactionalId(flow.id)],
+    });
+  }
+}
+
+async function openTopics(
+  options: FlowTargetOptions,
+  { mapTopic, checkpointsTopic }: { mapTopic: string; checkpointsTopic: string },
+  signal: AbortSignal,
+): Promise<FlowTargetParts> {
+  const { flow, admin, cluster, clock, log, term } = options;
   const sleep = (ms: number): Promise<void> => clock.sleep(ms, signal);
   const on = { admin, cluster };
   const mapWanted = {

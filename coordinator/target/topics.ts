@@ -1,10 +1,10 @@
-import { describeError } from '../../common/errors.js';
 import type { AdminClient } from '../../kafka/admin/admin-client.js';
 import { KafkaApiError } from '../../kafka/admin/errors.js';
 import type { KafkaCluster } from '../../kafka/client/index.js';
 import { ErrorCode } from '../../kafka/messages/error-codes.js';
 import { TIMESTAMP_LATEST } from '../../kafka/messages/list-offsets.js';
 import { FlowBlockedError, TopicProblem } from './errors.js';
+import { topicRightOf } from './missing-right.js';
 
 export interface TopicsOnTarget {
   admin: AdminClient;
@@ -115,16 +115,21 @@ async function look(
 }
 
 /** What an operator must mend becomes a problem of the topic; what passes is thrown as it came. */
-function topicProblem(error: unknown, { topic, replicationFactor }: WantedTopic): unknown {
+function topicProblem(
+  error: unknown,
+  { topic, targetTopic, replicationFactor }: WantedTopic,
+): unknown {
   if (!(error instanceof KafkaApiError) || error.retriable) return error;
   if (error.errorCode === ErrorCode.INVALID_REPLICATION_FACTOR) {
     const message =
       `the target cannot keep ${replicationFactor} replicas of topic ${topic}: lower ` +
-      `replication.factor, or add brokers (${error.message})`;
+      'replication.factor, or add brokers';
     return new TopicProblem({ problem: 'replication-factor', topic }, message, error);
   }
-  const message = `the target refuses topic ${topic}: ${describeError(error)}`;
-  const problem = isAuthorization(error) ? 'not-authorized' : 'topic-refused';
+  const isRight = isAuthorization(error);
+  const hint = isRight ? `; grant ${topicRightOf(error.api)} on ${targetTopic}` : '';
+  const message = `the target refuses topic ${topic}${hint}`;
+  const problem = isRight ? 'not-authorized' : 'topic-refused';
   return new TopicProblem({ problem, topic }, message, error);
 }
 
@@ -160,13 +165,13 @@ export async function ensureInternalTopic(
     if (error.errorCode === ErrorCode.INVALID_REPLICATION_FACTOR) {
       const message =
         `the target cannot keep ${replicationFactor} replicas of the internal topic ${name}: ` +
-        `lower ${replicationFactorKey}, or add brokers (${error.message})`;
+        `lower ${replicationFactorKey}, or add brokers`;
       throw new FlowBlockedError(message, { cause: error });
     }
     // Rights to write may come without the right to create: then it must be there already.
     const found = await look(on, name, signal);
     if (found === undefined) {
-      const message = `the target refuses the internal topic ${name}: ${describeError(error)}`;
+      const message = `the target refuses the internal topic ${name}`;
       throw new FlowBlockedError(message, { cause: error });
     }
   }

@@ -30,7 +30,7 @@ export class KafkaApiError extends MirrorError {
   }) {
     const { api, subject, errorCode } = options;
     const entry = describeErrorCode(errorCode);
-    const detail = options.brokerMessage ? `: ${options.brokerMessage}` : '';
+    const detail = options.brokerMessage ? `: ${withoutRequest(options.brokerMessage)}` : '';
     super(`${api} of ${subject}: ${entry.name} (${errorCode})${detail}`);
     this.api = api;
     this.subject = subject;
@@ -39,6 +39,11 @@ export class KafkaApiError extends MirrorError {
     this.brokerMessage = options.brokerMessage ?? undefined;
     this.retriable = entry.retriable;
   }
+}
+
+/** Brokers print the whole request into a refusal: of no use, and different each time. */
+function withoutRequest(brokerMessage: string): string {
+  return brokerMessage.replace(/^Request Request\(.*\) needs /, 'needs ');
 }
 
 /** Throws when the code says that the request failed. */
