@@ -132,12 +132,14 @@ export class FetchLoop {
     const busy = this.#session.size < this.#copiers.size;
     const { bandwidth, memory } = this.#options;
     const allowed = bandwidth.allowance(this.#session.size, this.#pace, clock.nowMs());
+    const partitions = this.#session.request(allowed.partitionBytesMax);
+    const isHasty = busy || this.#session.isPostponing;
     const request: FetchRequest = {
-      maxWaitMs: busy ? FETCH_WAIT_BUSY_MS : FETCH_WAIT_MS,
+      maxWaitMs: isHasty ? FETCH_WAIT_BUSY_MS : FETCH_WAIT_MS,
       minBytes: 1,
       maxBytes: Math.min(allowed.fetchBytesMax, memory.answerBytesMax),
       isolationLevel: READ_COMMITTED,
-      ...this.#session.request(allowed.partitionBytesMax),
+      ...partitions,
       rackId: '',
     };
     const limits = { timeoutMs: REQUEST_TIMEOUT_MS, signal };

@@ -21,7 +21,9 @@ const EPOCH_MAX = 2 ** 31 - 1;
  * whose position changed and an answer only those with news. Idle partitions cost nothing.
  *
  * Changes are staged by `want` and `drop` and leave with the next request. A partition that is dropped
- * and wanted again in between is only updated: a broker forgets after it adds.
+ * and wanted again in between is only updated: a broker forgets after it adds. But a broker tells
+ * where an idle partition ends only when that is news in the session, so for a copier that has not
+ * heard it the partition is forgotten with one request, and added with the one after.
  */
 export class FetchSession {
   #id = 0;
@@ -30,6 +32,13 @@ export class FetchSession {
   /** Entries that the next request must name. */
   readonly #updated = new Set<string>();
   readonly #dropped = new Map<string, PartitionCopier>();
+  /** What the broker watches once it has the last request. */
+  readonly #watched = new Set<string>();
+
+  /** Whether the last request left out what the next one must name. */
+  get isPostponing(): boolean {
+    return this.#updated.size > 0;
+  }
 
   get size(): number {
     return this.#entries.size;
@@ -43,8 +52,10 @@ export class FetchSession {
   want(copier: PartitionCopier): void {
     const key = keyOf(copier);
     const entry = this.#entries.get(key);
-    this.#dropped.delete(key);
-    if (entry?.copier === copier && entry.fetchOffset === copier.fetchOffset) return;
+    const isUntold = copier.sourceEnd < 0n && this.#watched.has(key);
+    if (isUntold) this.#dropped.set(key, copier);
+    else this.#dropped.delete(key);
+    if (!isUntold && entry?.copier === copier && entry.fetchOffset === copier.fetchOffset) return;
     this.#entries.set(key, { copier, fetchOffset: copier.fetchOffset });
     this.#updated.add(key);
   }
@@ -60,7 +71,9 @@ export class FetchSession {
   /** The partitions of the next request: all of them for a new session, else what changed. */
   request(partitionMaxBytes: number): SessionRequest {
     const full = this.#id === 0;
-    const named = full ? [...this.#entries.keys()] : [...this.#updated];
+    const changed = [...(full ? this.#entries.keys() : this.#updated)];
+    const named = changed.filter((key) => full || !this.#dropped.has(key));
+    const postponed = changed.filter((key) => !full && this.#dropped.has(key));
     const topics = new Map<string, FetchRequest['topics'][number]>();
     for (const key of named) {
       const { copier, fetchOffset } = this.#entries.get(key)!;
@@ -76,7 +89,11 @@ export class FetchSession {
       });
     }
     const forgottenTopics = full ? [] : forgotten(this.#dropped.values());
+    if (full) this.#watched.clear();
+    for (const key of this.#dropped.keys()) this.#watched.delete(key);
+    for (const key of named) this.#watched.add(key);
     this.#updated.clear();
+    for (const key of postponed) this.#updated.add(key);
     this.#dropped.clear();
     return {
       sessionId: this.#id,

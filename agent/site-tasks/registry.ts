@@ -1,6 +1,7 @@
 import { activeProducers } from './active-producers.js';
 import { canary } from './canary.js';
 import { compareRanges } from './compare-ranges.js';
+import { probeSource } from './probe-source.js';
 import type { SiteTaskExecutor, SiteTaskKind } from './site-task.js';
 
 /** Every kind of task that this agent can do; what is not here is answered with `unsupported`. */
@@ -8,4 +9,5 @@ export const SITE_TASK_EXECUTORS: { readonly [K in SiteTaskKind]: SiteTaskExecut
   compareRanges,
   canary,
   activeProducers,
+  probeSource,
 };

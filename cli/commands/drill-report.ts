@@ -61,7 +61,7 @@ export function drillMarkdown(report: DrillReport, targets: DrillTargets): strin
     '| --- | --- | --- |',
     ...steps,
     '',
-    'The source was alive: when it is not, a coordinator is sure of that after 5 s of silence. To the',
+    'The source was alive: when it is not, its agents ask it and wait up to 2 s for an answer. To the',
     'times above add what monitoring and people take, and the restart of applications.',
     '',
   ].join('\n');

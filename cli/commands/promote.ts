@@ -12,7 +12,7 @@ import {
 import type { CommandContext, CommandRun } from '../command.js';
 import { CallFailedError, RefusedError, UsageError } from '../errors.js';
 import { ExitCode } from '../exit-code.js';
-import { formatDuration } from '../output/format.js';
+import { formatCount, formatDuration } from '../output/format.js';
 import { planDocument, printPlan } from './promote-plan.js';
 import { refuseUnknown } from './refuse-unknown.js';
 
@@ -125,10 +125,26 @@ class PromotionEvents {
     const what = subset.length === 0 ? flow : `${subset.join(', ')} of ${flow}`;
     if (alreadyPromoted) output.line(`${what} was promoted before; nothing was changed.`);
     else output.line(pc.green(`${what} is promoted, in ${formatDuration(elapsedMs)}.`));
+    if (plan !== undefined) output.line(`RPO: ${rpoOf(plan)}.`);
     const target = flow.split('->')[1] ?? '';
     output.line(`Point producers and consumers at ${target}; its groups continue where they were:`);
     for (const topic of plan?.topics ?? [])
       output.line(`  ${topic.topic} is now ${topic.targetTopic}`);
     return ExitCode.ok;
   }
+}
+
+/** What is known not to have crossed; one topic that says nothing makes all of it unknown. */
+function rpoOf({ topics }: PromotePlan): string {
+  const records = topics.map(({ rpoRecords }) => rpoRecords);
+  const ages = topics.map(({ rpoMs }) => rpoMs);
+  if (records.includes(undefined))
+    return 'unknown, for the source was not seen by this coordinator';
+  const total = records.reduce<bigint>((sum, each) => sum + each!, 0n);
+  if (total === 0n) return '0 records';
+  const oldest = ages.includes(undefined)
+    ? undefined
+    : ages.reduce<bigint>((a, b) => (a > b! ? a : b!), 0n);
+  const age = oldest === undefined ? '' : `, the oldest ${formatDuration(oldest)} at the last look`;
+  return `${formatCount(total)} records did not cross${age}`;
 }

@@ -136,7 +136,9 @@ class Drill {
     let ends: readonly CanaryPartition[] = [];
     report.detectionMs = await this.#step('detect', async () => {
       ends = (await this.#ask('look', [], signal)).partitions;
-      const { state, evidence } = this.#options.host.sourceState(this.#flow);
+      const { host } = this.#options;
+      await host.probeSource(this.#flow, signal);
+      const { state, evidence } = host.sourceState(this.#flow);
       return `the source is ${state}: ${evidence}`;
     });
     await this.#step('promote', () => this.#promote());

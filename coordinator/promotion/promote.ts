@@ -25,6 +25,9 @@ export const DRAIN_MS_MAX = 30_000;
 
 const DRAIN_LOOK_INTERVAL_MS = 100;
 
+/** How often a source that records are waited for is asked whether it is still there. */
+const DRAIN_PROBE_INTERVAL_MS = 1_000;
+
 /** Partitions that a message about an unfinished drain names. */
 const LAGGING_NAMED_MAX = 5;
 
@@ -134,8 +137,9 @@ class Promotion {
   }
 
   get #scope(): PromotedScope {
-    const groups = this.#options.selection.groups?.patterns ?? [];
-    return { topics: this.#chosen.topics, groups };
+    const { groups, accept } = this.#options.selection;
+    const patterns = groups?.patterns ?? [];
+    return { topics: this.#chosen.topics, groups: patterns, accept: [...accept] };
   }
 
   #setState(phase: FlowPhase): void {
@@ -154,6 +158,7 @@ class Promotion {
   async #drain(signal: AbortSignal): Promise<[string, void]> {
     const { clock, host, selection } = this.#options;
     const startedMs = clock.nowMs();
+    let probedMs = startedMs; // the check has just done so
     for (;;) {
       const elapsedMs = clock.nowMs() - startedMs;
       const positions = host
@@ -164,6 +169,10 @@ class Promotion {
           lagRecords !== 0n || sourceEndAgeMs === undefined || sourceEndAgeMs >= elapsedMs,
       );
       if (lagging.length === 0) return [`${positions.length} partitions have no lag`, undefined];
+      if (clock.nowMs() - probedMs >= DRAIN_PROBE_INTERVAL_MS) {
+        await host.probeSource(this.#flow, signal);
+        probedMs = clock.nowMs();
+      }
       const source = host.sourceState(this.#flow);
       if (selection.mode === 'auto' && source.state !== 'reachable') {
         const message = `not drained, for the source is ${source.state} by now: ${source.evidence}`;

@@ -19,6 +19,8 @@ import type { PromotionSelection } from './promotion-selection.js';
 /** What promotion asks of the coordinator that runs the flow. Without topics: of the whole flow. */
 export interface PromotionHost {
   sourceState(flow: string): SourceLook;
+  /** Asks the source itself, within limits; `sourceState` tells what came of it. */
+  probeSource(flow: string, signal: AbortSignal): Promise<void>;
   partitionPositions(flow: string): readonly PartitionPosition[];
   /** No more grants; revokes everything; waits, within limits, for final progress and releases. */
   stopFlow(flow: string, topics: readonly string[] | undefined, signal: AbortSignal): Promise<void>;
@@ -41,6 +43,9 @@ export async function planPromotion(
   scope: PromotionScope,
   signal: AbortSignal,
 ): Promise<PromotionPlan> {
+  const { host, target } = scope;
+  // Behind the fence it no longer matters.
+  if (chooseTopics(scope).phase === 'running') await host.probeSource(target.flowId, signal);
   try {
     return await lookAtTarget(scope, signal);
   } catch (error) {

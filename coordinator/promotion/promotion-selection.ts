@@ -56,14 +56,19 @@ export function selectionOf(request: SelectionRequest): PromotionSelection {
   };
 }
 
-/** What a coordinator that died had begun: exactly its topics, and its groups. */
-export function selectionOfUnfinished({ topics, groups }: PromotedScope): PromotionSelection {
+/** What a coordinator that died had begun: exactly its topics, its groups, and what was accepted. */
+export function selectionOfUnfinished({
+  topics,
+  groups,
+  accept,
+}: PromotedScope): PromotionSelection {
   const names = new Set(topics);
   const exactly = { patterns: [...names], matches: (name: string) => names.has(name) };
   return {
     ...EVERYTHING,
     topics: topics === undefined ? undefined : exactly,
     groups: choiceOf(groups),
+    accept: new Set(accept),
     description: topics === undefined ? '' : `topics ${topics.join(', ')}`,
   };
 }

@@ -71,6 +71,8 @@ function writeTask(task: SiteTask): SiteTaskMessage['kind'] {
       const { $case, value } = task;
       return { $case, value: { ...value, topics: [...value.topics] } };
     }
+    case 'probeSource':
+      return task;
     case 'canary': {
       const { act, partitions, ...value } = task.value;
       const written = partitions.map((each) => ({ ...each, values: [...each.values] }));

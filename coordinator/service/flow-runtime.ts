@@ -24,6 +24,15 @@ export const ENSURE_CALLS_MAX = 8;
 
 export type FlowPhase = 'running' | 'promoting' | 'promoted';
 
+export interface UnansweredProbe {
+  /** When it was sent; monotonic. */
+  readonly atMs: number;
+  /** `unreachable`: an agent says that no broker answers it. `unknown`: no agent said anything. */
+  readonly state: 'unreachable' | 'unknown';
+  /** Who asked, and what came of it. */
+  readonly evidence: string;
+}
+
 export interface FlowRuntimeOptions<Opened extends OpenedFlowTarget> {
   readonly flow: FlowConfig;
   readonly term: bigint;
@@ -57,6 +66,8 @@ export class FlowRuntime<Opened extends OpenedFlowTarget> {
   readonly meters = new Map<string, Map<number, CopyMeter>>();
   /** When the source was last known to answer, by whatever an agent said; monotonic. */
   sourceSeenAtMs: number | undefined;
+  /** The last probe of the source that it did not answer; a later look at it counts for more. */
+  unansweredProbe: UnansweredProbe | undefined;
   /** When an agent last said anything of this flow; monotonic. */
   agentSeenAtMs: number | undefined;
   readonly #options: FlowRuntimeOptions<Opened>;

@@ -4,6 +4,7 @@ import type { Coordination } from './coordination.js';
 import { FlowStopTimeoutError } from './errors.js';
 import type { FlowPhase, FlowRuntime } from './flow-runtime.js';
 import type { OpenedFlowTarget } from './flow-target-port.js';
+import { probeSource } from './probe-source.js';
 
 /** A look at the source that is older than this no longer shows that it answers. */
 export const SOURCE_LOOK_FRESH_MS = 5_000;
@@ -28,8 +29,10 @@ export class CoordinationPromotionHost<Opened extends OpenedFlowTarget> implemen
     const coordination = this.#coordination;
     const flow = coordination.flow(flowId);
     const nowMs = coordination.clock.nowMs();
-    const seenMs = ageMs(flow.sourceSeenAtMs, nowMs);
-    if (seenMs !== undefined && seenMs <= SOURCE_LOOK_FRESH_MS)
+    const { unansweredProbe: probe, sourceSeenAtMs } = flow;
+    const seenMs = ageMs(sourceSeenAtMs, nowMs);
+    const isRefuted = probe !== undefined && (sourceSeenAtMs ?? -Infinity) < probe.atMs;
+    if (!isRefuted && seenMs !== undefined && seenMs <= SOURCE_LOOK_FRESH_MS)
       return { state: 'reachable', evidence: `an agent read the source ${seconds(seenMs)} ago` };
     const look =
       seenMs === undefined
@@ -38,8 +41,13 @@ export class CoordinationPromotionHost<Opened extends OpenedFlowTarget> implemen
     const agents = this.#connectedAgents(flow);
     if (agents.length === 0)
       return { state: 'unknown', evidence: `no agent of the flow is connected; ${look}` };
+    if (isRefuted) return { state: probe.state, evidence: `${probe.evidence}; ${look}` };
     const names = agents.join(', ');
     return { state: 'unreachable', evidence: `${look}, though connected: ${names}` };
+  }
+
+  probeSource(flowId: string, signal: AbortSignal): Promise<void> {
+    return probeSource(this.#coordination, flowId, signal);
   }
 
   partitionPositions(flowId: string): PartitionPosition[] {

@@ -17,6 +17,11 @@ export interface SiteTaskKinds {
     readonly piece: never;
     readonly result: ProducersSeen;
   };
+  probeSource: {
+    readonly task: { readonly timeoutMs: number };
+    readonly piece: never;
+    readonly result: { readonly answered: boolean; readonly problem: string };
+  };
 }
 
 export type SiteTaskKind = keyof SiteTaskKinds;

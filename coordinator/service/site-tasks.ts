@@ -50,6 +50,8 @@ export interface SiteTasksOptions {
 }
 
 export interface RunSiteTaskOptions<K extends SiteTaskKind> {
+  /** Only this agent may do it; else the best one does. */
+  readonly agentId?: string;
   /** Called in order, one at a time; the agent pauses while it is not done. A throw ends the task. */
   readonly onPiece?: (piece: SiteTaskKinds[K]['piece']) => void | Promise<void>;
   readonly signal: AbortSignal;
@@ -97,12 +99,13 @@ export class SiteTasks {
   async run<K extends SiteTaskKind>(
     flow: string,
     task: SiteTask<K>,
-    { onPiece = () => {}, signal }: RunSiteTaskOptions<K>,
+    { onPiece = () => {}, signal, agentId }: RunSiteTaskOptions<K>,
   ): Promise<SiteTaskKinds[K]['result']> {
     signal.throwIfAborted();
-    let agent = this.#freeAgent(flow);
+    const free = (): SiteAgent | undefined => this.#freeAgent(flow, agentId);
+    let agent = free();
     // Looked up anew after each wait: from here to the sending nothing else can happen.
-    for (; agent === undefined; agent = this.#freeAgent(flow)) await this.#untilFree(flow, signal);
+    for (; agent === undefined; agent = free()) await this.#untilFree(flow, { agentId, signal });
     const { link } = agent;
     const { $case: kind } = task;
     if (!agent.siteTaskKinds.includes(kind)) throw new SiteTaskUnsupportedError(kind, agent);
@@ -206,23 +209,34 @@ export class SiteTasks {
     return this.#load.get(agent.link) ?? 0;
   }
 
-  #freeAgent(flow: string): SiteAgent | undefined {
-    const { agentsFor, over } = this.#options;
-    over.throwIfAborted();
-    return agentsFor(flow).find((agent) => this.#loadOf(agent) < SITE_TASKS_PER_AGENT_MAX);
+  /** Who could be asked for a task of this flow now, the best first. */
+  agentsFor(flow: string): readonly SiteAgent[] {
+    return this.#options.agentsFor(flow);
   }
 
-  async #untilFree(flow: string, signal: AbortSignal): Promise<void> {
+  #freeAgent(flow: string, agentId: string | undefined): SiteAgent | undefined {
+    this.#options.over.throwIfAborted();
+    return this.agentsFor(flow).find(
+      (agent) =>
+        this.#loadOf(agent) < SITE_TASKS_PER_AGENT_MAX &&
+        (agentId === undefined || agent.agentId === agentId),
+    );
+  }
+
+  async #untilFree(
+    flow: string,
+    { agentId, signal }: { agentId: string | undefined; signal: AbortSignal },
+  ): Promise<void> {
     if (this.#waiting >= SITE_TASKS_WAITING_MAX)
       throw new SiteTaskQueueFullError(SITE_TASKS_WAITING_MAX);
-    const { agentsFor, clock, over } = this.#options;
+    const { clock, over } = this.#options;
     const either = AbortSignal.any([signal, over]);
     let presentAtMs = clock.nowMs();
     this.#waiting += 1;
     try {
-      while (this.#freeAgent(flow) === undefined) {
+      while (this.#freeAgent(flow, agentId) === undefined) {
         const nowMs = clock.nowMs();
-        if (agentsFor(flow).length > 0) presentAtMs = nowMs;
+        if (this.agentsFor(flow).length > 0) presentAtMs = nowMs;
         if (nowMs - presentAtMs >= AGENT_WAIT_MAX_MS)
           throw new NoSiteAgentError(flow, AGENT_WAIT_MAX_MS);
         await clock.sleep(AGENT_POLL_MS, either);

@@ -15,6 +15,8 @@ export interface PromotedScope {
   readonly topics: readonly string[] | undefined;
   /** Regular expressions of the groups to move; empty for all. */
   readonly groups: readonly string[];
+  /** Codes of what the operator went past. */
+  readonly accept: readonly string[];
 }
 
 export interface FlowPromotionsOptions {
@@ -86,7 +88,7 @@ export class FlowPromotions {
     return promotedAtMs >= 0n ? producerEpoch : undefined;
   }
 
-  isFenced({ topics }: PromotedScope): boolean {
+  isFenced({ topics }: Pick<PromotedScope, 'topics'>): boolean {
     if (topics === undefined) return this.#options.maps.flow!.promotedAtMs >= 0n;
     return topics.every((topic) => this.fenceEpoch(topic) !== undefined);
   }
@@ -97,7 +99,8 @@ export class FlowPromotions {
     const { whole } = this;
     if (whole !== undefined) {
       if (whole.completedAtMs !== undefined) return undefined;
-      return { topics: undefined, groups: promotions.get(WHOLE)?.groups ?? [] };
+      const { groups = [], accept = [] } = promotions.get(WHOLE) ?? {};
+      return { topics: undefined, groups, accept };
     }
     const open = [...promotions].filter(
       ([topic, mark]) => topic !== WHOLE && phaseOfMark(mark) === 'promoting',
@@ -105,11 +108,12 @@ export class FlowPromotions {
     const first = open[0]?.[1];
     if (first === undefined) return undefined;
     const together = open.filter(([, mark]) => mark.begunAtMs === first.begunAtMs);
-    return { topics: together.map(([topic]) => topic), groups: first.groups };
+    const { groups, accept } = first;
+    return { topics: together.map(([topic]) => topic), groups, accept };
   }
 
   /** When it resolves there is no way back, and that is durable; repeats keep the first begin. */
-  async begin({ topics, groups }: PromotedScope, signal: AbortSignal): Promise<void> {
+  async begin({ topics, groups, accept }: PromotedScope, signal: AbortSignal): Promise<void> {
     const { maps, clock } = this.#options;
     const fresh: PromotionMark = {
       producerEpochBefore: maps.flow!.producerEpoch,
@@ -117,7 +121,7 @@ export class FlowPromotions {
       begunAtMs: BigInt(Math.trunc(clock.wallMs())),
       promotedAtMs: NOT_YET,
       completedAtMs: NOT_YET,
-      groups,
+      ...{ groups, accept },
     };
     const names = topics ?? (this.whole === undefined ? [WHOLE] : []);
     const marks = names

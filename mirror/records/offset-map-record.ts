@@ -23,7 +23,7 @@
  *     start     version INT16 (= 1), source offset INT64, target offset INT64
  *     promotion version INT16 (= 1), producerEpochBefore INT16, producerEpoch INT16,
  *               begunAtMs INT64, promotedAtMs INT64, completedAtMs INT64,
- *               count INT32 and as many group patterns STRING
+ *               counts INT32 and as many group patterns, accepted codes STRING
  *     failback  version INT16 (= 1), phase INT8, startedAtMs INT64, operator STRING,
  *               uncrossed INT64, finishedAtMs INT64
  *     acl       version INT16 (= 1): the flow made this binding on the target, and may remove it
@@ -164,6 +164,8 @@ export interface PromotionMark {
   completedAtMs: bigint;
   /** Regular expressions of the groups to move; empty for all. */
   groups: readonly string[];
+  /** Codes of what stood in the way and was accepted, for whoever ends what another began. */
+  accept: readonly string[];
 }
 
 /** Nothing but that it is ours. */
@@ -257,8 +259,10 @@ function encodeValue(record: OffsetMapRecord): Buffer | null {
 function encodePromotion(writer: SchemaWriter, mark: PromotionMark): Buffer {
   writer.int16(mark.producerEpochBefore).int16(mark.producerEpoch);
   writer.int64(mark.begunAtMs).int64(mark.promotedAtMs).int64(mark.completedAtMs);
-  writer.int32(mark.groups.length);
-  for (const group of mark.groups) writer.string(group);
+  for (const list of [mark.groups, mark.accept]) {
+    writer.int32(list.length);
+    for (const each of list) writer.string(each);
+  }
   return writer.bytes();
 }
 
@@ -268,12 +272,17 @@ function decodePromotion(reader: SchemaReader): PromotionMark {
   const begunAtMs = reader.int64('begunAtMs');
   const promotedAtMs = reader.int64('promotedAtMs');
   const completedAtMs = reader.int64('completedAtMs');
-  const groups: string[] = [];
-  const count = reader.int32('group count');
-  // Each takes a byte at least: the reader's end bounds what a wrong count can do.
-  for (let index = 0; index < count; index += 1) groups.push(reader.string('group'));
+  const lists = { groups: decodeStrings(reader, 'group'), accept: decodeStrings(reader, 'code') };
   const epochs = { producerEpochBefore, producerEpoch };
-  return { ...epochs, begunAtMs, promotedAtMs, completedAtMs, groups };
+  return { ...epochs, begunAtMs, promotedAtMs, completedAtMs, ...lists };
+}
+
+function decodeStrings(reader: SchemaReader, what: string): string[] {
+  const strings: string[] = [];
+  const count = reader.int32(`${what} count`);
+  // Each takes a byte at least: the reader's end bounds what a wrong count can do.
+  for (let index = 0; index < count; index += 1) strings.push(reader.string(what));
+  return strings;
 }
 
 export function decodeOffsetMapKey(bytes: Uint8Array): OffsetMapKey {

@@ -64,9 +64,13 @@ export class MirroredPair {
     await Promise.all(agents.map((name) => this.startAgent(name)));
   }
 
-  async startCoordinator(): Promise<void> {
+  /** `crashAt`: kills itself there; see crash-coordinator.ts. */
+  async startCoordinator(crashAt?: string): Promise<void> {
     const file = this.write('mirror.properties', this.#lines());
-    await this.startProgram('mirror-coordinator', ['coordinator/main.js', file]);
+    const program =
+      crashAt === undefined ? 'coordinator/main.js' : 'test/faults/crash-coordinator.js';
+    const env = crashAt === undefined ? {} : { CRASH_AT: crashAt };
+    await this.startProgram('mirror-coordinator', [program, file], env);
   }
 
   async startAgent(name: string): Promise<void> {
@@ -79,8 +83,12 @@ export class MirroredPair {
     await this.startProgram(name, ['agent/main.js', this.write(`${name}.properties`, lines)]);
   }
 
-  async startProgram(name: string, args: readonly string[]): Promise<void> {
-    this.programs.set(name, await startProcess({ name, args: [...args] }));
+  async startProgram(
+    name: string,
+    args: readonly string[],
+    env: Readonly<Record<string, string>> = {},
+  ): Promise<void> {
+    this.programs.set(name, await startProcess({ name, args, env }));
   }
 
   /** Ends the programs, and leaves the clusters as they are. */

@@ -31,6 +31,12 @@ function copierOf(partition: number, topicId = 'id'): PartitionCopier {
   return copier;
 }
 
+function copierAt({ assignment, fetchOffset }: PartitionCopier): PartitionCopier {
+  const copier = copierOf(assignment.partition);
+  copier.fetchOffset = fetchOffset;
+  return copier;
+}
+
 const answer = (sessionId: number, errorCode: number = ErrorCode.NONE): FetchResponse => ({
   throttleTimeMs: 0,
   errorCode,
@@ -43,6 +49,8 @@ class ModelBroker {
   #id = 0;
   #epoch = 0;
   watched = new Map<number, bigint>();
+  /** Partitions whose end the last answer told: it is news when a session begins to watch them. */
+  told: number[] = [];
 
   fetch(request: ReturnType<FetchSession['request']>, newId: number): FetchResponse {
     if (request.sessionEpoch === 0) {
@@ -54,8 +62,12 @@ class ModelBroker {
     } else if (request.sessionEpoch !== this.#epoch) {
       return answer(0, ErrorCode.INVALID_FETCH_SESSION_EPOCH);
     } else this.#epoch += 1;
+    this.told = [];
     for (const { partitions } of request.topics) {
-      for (const { partition, fetchOffset } of partitions) this.watched.set(partition, fetchOffset);
+      for (const { partition, fetchOffset } of partitions) {
+        if (!this.watched.has(partition)) this.told.push(partition);
+        this.watched.set(partition, fetchOffset);
+      }
     }
     for (const { partitions } of request.forgottenTopics) {
       for (const partition of partitions) this.watched.delete(partition);
@@ -78,6 +90,7 @@ describe('FetchSession', () => {
     assert.equal(first.sessionEpoch, 0);
     assert.equal(first.topics[0]?.partitions.length, 2);
     assert.equal(session.answered(answer(9)), true);
+    for (const copier of [one, two]) copier.noteSourceEnd(9n, 0);
     two.fetchOffset = 5n;
     session.want(one);
     session.want(two);
@@ -137,11 +150,22 @@ describe('FetchSession', () => {
         } else if (event < 5) {
           session.drop(copier);
           wanted.delete(copier);
+          // Its lease may come back at once, to a new copier.
+          if (random.chance(0.5)) copiers[copier.assignment.partition] = copierAt(copier);
         } else if (event === 5 && random.chance(0.2)) broker.forgetSession();
         else if (event === 6 && random.chance(0.2)) {
           session.request(MIB); // and its connection was lost
           session.reset();
         } else if (session.answered(broker.fetch(session.request(MIB), step + 1))) {
+          const hear = (): void => {
+            for (const told of broker.told) session.find('id', told)?.copier.noteSourceEnd(9n, 0);
+          };
+          hear();
+          if (session.isPostponing) {
+            session.answered(broker.fetch(session.request(MIB), step + 1));
+            hear();
+          }
+          for (const each of wanted) assert.equal(each.sourceEnd, 9n, `SEED=${seed + history}`);
           const expected = [...wanted].map((each) => [
             each.assignment.partition,
             session.find('id', each.assignment.partition)?.fetchOffset,

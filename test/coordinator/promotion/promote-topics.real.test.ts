@@ -108,7 +108,7 @@ describe('promote of some topics', () => {
       await promote(scene.options({ onStep, selection }), death.signal).catch(() => undefined);
       await scene.reopen();
       const { unfinishedPromotion } = scene.target;
-      assert.deepEqual(unfinishedPromotion, { topics: ['orders'], groups: [] });
+      assert.deepEqual(unfinishedPromotion, { topics: ['orders'], groups: [], accept: [] });
 
       await promote(
         scene.options({ selection: selectionOfUnfinished(unfinishedPromotion) }),

@@ -178,7 +178,11 @@ describe('promote', () => {
     assert.equal(scene.host.phases.at(-1), 'promoting');
     await scene.reopen();
     // Without any store: the mark on the target tells that agents may be fenced.
-    assert.deepEqual(scene.target.unfinishedPromotion, { topics: undefined, groups: [] });
+    assert.deepEqual(scene.target.unfinishedPromotion, {
+      topics: undefined,
+      groups: [],
+      accept: [],
+    });
     assert.throws(() => scene.target.assignment('orders', 0), { problem: 'flow-promoted' });
 
     const { plan } = await promote(scene.options(), NEVER);
@@ -292,9 +296,15 @@ describe('promote', () => {
     await assert.rejects(promote(scene.options(), NEVER), /died/);
     process.faults = {};
     await scene.reopen();
-    assert.deepEqual(scene.target.unfinishedPromotion, { topics: undefined, groups: [] });
+    assert.deepEqual(scene.target.unfinishedPromotion, {
+      topics: undefined,
+      groups: [],
+      accept: [],
+    });
     await promote(
-      scene.options({ selection: selectionOfUnfinished({ topics: undefined, groups: [] }) }),
+      scene.options({
+        selection: selectionOfUnfinished({ topics: undefined, groups: [], accept: [] }),
+      }),
       NEVER,
     );
     assert.deepEqual(await scene.committed('billing'), BILLING);

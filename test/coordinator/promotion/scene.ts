@@ -31,6 +31,10 @@ export class Host implements PromotionHost {
     return { state: this.state, evidence: 'the test says so' };
   };
 
+  probeSource(): Promise<void> {
+    return Promise.resolve();
+  }
+
   partitionPositions(): PartitionPosition[] {
     return this.positions;
   }

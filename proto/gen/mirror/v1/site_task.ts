@@ -40,10 +40,12 @@ export interface SiteTask {
   taskId: string;
   flow: string;
   /** What to do. An agent that does not know it answers with the error code `unsupported`. */
-  kind: { $case: "compareRanges"; value: CompareRanges } | { $case: "canary"; value: Canary } | {
-    $case: "activeProducers";
-    value: ActiveProducers;
-  } | undefined;
+  kind:
+    | { $case: "compareRanges"; value: CompareRanges }
+    | { $case: "canary"; value: Canary }
+    | { $case: "activeProducers"; value: ActiveProducers }
+    | { $case: "probeSource"; value: ProbeSource }
+    | undefined;
 }
 
 /** The asker no longer wants it; answered by an error with the code `cancelled`, or by its end. */
@@ -72,10 +74,12 @@ export interface SiteTaskPiece {
 }
 
 export interface SiteTaskResult {
-  kind: { $case: "compareRanges"; value: CompareRangesResult } | { $case: "canary"; value: CanaryResult } | {
-    $case: "activeProducers";
-    value: ActiveProducersResult;
-  } | undefined;
+  kind:
+    | { $case: "compareRanges"; value: CompareRangesResult }
+    | { $case: "canary"; value: CanaryResult }
+    | { $case: "activeProducers"; value: ActiveProducersResult }
+    | { $case: "probeSource"; value: ProbeSourceResult }
+    | undefined;
 }
 
 export interface SiteTaskError {
@@ -202,6 +206,19 @@ export interface CanaryResult {
   committed: CanaryPartition[];
 }
 
+/** Whether the source answers at all, asked of every broker that the agent knows. */
+export interface ProbeSource {
+  /** How long a broker may take. */
+  timeoutMs: number;
+}
+
+export interface ProbeSourceResult {
+  /** One broker at least has answered. */
+  answered: boolean;
+  /** What the brokers did instead; empty if one answered. */
+  problem: string;
+}
+
 function createBaseSiteTask(): SiteTask {
   return { taskId: "", flow: "", kind: undefined };
 }
@@ -223,6 +240,9 @@ export const SiteTask: MessageFns<SiteTask> = {
         break;
       case "activeProducers":
         ActiveProducers.encode(message.kind.value, writer.uint32(170).fork()).join();
+        break;
+      case "probeSource":
+        ProbeSource.encode(message.kind.value, writer.uint32(178).fork()).join();
         break;
     }
     return writer;
@@ -281,6 +301,14 @@ export const SiteTask: MessageFns<SiteTask> = {
             message.kind = { $case: "activeProducers", value: ActiveProducers.decode(reader, reader.uint32()) };
             continue;
           }
+          case 22: {
+            if (tag !== 178) {
+              break;
+            }
+
+            message.kind = { $case: "probeSource", value: ProbeSource.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -316,6 +344,12 @@ export const SiteTask: MessageFns<SiteTask> = {
       case "activeProducers": {
         if (object.kind?.value !== undefined && object.kind?.value !== null) {
           message.kind = { $case: "activeProducers", value: ActiveProducers.fromPartial(object.kind.value) };
+        }
+        break;
+      }
+      case "probeSource": {
+        if (object.kind?.value !== undefined && object.kind?.value !== null) {
+          message.kind = { $case: "probeSource", value: ProbeSource.fromPartial(object.kind.value) };
         }
         break;
       }
@@ -636,6 +670,9 @@ export const SiteTaskResult: MessageFns<SiteTaskResult> = {
       case "activeProducers":
         ActiveProducersResult.encode(message.kind.value, writer.uint32(170).fork()).join();
         break;
+      case "probeSource":
+        ProbeSourceResult.encode(message.kind.value, writer.uint32(178).fork()).join();
+        break;
     }
     return writer;
   },
@@ -677,6 +714,14 @@ export const SiteTaskResult: MessageFns<SiteTaskResult> = {
             message.kind = { $case: "activeProducers", value: ActiveProducersResult.decode(reader, reader.uint32()) };
             continue;
           }
+          case 22: {
+            if (tag !== 178) {
+              break;
+            }
+
+            message.kind = { $case: "probeSource", value: ProbeSourceResult.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -710,6 +755,12 @@ export const SiteTaskResult: MessageFns<SiteTaskResult> = {
       case "activeProducers": {
         if (object.kind?.value !== undefined && object.kind?.value !== null) {
           message.kind = { $case: "activeProducers", value: ActiveProducersResult.fromPartial(object.kind.value) };
+        }
+        break;
+      }
+      case "probeSource": {
+        if (object.kind?.value !== undefined && object.kind?.value !== null) {
+          message.kind = { $case: "probeSource", value: ProbeSourceResult.fromPartial(object.kind.value) };
         }
         break;
       }
@@ -1978,6 +2029,128 @@ export const CanaryResult: MessageFns<CanaryResult> = {
     const message = createBaseCanaryResult();
     message.partitions = object.partitions?.map((e) => CanaryPartition.fromPartial(e)) || [];
     message.committed = object.committed?.map((e) => CanaryPartition.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseProbeSource(): ProbeSource {
+  return { timeoutMs: 0 };
+}
+
+export const ProbeSource: MessageFns<ProbeSource> = {
+  encode(message: ProbeSource, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.timeoutMs !== 0) {
+      writer.uint32(8).int32(message.timeoutMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ProbeSource {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseProbeSource();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.timeoutMs = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ProbeSource>): ProbeSource {
+    return ProbeSource.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ProbeSource>): ProbeSource {
+    const message = createBaseProbeSource();
+    message.timeoutMs = object.timeoutMs ?? 0;
+    return message;
+  },
+};
+
+function createBaseProbeSourceResult(): ProbeSourceResult {
+  return { answered: false, problem: "" };
+}
+
+export const ProbeSourceResult: MessageFns<ProbeSourceResult> = {
+  encode(message: ProbeSourceResult, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.answered !== false) {
+      writer.uint32(8).bool(message.answered);
+    }
+    if (message.problem !== "") {
+      writer.uint32(18).string(message.problem);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ProbeSourceResult {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseProbeSourceResult();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.answered = reader.bool();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.problem = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ProbeSourceResult>): ProbeSourceResult {
+    return ProbeSourceResult.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ProbeSourceResult>): ProbeSourceResult {
+    const message = createBaseProbeSourceResult();
+    message.answered = object.answered ?? false;
+    message.problem = object.problem ?? "";
     return message;
   },
 };
