@@ -36,7 +36,14 @@ export function commit(): string {
     execFileSync('git', args, { cwd: projectRoot(), encoding: 'utf8' }).trim();
   try {
     // The results themselves are written by this very run, or by the one before.
-    const changed = git('status', '--porcelain', '--', '.', ':!docs/benchmarks.*');
+    const changed = git(
+      'status',
+      '--porcelain',
+      '--',
+      '.',
+      ':!docs/benchmarks.*',
+      ':!docs/scale.md',
+    );
     return `${git('rev-parse', '--short=12', 'HEAD')}${changed === '' ? '' : ', with changes'}`;
   } catch {
     return 'unknown'; // not a checkout

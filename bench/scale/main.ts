@@ -1,8 +1,6 @@
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type { ScaleShape } from '../../test/coordinator/core/scale-world.js';
-import { projectRoot } from '../../test/kit/project-root.js';
 import { commit, describeMachine } from '../machine.js';
+import { writeSimulatedPart } from './scale-document.js';
 import { measureScale, type ScaleResult } from './measure-scale.js';
 import { scaleMarkdown } from './scale-markdown.js';
 
@@ -27,4 +25,4 @@ for (const shape of shapes) {
 const machine = describeMachine();
 const text = scaleMarkdown({ results, machine, node: process.versions.node, commit: commit() });
 process.stdout.write(`\n${text}`);
-writeFileSync(join(projectRoot(), 'docs', 'scale.md'), text);
+writeSimulatedPart(text);

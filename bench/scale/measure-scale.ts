@@ -1,4 +1,5 @@
 import { CoordinationCore } from '../../coordinator/core/coordination-core.js';
+import { LEASES_PER_STEP_MAX } from '../../coordinator/service/lease-intake.js';
 import { CopyMeter } from '../../coordinator/service/copy-meter.js';
 import { PartitionMap } from '../../coordinator/target/partition-map.js';
 import {
@@ -23,6 +24,8 @@ export interface ScaleResult {
   readonly churnGrants: number;
   readonly churnLost: number;
   readonly takeoverMs: number;
+  /** The longest step of it. */
+  readonly takeoverStepMs: number;
   /** Bytes in use after a garbage collection. */
   readonly coreBytes: number;
   /** The same with what the coordinator keeps of each partition beside the core. */
@@ -43,9 +46,19 @@ export function measureScale(shape: ScaleShape): ScaleResult {
   const churn = measureChurn(world);
   const kept = keepBeside(world);
   const allBytes = heapBytes() - emptyBytes;
-  const takeoverMs = measureTakeover(world);
+  const takeover = measureTakeover(world);
   if (kept.length !== shape.partitions) throw new Error('not every partition was granted');
-  return { shape, fillMs, idleTickMs, ...loss, ...join, ...churn, takeoverMs, coreBytes, allBytes };
+  return {
+    shape,
+    fillMs,
+    idleTickMs,
+    ...loss,
+    ...join,
+    ...churn,
+    ...takeover,
+    coreBytes,
+    allBytes,
+  };
 }
 
 function measureLoss(world: ScaleWorld) {
@@ -84,15 +97,23 @@ function measureChurn(world: ScaleWorld) {
   return { churnMs, churnSteps: CHURN_STEPS, churnGrants: world.grants - before, churnLost };
 }
 
-/** A new leader reads what the store has. */
-function measureTakeover(world: ScaleWorld): number {
-  const stored = world.stored();
+/** A new leader reads what the store has, in the parts in which it is told. */
+function measureTakeover(world: ScaleWorld) {
+  const { sessions, leases } = world.stored();
   const core = new CoordinationCore({ leaseTtlMs: SCALE_LEASE_TTL_MS });
-  return cpuMs(() => {
-    for (const { name, source, target, mode } of world.core.state.flows.values())
-      core.step({ kind: 'flow-mode', flow: name, source, target, mode }, 0);
-    core.step({ kind: 'recovered', ...stored }, 0);
-  });
+  const steps = [
+    cpuMs(() => {
+      for (const { name, source, target, mode } of world.core.state.flows.values())
+        core.step({ kind: 'flow-mode', flow: name, source, target, mode }, 0);
+      core.step({ kind: 'recovered', sessions, leases: [] }, 0);
+    }),
+  ];
+  for (let start = 0; start < leases.length; start += LEASES_PER_STEP_MAX) {
+    const part = leases.slice(start, start + LEASES_PER_STEP_MAX);
+    steps.push(cpuMs(() => core.step({ kind: 'recovered', sessions: [], leases: part }, 0)));
+  }
+  const takeoverMs = steps.reduce((sum, step) => sum + step, 0);
+  return { takeoverMs, takeoverStepMs: Math.max(...steps) };
 }
 
 /** What the coordinator has for each partition beside the core: speed, lag and offset map. */

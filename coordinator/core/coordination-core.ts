@@ -124,7 +124,7 @@ function handle(step: Step, event: CoreEvent, leaseTtlMs: number): void {
     case 'lease-gone':
       return leaseGone(step, event.lease);
     case 'leases-listed':
-      return leasesListed(step, event.leases);
+      return leasesListed(step, event);
     case 'released':
       return released(step, event);
     case 'progress':

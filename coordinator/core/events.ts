@@ -56,7 +56,10 @@ export type CoreEvent =
       readonly flow: string;
       readonly topics: readonly string[];
     }
-  /** What the store holds when leadership begins; once, before anything else but flow modes. */
+  /**
+   * What the store holds when leadership begins, before anything else but flow modes. A million leases
+   * come in several parts, in the first of which are all sessions.
+   */
   | {
       readonly kind: 'recovered';
       readonly sessions: readonly { readonly sessionId: string; readonly agentId: string }[];
@@ -98,8 +101,15 @@ export type CoreEvent =
   /** Another session has it: the store's word counts, and that holder is taken over as it is. */
   | { readonly kind: 'grant-held'; readonly sessionId: string; readonly holder: HolderRef }
   | { readonly kind: 'lease-gone'; readonly lease: LeaseRef }
-  /** Everything in the store, listed at some moment that may lie before the latest grants. */
-  | { readonly kind: 'leases-listed'; readonly leases: readonly HolderRef[] }
+  /**
+   * Everything in the store, listed at some moment that may lie before the latest grants. With
+   * `more` the rest of the same list follows, with anything else but lease-gone in between.
+   */
+  | {
+      readonly kind: 'leases-listed';
+      readonly leases: readonly HolderRef[];
+      readonly more?: boolean;
+    }
   /** The agent gave the item up; the store still has the lease. */
   | { readonly kind: 'released'; readonly sessionId: string; readonly lease: LeaseRef }
   | {

@@ -22,7 +22,9 @@ export const REGRANT_DELAY_MS = 1_000;
 
 export function recovered(step: Step, event: CoreEvent & { kind: 'recovered' }): void {
   for (const { sessionId, agentId } of event.sessions) knownAgent(step, sessionId, agentId);
-  leasesListed(step, event.leases);
+  for (const lease of event.leases) takeListed(step, lease);
+  // Nobody could be heard so far: it is not the agents that are silent.
+  for (const agent of step.state.agents.values()) agent.lastHeartbeatMs = step.nowMs;
 }
 
 export function granted(step: Step, event: CoreEvent & { kind: 'granted' }): void {
@@ -51,25 +53,32 @@ export function leaseGone(step: Step, lease: LeaseRef): void {
   step.unhold(item);
 }
 
-export function leasesListed(step: Step, leases: readonly HolderRef[]): void {
-  const listed = new Set<string>();
-  let newest = 0n;
-  for (const lease of leases) {
-    listed.add(lease.item);
-    if (lease.leaseEpoch > newest) newest = lease.leaseEpoch;
-    const item = itemOfLease(step, lease);
-    if (item === undefined || item.state === 'granting') continue;
-    // An epoch seen before is either what we have, or was gone when the listing was made.
-    if (lease.leaseEpoch > item.leaseEpoch) adopt(step, item, lease);
+export function leasesListed(step: Step, event: CoreEvent & { kind: 'leases-listed' }): void {
+  const { state } = step;
+  const { listing } = state;
+  for (const lease of event.leases) {
+    if (lease.leaseEpoch > listing.newestEpoch) listing.newestEpoch = lease.leaseEpoch;
+    const item = takeListed(step, lease);
+    if (item !== undefined) item.listing = listing;
   }
-  for (const agent of step.state.agents.values()) {
+  if (event.more === true) return;
+  state.listing = { newestEpoch: 0n };
+  for (const agent of state.agents.values()) {
     for (const item of [...agent.holding]) {
-      if (item.state === 'granting' || listed.has(item.key)) continue;
+      if (item.state === 'granting' || item.listing === listing) continue;
       // Epochs are revisions: the listing is at least as new as the newest it shows, and says
       // nothing of leases made after.
-      if (item.leaseEpoch < newest) leaseGone(step, leaseOf(item));
+      if (item.leaseEpoch < listing.newestEpoch) leaseGone(step, leaseOf(item));
     }
   }
+}
+
+function takeListed(step: Step, lease: HolderRef): ItemEntry | undefined {
+  const item = itemOfLease(step, lease);
+  // An epoch seen before is either what we have, or was gone when the listing was made.
+  if (item !== undefined && item.state !== 'granting' && lease.leaseEpoch > item.leaseEpoch)
+    adopt(step, item, lease);
+  return item;
 }
 
 export function released(step: Step, event: CoreEvent & { kind: 'released' }): void {

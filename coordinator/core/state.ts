@@ -56,6 +56,14 @@ export interface ItemEntry {
   weighAtMs: number;
   /** Not moved for balance before this time. */
   restUntilMs: number;
+  /** The last listing of the store that had a lease of it. */
+  listing: Listing | undefined;
+}
+
+/** One listing of the store, which may come in several parts. */
+export interface Listing {
+  /** Of the leases in the parts so far. */
+  newestEpoch: bigint;
 }
 
 export interface TopicEntry {
@@ -137,6 +145,8 @@ export interface CoreState {
   readonly balanceDue: Set<FlowEntry>;
   /** Partitions that a missing right keeps from being copied. */
   readonly refusals: Map<ItemEntry, Refusal>;
+  /** The one that is being taken in, or the next. */
+  listing: Listing;
   /** When the balance of every flow is looked at next. */
   balanceAllAtMs: number;
   /** Agents that an operator drains, by agent id. */
@@ -159,6 +169,7 @@ export function createState(): CoreState {
     grantLater: new Set(),
     balanceDue: new Set(),
     refusals: new Map(),
+    listing: { newestEpoch: 0n },
     balanceAllAtMs: 0,
     drained: new Set(),
     placementEffort: 0,
@@ -202,6 +213,7 @@ function newItem(identity: Pick<ItemEntry, 'key' | 'work' | 'flow' | 'topic'>): 
     weight: WEIGHT_MIN,
     weighAtMs: 0,
     restUntilMs: 0,
+    listing: undefined,
   };
 }
 

@@ -102,6 +102,15 @@ export class AgentDirectory {
     }
   }
 
+  /** An agent that is told to come again, as its leases are taken in: it shall still have them then. */
+  waiting({ agentId, sessionId }: AgentHello): void {
+    const { core, leadership, log } = this.#options;
+    if (core.liveSession(sessionId, agentId) === undefined) return;
+    leadership.keepSessionAlive(sessionId).catch((error: unknown) => {
+      log.info({ agentId, sessionId, error: describeError(error) }, 'renewal failed');
+    });
+  }
+
   disconnected(session: AgentSession, link: AgentLink): void {
     // An old stream of a session that goes on with a new one.
     if (session.link !== link) return;

@@ -9,7 +9,7 @@ import type { CoreAction, CoreEvent, LeaseRef, SourceTopic } from '../core/event
 import { parseItemKey, partitionKey } from '../core/work-item.js';
 import { Journal } from '../journal/journal.js';
 import { LeadershipLostError } from '../store/errors.js';
-import type { Leadership, LeaseEvent } from '../store/lease-store.js';
+import type { Leadership } from '../store/lease-store.js';
 import { noteGivenUp } from './agent-problems.js';
 import { AgentDirectory, type AgentSession } from './agent-directory.js';
 import { NotReadyError, ProtocolViolationError, UnknownFlowError } from './errors.js';
@@ -27,6 +27,7 @@ import { FailbackRunner, type FailbackDriver } from './failback-runner.js';
 import { PromotionRunner, type Promoter } from './promotion-runner.js';
 import { takeProgress } from './progress-intake.js';
 import { insist } from './insist.js';
+import { LeaseIntake } from './lease-intake.js';
 import { resume, resumeEntry, type ResumedPartition, type ResumeRequest } from './resume.js';
 import { siteAgents } from './site-agents.js';
 import { SiteTasks } from './site-tasks.js';
@@ -72,6 +73,7 @@ export class Coordination<Opened extends OpenedFlowTarget> {
   /** Aborted when this term is over, for whatever reason. */
   readonly over: AbortSignal;
   readonly #store: StoreExecutor;
+  readonly #leases: LeaseIntake;
   readonly #flows = new Map<string, FlowRuntime<Opened>>();
   readonly #runtime: Omit<FlowRuntimeOptions<Opened>, 'flow'>;
   readonly #end = new AbortController();
@@ -91,6 +93,7 @@ export class Coordination<Opened extends OpenedFlowTarget> {
     const emit = (event: CoreEvent): void => this.emit(event);
     const signal = this.over;
     const fail = (error: Error): void => this.stepDown(error);
+    this.#leases = new LeaseIntake({ emit, clock, over: this.over });
     this.#store = new StoreExecutor({ leadership, clock, log, emit, fail, signal });
     const { core } = this;
     this.agents = new AgentDirectory({
@@ -161,8 +164,8 @@ export class Coordination<Opened extends OpenedFlowTarget> {
       Promise.all([leadership.sessions(), leadership.leases()]),
     );
     this.log.info({ sessions: sessions.length, leases: leases.length }, 'taking over');
-    this.emit({ kind: 'recovered', sessions, leases });
-    leadership.watchLeases((event) => this.#leaseEvent(event), over);
+    await this.#leases.takeOver(sessions, leases);
+    leadership.watchLeases((event) => this.#leases.take(event), over);
     void this.#tick();
     this.#ready = true;
   }
@@ -194,7 +197,10 @@ export class Coordination<Opened extends OpenedFlowTarget> {
   }
 
   async connect(hello: AgentHello, link: AgentLink): Promise<AgentConnection> {
-    if (!this.ready) throw new NotReadyError('the coordinator has just begun to lead');
+    if (!this.ready) {
+      this.agents.waiting(hello);
+      throw new NotReadyError('the coordinator has just begun to lead');
+    }
     if (hello.agentId === '') throw new ProtocolViolationError('an agent needs an id');
     const session = await this.agents.connect(hello, link);
     return {
@@ -355,11 +361,6 @@ export class Coordination<Opened extends OpenedFlowTarget> {
     }
     for (const [sessionId, list] of bySession)
       this.agents.send(sessionId, { kind: 'map-acks', acks: list });
-  }
-
-  #leaseEvent(event: LeaseEvent): void {
-    if (event.kind === 'resync') this.emit({ kind: 'leases-listed', leases: event.leases });
-    else this.emit({ kind: 'lease-gone', lease: event });
   }
 
   async #tick(): Promise<void> {

@@ -46,6 +46,7 @@ export class Simulation {
   #revision = 0n;
   #sessionCount = 0;
   #order = 0;
+  #listing = false;
   #pending: Delivery[] = [];
 
   constructor(seed: number) {
@@ -113,8 +114,19 @@ export class Simulation {
   }
 
   list(): void {
+    if (this.#listing) return;
+    this.#listing = true;
     const leases = [...this.leases.values()];
-    this.later(() => this.event({ kind: 'leases-listed', leases }));
+    this.later(() => this.#listPart(leases));
+  }
+
+  /** Parts of one list are in order, and lists are one by one; whatever else happens comes between. */
+  #listPart(leases: readonly HolderRef[]): void {
+    const size = 1 + Math.floor(this.random() * leases.length);
+    const more = size < leases.length;
+    this.event({ kind: 'leases-listed', leases: leases.slice(0, size), more });
+    if (more) this.later(() => this.#listPart(leases.slice(size)));
+    else this.#listing = false;
   }
 
   later(run: () => void): void {
