@@ -254,7 +254,7 @@ function addConfig(program: Command, options: ProgramOptions, context: () => Com
     .description('Check a configuration file')
     .command('check')
     .description('Explain what a file comes to: each value of each flow, its source, and problems')
-    .argument('<file>', 'mm2.properties, or the file of a coordinator')
+    .argument('<file>', 'mm2.properties, or the file of a coordinator or an agent')
     .option('--flow <flow>', 'show this flow alone')
     .addHelpText(
       'after',

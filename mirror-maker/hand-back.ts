@@ -5,6 +5,7 @@ import { MirrorError } from '../common/errors.js';
 import type { Logger } from '../common/log.js';
 import { Belongings } from '../coordinator/target/belongings.js';
 import { InternalTopic } from '../coordinator/target/internal-topic.js';
+import { LIFE_SIGN_INTERVAL_MS } from '../coordinator/target/limits.js';
 import { OffsetMapStore, type MappedEntry } from '../coordinator/target/offset-map-store.js';
 import type { MapEnd } from '../coordinator/target/partition-map.js';
 import { appendRecords } from '../kafka/admin/append-records.js';
@@ -26,6 +27,9 @@ const OFFSET_PARTITIONS = 25;
 
 /** Records of one batch: some 400 bytes each at most. */
 const BATCH_RECORDS_MAX = 1_000;
+
+/** Twice what a running coordinator lets pass between two records, and time for a slow answer. */
+const QUIET_MS = 2 * LIFE_SIGN_INTERVAL_MS + 1_000;
 
 /** A read-only look at the map: nothing is ever appended with it. */
 const NO_PRODUCER = { producerId: -1n, producerEpoch: -1 };
@@ -51,11 +55,43 @@ export class HandBackError extends MirrorError {
  */
 export async function handBack(options: HandBackOptions, signal: AbortSignal): Promise<void> {
   await initCodecs();
+  await requireNobodyCopies(options, signal);
   for (const flow of options.config.flows.filter(({ enabled }) => enabled)) {
     await using source = clusterOf(options, flow.source);
     await using target = clusterOf(options, flow.target);
     await handBackFlow({ ...options, flow, source, target }, signal);
   }
+}
+
+/** A running mirror-maker, or coordinator, writes the map of each of its flows again and again. */
+async function requireNobodyCopies(options: HandBackOptions, signal: AbortSignal): Promise<void> {
+  const { clock } = options;
+  const before = await endsOfMaps(options, signal);
+  if (before.size === 0) return;
+  await clock.sleep(QUIET_MS, signal);
+  const after = await endsOfMaps(options, signal);
+  const moved = [...before].filter(([flow, end]) => after.get(flow) !== end).map(([flow]) => flow);
+  if (moved.length === 0) return;
+  throw new HandBackError(
+    `a mirror-maker or mirror-coordinator still runs ${moved.join(', ')}: stop it first with ` +
+      'SIGTERM, then call this again',
+  );
+}
+
+/** Of the flows that have a map, by flow. */
+async function endsOfMaps(
+  options: HandBackOptions,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, bigint>> {
+  const ends = new Map<string, bigint>();
+  for (const flow of options.config.flows.filter(({ enabled }) => enabled)) {
+    await using target = clusterOf(options, flow.target);
+    const topic = flow.policy.offsetMapTopic(flow.source);
+    if (!(await exists(target, topic, signal))) continue;
+    const found = await target.listOffsets([{ topic, partition: 0 }], TIMESTAMP_LATEST, { signal });
+    ends.set(flow.id, found.get(`${topic}:0`)!.offset);
+  }
+  return ends;
 }
 
 interface HandedFlow extends HandBackOptions {

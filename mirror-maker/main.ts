@@ -2,6 +2,7 @@
 import { hostname } from 'node:os';
 
 import { startAgent } from '../agent/start-agent.js';
+import { MirrorMaker2RunsError } from '../agent/takeover/mm2-leftovers.js';
 import { systemClock } from '../common/clock.js';
 import { formatProblems } from '../common/config/problems.js';
 import { splitList } from '../common/config/values.js';
@@ -22,7 +23,7 @@ import type { MirrorConfig } from '../mirror/config/mirror-config.js';
 import { loadMirrorConfig } from '../mirror/config/mm2-config.js';
 import { readConfigText, referenceResolver } from '../mirror/config/read-config.js';
 import { freeDefault } from './free-default.js';
-import { handBack } from './hand-back.js';
+import { HandBackError, handBack } from './hand-back.js';
 import { onlyTargets } from './only-targets.js';
 
 const HELP = `mirror-maker mm2.properties [--clusters B,C] [--hand-back]
@@ -44,8 +45,10 @@ Example:
   mirrorctl status
 
 Environment: LOG_LEVEL (trace, debug, info, warn, error; info if absent).
-Exit codes: 0 drained after SIGTERM, 1 failed, 2 usage or configuration.
+Exit codes: 0 drained after SIGTERM, 1 failed, 2 usage or configuration, 4 --hand-back refused.
 `;
+
+const EXIT_REFUSED = 4;
 
 interface Standalone {
   file: Pick<ConfigReloaderOptions, 'path' | 'text' | 'load'>;
@@ -74,8 +77,15 @@ await runMain({
     if (loaded.warnings.length > 0) process.stderr.write(`${formatProblems(loaded.warnings)}\n`);
     if (handsBack !== undefined) {
       const say = (line: string): unknown => process.stdout.write(`${line}\n`);
-      await handBack({ config: loaded, clock: systemClock, log, say }, signalOfEnd());
-      return 0;
+      try {
+        await handBack({ config: loaded, clock: systemClock, log, say }, signalOfEnd());
+        return 0;
+      } catch (error) {
+        if (!(error instanceof HandBackError || error instanceof MirrorMaker2RunsError))
+          throw error;
+        process.stderr.write(`mirror-maker: ${error.message}\n`);
+        return EXIT_REFUSED;
+      }
     }
     const config = await withFreeAddresses(loaded, log);
     const agent = loadAgentConfig({ ...source, hostname: hostname(), standalone: true });

@@ -7,6 +7,7 @@ import {
   type ExplainedValue,
   type Explanation,
 } from '../../mirror/config/explain.js';
+import { explainAgentConfig, isAgentFile } from '../../mirror/config/explain-agent.js';
 import { readConfigText, referenceResolver } from '../../mirror/config/read-config.js';
 import { parseFlowId } from '../../mirror/flow.js';
 import type { CommandRun } from '../command.js';
@@ -26,11 +27,13 @@ const VALUE_SHOWN_MAX = 60;
 /** Explains a configuration file without asking any server. */
 export const runConfigCheck: CommandRun<ConfigCheckOptions> = async (context, options) => {
   const { output, json, env } = context;
-  const explanation = explainMirrorConfig({
+  const source = {
     path: options.file,
     text: await readConfigText(options.file),
     resolveReference: referenceResolver(env),
-  });
+  };
+  const isAgents = isAgentFile(source);
+  const explanation = isAgents ? explainAgentConfig(source) : explainMirrorConfig(source);
   const flows = selectFlows(explanation, options.flow);
   const errors = explanation.problems.filter(({ severity }) => severity === 'error');
   if (json) {
@@ -38,6 +41,7 @@ export const runConfigCheck: CommandRun<ConfigCheckOptions> = async (context, op
     const valid = errors.length === 0;
     output.json({ file: options.file, valid, flows, clusters, services, problems });
   } else {
+    if (isAgents) output.line('The file of an agent: flows come from its coordinator.\n');
     for (const flow of flows) printFlow(output, flow);
     for (const { cluster, options: own } of explanation.clusters)
       printValues(output, `cluster ${cluster}`, own);

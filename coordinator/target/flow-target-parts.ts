@@ -30,6 +30,8 @@ export interface FlowTargetParts {
   /** The producer of both: a later coordinator gets a higher epoch, or another id. */
   writer: { producerId: bigint; producerEpoch: number };
   belongings: Belongings;
+  /** Lets whoever looks at the map topic twice see that somebody writes it. */
+  showLife: (signal: AbortSignal) => Promise<void>;
 }
 
 /** What the holder of a partition's lease is told. */

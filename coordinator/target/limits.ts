@@ -54,3 +54,6 @@ export const CHECKPOINTS_PER_WRITE_MAX = 20_000;
 
 /** How often the broker is reminded of our transactional ids, which it forgets after a week. */
 export const PRODUCER_REFRESH_INTERVAL_MS = 12 * 60 * 60 * 1_000;
+
+/** A coordinator that writes a flow's map shows at least this often that it is there. */
+export const LIFE_SIGN_INTERVAL_MS = 3_000;

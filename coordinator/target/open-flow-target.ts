@@ -88,7 +88,10 @@ async function openTopics(
   });
   await groups.load(signal);
   await groups.announce(signal);
-  return { maps, groups, belongings, writer: producer };
+  const showLife = async (until: AbortSignal): Promise<void> => {
+    await topic.append([writer], until);
+  };
+  return { maps, groups, belongings, writer: producer, showLife };
 }
 
 /** The flow's producer is obtained once, and kept as long as the flow lives. */

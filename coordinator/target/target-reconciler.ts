@@ -9,6 +9,7 @@ import type { Belongings } from './belongings.js';
 import { syncConfigs } from './config-sync.js';
 import { followDeletions } from './deleted-topics.js';
 import { WriterFencedError } from './errors.js';
+import { LIFE_SIGN_INTERVAL_MS } from './limits.js';
 import type { MappedPosition } from './flow-positions.js';
 import type { FlowPromotions } from './flow-promotions.js';
 import type { OffsetMapStore } from './offset-map-store.js';
@@ -33,6 +34,7 @@ export interface ReconcilerParts {
   readonly log: Logger;
   readonly mapped: () => MappedPosition[];
   readonly onFenced: (error: WriterFencedError) => void;
+  readonly showLife: (signal: AbortSignal) => Promise<void>;
 }
 
 /** What the single tasks of a reconciler need. */
@@ -62,7 +64,10 @@ export class TargetReconciler {
   run(signal: AbortSignal): Promise<void> {
     const { clock } = this.#options;
     return runPeriodically({
-      tasks: [{ intervalMs: BEAT_MS, run: (each) => this.step(each) }],
+      tasks: [
+        { intervalMs: LIFE_SIGN_INTERVAL_MS, run: (each) => this.#options.showLife(each) },
+        { intervalMs: BEAT_MS, run: (each) => this.step(each) },
+      ],
       clock,
       signal,
       onSuccess: () => {},

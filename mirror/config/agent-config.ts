@@ -54,6 +54,9 @@ export interface LoadAgentConfigOptions {
   /** An agent in one process with its coordinator needs no address, and its file is the mm2 one. */
   readonly standalone?: boolean;
   readonly resolveReference?: ResolveReference;
+
+  /** As in LoadMirrorConfigOptions: to check a file elsewhere. */
+  readonly keepUnresolved?: boolean;
 }
 
 const AGENT_ID_LENGTH_MAX = 200;
@@ -66,7 +69,11 @@ export function loadAgentConfig(options: LoadAgentConfigOptions): AgentConfig {
   const properties =
     options.resolveReference === undefined
       ? written
-      : resolveReferences(written, { resolve: options.resolveReference, problems });
+      : resolveReferences(written, {
+          resolve: options.resolveReference,
+          problems,
+          keepUnresolved: options.keepUnresolved ?? false,
+        });
   const reader = new ServiceReader(AGENT_OPTIONS, properties, problems);
   const standalone = options.standalone ?? false;
   const overrides = standalone

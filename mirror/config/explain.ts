@@ -114,7 +114,7 @@ function explainValue(key: string, property: Property, analysed: AnalysedConfig)
 }
 
 /** A looked-up value may be a secret under any key, and a secret may be half reference, half text. */
-function shownValue({ key, value, reference }: Property): string {
+export function shownValue({ key, value, reference }: Property): string {
   const text = reference ?? value;
   const shown = redact(key, text);
   const references = referencesIn(text);

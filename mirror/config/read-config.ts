@@ -19,8 +19,7 @@ export async function readConfigText(file: string): Promise<string> {
     return await readFile(file, 'utf8');
   } catch (error) {
     const problem = { severity: 'error', file, line: 0, key: null } as const;
-    const message = reasonOf(error);
-    throw new ConfigError([{ ...problem, message, hint: null }], 0, { cause: error });
+    throw new ConfigError([{ ...problem, message: reasonOf(error), hint: null }], 0);
   }
 }
 

@@ -118,4 +118,31 @@ describe('mirrorctl config check', () => {
     assert.equal(code, 2);
     assert.match(err, /\/nowhere\/mm2\.properties: there is no such file/);
   });
+
+  it('checks the file of an agent as its process would', async () => {
+    const lines = [
+      'agent.id = edge',
+      'agent.clusters = a, b',
+      'agent.coordinators = centre:7700',
+      'a.bootstrap.servers = k:9092',
+      `a.sasl.jaas.config = required password="${SECRET}";`,
+    ];
+    const { code, out } = await check(lines.join('\n'));
+    assert.equal(code, 0, out);
+    assert.match(out, /agent\.coordinators +centre:7700 +\S+:3/);
+    assert.match(out, /cluster a\n(.*\n){1,2}.*k:9092/);
+    assert.match(out, /agent\.http\.listen +127\.0\.0\.1:7790 +default/);
+    assert.match(out, /0 errors, 0 warnings/);
+    assert.ok(!out.includes(SECRET));
+    const wrong = await check(`${lines.join('\n').replace('coordinators', 'cordinators')}\n`);
+    assert.equal(wrong.code, 2);
+    assert.match(wrong.out, /:3: warning: .*did you mean `agent\.coordinators`/);
+    assert.match(wrong.out, /`agent\.coordinators` is missing/);
+  });
+
+  it('says in one sentence that there is no such file', async () => {
+    const { code, err } = await runMirrorctl(['config', 'check', '/nowhere/mm2.properties']);
+    assert.equal(code, 2);
+    assert.equal(err, 'mirrorctl: /nowhere/mm2.properties: there is no such file\n');
+  });
 });

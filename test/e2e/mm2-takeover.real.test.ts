@@ -125,6 +125,8 @@ describe('from MirrorMaker 2 and back', () => {
     assertNoRepeats(before, after);
     await write(500);
     assertNoRepeats(before, await distinctAtLeast(PARTITIONS.length * written));
+    // Idle by now, and running all the same.
+    await assert.rejects(handBack(), /exit code 4: [^]*still runs us-east->us-west: stop it first/);
     const translated = await checkpointOf('behind');
     // No record is repeated that early: the exact place is the same on both sides.
     assert.ok(translated > 0n && translated <= BigInt(BEHIND), String(translated));
@@ -182,7 +184,7 @@ describe('from MirrorMaker 2 and back', () => {
     return new Promise((resolve, reject) => {
       execFile(process.execPath, [program, file, '--hand-back'], (error, out, err) => {
         if (error === null) resolve(out);
-        else reject(new Error(err));
+        else reject(new Error(`exit code ${error.code}: ${err}`));
       });
     });
   }
