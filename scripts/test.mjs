@@ -54,7 +54,7 @@ function readCounts(path, exitedWell) {
   try {
     counts = JSON.parse(readFileSync(path, 'utf8'));
   } catch {
-    counts = { passed: 0, failed: 0, skipped: 0 };
+    counts = { passed: 0, failed: 0, skipped: 0, reasons: [] };
   }
   // It crashed, was stopped, or failed outside any test.
   if (!exitedWell && counts.failed === 0) counts.failed = 1;
@@ -110,12 +110,13 @@ function runFile(file, { dist, timeoutMs, work }) {
   });
 }
 
-function printFile({ file, passed, failed, skipped, ms, output }) {
+function printFile({ file, passed, failed, skipped, reasons, ms, output }) {
   const mark = failed > 0 ? '!!' : 'ok';
   const counts = [`${passed} passed`];
   if (failed > 0) counts.push(`${failed} failed`);
   if (skipped > 0) counts.push(`${skipped} skipped`);
   process.stdout.write(`  ${mark} ${file}  ${counts.join(', ')}  ${seconds(ms)}\n`);
+  for (const reason of reasons) process.stdout.write(`     skipped: ${reason}\n`);
   if (failed > 0) process.stdout.write(`${withoutHosts(output).trimEnd()}\n\n`);
 }
 

@@ -1,4 +1,5 @@
 import { connect } from 'node:net';
+import { HERE } from './network-place.js';
 
 const ANSWER_MS_MAX = 2_000;
 const CORRELATION_ID = 7;
@@ -24,9 +25,9 @@ function request(key: number, body: Buffer): Buffer {
 }
 
 /** One request on a connection of its own; null when there is no complete answer in time. */
-function ask(port: number, frame: Buffer): Promise<Buffer | null> {
+function ask(port: number, host: string, frame: Buffer): Promise<Buffer | null> {
   return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1');
+    const socket = connect(port, host);
     let seen = Buffer.alloc(0);
     const finish = (answer: Buffer | null): void => {
       socket.destroy();
@@ -45,7 +46,7 @@ function ask(port: number, frame: Buffer): Promise<Buffer | null> {
 
 /** Whether a broker answers ApiVersions on this port, fenced or not. */
 export async function answersApiVersions(port: number): Promise<boolean> {
-  const answer = await ask(port, request(KEY_API_VERSIONS, Buffer.alloc(0)));
+  const answer = await ask(port, HERE.host, request(KEY_API_VERSIONS, Buffer.alloc(0)));
   return answer !== null && answer.length >= 10 && answer.readInt32BE(4) === CORRELATION_ID;
 }
 
@@ -70,8 +71,8 @@ function nodeIds(answer: Buffer): number[] {
  * The node ids that this broker counts as alive, by Metadata v1 for no topic; none when it does not
  * answer. A broker answers once it is unfenced, which is when clients can use it.
  */
-export async function brokersSeenBy(port: number): Promise<number[]> {
+export async function brokersSeenBy(port: number, host = HERE.host): Promise<number[]> {
   const noTopics = Buffer.alloc(4);
-  const answer = await ask(port, request(KEY_METADATA, noTopics));
+  const answer = await ask(port, host, request(KEY_METADATA, noTopics));
   return answer === null || answer.length < 12 ? [] : nodeIds(answer);
 }

@@ -1,5 +1,6 @@
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { systemClock } from '../../common/clock.js';
+import { HERE } from './network-place.js';
 
 /**
  * A TCP link with a round-trip time, between clients and one server: every chunk is passed on, in
@@ -19,6 +20,8 @@ export interface DelayProxyOptions {
   readonly roundTripMs: number;
   /** The one to listen on; any free one unless told. */
   readonly port?: number;
+  /** Where it listens, and where its server is. */
+  readonly host?: string;
 }
 
 interface Chunk {
@@ -107,6 +110,7 @@ export class DelayProxy {
   /** Half of the round trip; a change applies to what comes after it. */
   oneWayMs: number;
   readonly #server: Server;
+  readonly #host: string;
   readonly #sockets = new Set<Socket>();
   readonly #pipes = new Set<DelayedPipe>();
   readonly #faults: ByteFault[] = [];
@@ -115,6 +119,7 @@ export class DelayProxy {
 
   private constructor(options: DelayProxyOptions) {
     this.oneWayMs = options.roundTripMs / 2;
+    this.#host = options.host ?? HERE.host;
     this.#server = createServer({ noDelay: true, allowHalfOpen: true }, (client) =>
       this.#accept(client),
     );
@@ -124,7 +129,7 @@ export class DelayProxy {
     const proxy = new DelayProxy(options);
     await new Promise<void>((resolve, reject) => {
       proxy.#server.once('error', reject);
-      proxy.#server.listen(options.port ?? 0, '127.0.0.1', resolve);
+      proxy.#server.listen(options.port ?? 0, proxy.#host, resolve);
     });
     return proxy;
   }
@@ -137,7 +142,7 @@ export class DelayProxy {
     return this.#held;
   }
 
-  /** Connections that come from now on lead to this port of this machine. */
+  /** Connections that come from now on lead to this port of its host. */
   leadTo(serverPort: number): void {
     this.#serverPort = serverPort;
   }
@@ -195,7 +200,7 @@ export class DelayProxy {
   #accept(client: Socket): void {
     const server = connect({
       port: this.#serverPort,
-      host: '127.0.0.1',
+      host: this.#host,
       noDelay: true,
       allowHalfOpen: true,
     });

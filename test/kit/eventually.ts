@@ -11,6 +11,8 @@ export async function eventually(
   condition: () => boolean | Promise<boolean>,
   describe: () => unknown = () => '',
   limitMs = 30_000,
+  /** Between two looks; more for one that starts a process. */
+  intervalMs = LOOK_INTERVAL_MS,
 ): Promise<void> {
   const deadlineMs = performance.now() + limitMs;
   while (!(await condition())) {
@@ -19,6 +21,6 @@ export async function eventually(
         `not so within ${limitMs} ms: ${condition.toString()} ${inspect(describe())}`,
       );
     }
-    await delay(LOOK_INTERVAL_MS);
+    await delay(intervalMs);
   }
 }

@@ -10,6 +10,8 @@ export interface BrokerPlace {
 }
 
 export interface ClusterPlan {
+  /** The address that all its brokers bind and advertise. */
+  readonly host: string;
   readonly brokers: readonly BrokerPlace[];
   /** Listener name to security protocol, besides PLAINTEXT. */
   readonly listeners: Readonly<Record<string, string>>;
@@ -63,18 +65,18 @@ export function serverProperties(plan: ClusterPlan, place: BrokerPlace): string 
   const voters = plan.brokers.slice(0, controllerCount(plan.brokers.length));
   const isController = voters.includes(place);
   const names = Object.keys(place.ports);
-  const addresses = names.map((name) => `${name}://127.0.0.1:${place.ports[name]}`);
+  const addresses = names.map((name) => `${name}://${plan.host}:${place.ports[name]}`);
   const advertised = names.map((name) => {
     const port = plan.advertisedPorts[name]?.[place.nodeId - 1] ?? place.ports[name];
-    return `${name}://127.0.0.1:${port}`;
+    return `${name}://${plan.host}:${port}`;
   });
-  const controller = `CONTROLLER://127.0.0.1:${place.controllerPort}`;
+  const controller = `CONTROLLER://${plan.host}:${place.controllerPort}`;
   const protocols = { PLAINTEXT: 'PLAINTEXT', CONTROLLER: 'PLAINTEXT', ...plan.listeners };
   const properties: Record<string, string> = {
     'process.roles': isController ? 'broker,controller' : 'broker',
     'node.id': String(place.nodeId),
     'controller.quorum.voters': voters
-      .map((voter) => `${voter.nodeId}@127.0.0.1:${voter.controllerPort}`)
+      .map((voter) => `${voter.nodeId}@${plan.host}:${voter.controllerPort}`)
       .join(','),
     listeners: (isController ? [...addresses, controller] : addresses).join(','),
     'advertised.listeners': advertised.join(','),

@@ -54,6 +54,16 @@ interface Broker {
   }): Promise<{ responses: { topicName: string; partitions: FetchedPartition[] }[] }>;
 }
 
+/** Commits without being a member, as an empty group's offsets are set. */
+interface GroupCoordinator {
+  offsetCommit(request: {
+    groupId: string;
+    groupGenerationId: -1;
+    memberId: '';
+    topics: { topic: string; partitions: { partition: number; offset: string }[] }[];
+  }): Promise<unknown>;
+}
+
 /** The part of kafkajs below its consumer groups, which it does not export. */
 export interface Cluster {
   connect(): Promise<void>;
@@ -62,6 +72,7 @@ export interface Cluster {
   refreshMetadata(): Promise<void>;
   findTopicPartitionMetadata(topic: string): { partitionId: number; leader: number }[];
   findBroker(node: { nodeId: string }): Promise<Broker>;
+  findGroupCoordinator(group: { groupId: string }): Promise<GroupCoordinator>;
 }
 
 type CreateCluster = (options: {

@@ -3,6 +3,7 @@ import { get } from 'node:http';
 import { join } from 'node:path';
 import { etcdBinary } from './fetched.js';
 import { freePorts } from './free-port.js';
+import { commandAt, HERE, type NetworkPlace } from './network-place.js';
 import { ServerProcess } from './server-process.js';
 import { temporaryFolder } from './temporary-folder.js';
 
@@ -15,6 +16,8 @@ export interface EtcdOptions {
   readonly members?: number;
   /** More flags for every member, as `--name=value`. */
   readonly args?: readonly string[];
+  /** One for each member; the default is this machine. */
+  readonly places?: readonly NetworkPlace[];
 }
 
 /** One member: the same ports and data however often it is killed and started. */
@@ -27,12 +30,14 @@ export interface EtcdMember {
   kill(signal?: NodeJS.Signals): Promise<void>;
   /** Starts it again and waits until it is healthy, which needs a quorum. */
   start(): Promise<void>;
+  /** Starts it again, and does not wait. */
+  launch(): void;
   stop(): Promise<void>;
   waitReady(): Promise<void>;
 }
 
 export interface EtcdServers {
-  /** `http://127.0.0.1:port` of every member. */
+  /** `http://host:port` of every member. */
   readonly endpoints: readonly string[];
   readonly members: readonly EtcdMember[];
   /** Kills all members and removes their data. */
@@ -59,9 +64,9 @@ class Member implements EtcdMember {
   readonly endpoint: string;
   readonly #server: ServerProcess;
 
-  constructor(port: number, server: ServerProcess) {
-    this.port = port;
-    this.endpoint = `http://127.0.0.1:${port}`;
+  constructor(place: MemberPlace, server: ServerProcess) {
+    this.port = place.port;
+    this.endpoint = `http://${place.network.host}:${place.port}`;
     this.#server = server;
   }
 
@@ -100,14 +105,15 @@ class Member implements EtcdMember {
 }
 
 interface MemberPlace {
+  readonly network: NetworkPlace;
   readonly name: string;
   readonly port: number;
   readonly peerPort: number;
 }
 
 function makeMember(place: MemberPlace, folder: string, flags: readonly string[]): Member {
-  const client = `http://127.0.0.1:${place.port}`;
-  const peer = `http://127.0.0.1:${place.peerPort}`;
+  const client = `http://${place.network.host}:${place.port}`;
+  const peer = `http://${place.network.host}:${place.peerPort}`;
   const args = [
     `--name=${place.name}`,
     `--data-dir=${join(folder, place.name)}`,
@@ -126,8 +132,13 @@ function makeMember(place: MemberPlace, folder: string, flags: readonly string[]
   const logFile = join(folder, `${place.name}.log`);
   const env = { GOMEMLIMIT: '256MiB', ETCD_UNSUPPORTED_ARCH: process.arch };
   const name = `etcd ${place.name}`;
-  const server = new ServerProcess({ name, command: etcdBinary(), args, env, logFile });
-  return new Member(place.port, server);
+  const server = new ServerProcess({
+    name,
+    ...commandAt(place.network, etcdBinary(), args),
+    env,
+    logFile,
+  });
+  return new Member(place, server);
 }
 
 /** Starts etcd and waits until every member is healthy; `EtcdUnavailable` when there is none. */
@@ -137,9 +148,12 @@ export async function startEtcd(options: EtcdOptions = {}): Promise<EtcdServers>
   const places: MemberPlace[] = [];
   for (let index = 1; index <= (options.members ?? 1); index++) {
     const [port = 0, peerPort = 0] = await freePorts(2);
-    places.push({ name: `member-${index}`, port, peerPort });
+    const network = options.places?.[index - 1] ?? HERE;
+    places.push({ network, name: `member-${index}`, port, peerPort });
   }
-  const peers = places.map(({ name, peerPort }) => `${name}=http://127.0.0.1:${peerPort}`);
+  const peers = places.map(
+    ({ name, network, peerPort }) => `${name}=http://${network.host}:${peerPort}`,
+  );
   const flags = [`--initial-cluster=${peers.join(',')}`, ...(options.args ?? [])];
   const members = places.map((place) => makeMember(place, folder, flags));
   const stop = async (): Promise<void> => {

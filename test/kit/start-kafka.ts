@@ -11,6 +11,7 @@ import {
   type BrokerPlace,
   type ClusterPlan,
 } from './kafka-config.js';
+import { commandAt, HERE, type NetworkPlace } from './network-place.js';
 import { ServerProcess } from './server-process.js';
 import { temporaryFolder } from './temporary-folder.js';
 
@@ -36,6 +37,8 @@ export interface KafkaOptions {
   readonly advertisedPorts?: Readonly<Record<string, readonly number[]>>;
   /** `throughput` for benchmarks; the default starts faster and runs slower. */
   readonly tunedFor?: 'start' | 'throughput';
+  /** All brokers run there; the default is this machine. */
+  readonly place?: NetworkPlace;
 }
 
 /** One broker: the same ports and the same data however often it is killed and started. */
@@ -53,6 +56,8 @@ export interface KafkaBroker {
   kill(signal?: NodeJS.Signals): Promise<void>;
   /** Starts it again and waits until it answers. */
   start(): Promise<void>;
+  /** Starts it again, and does not wait. */
+  launch(): void;
   /** Controlled shutdown. */
   stop(): Promise<void>;
   waitReady(): Promise<void>;
@@ -96,6 +101,7 @@ async function planCluster(options: KafkaOptions, folder: string): Promise<Clust
     });
   }
   return {
+    host: (options.place ?? HERE).host,
     brokers,
     listeners: options.listeners ?? {},
     advertisedPorts: options.advertisedPorts ?? {},
@@ -104,10 +110,12 @@ async function planCluster(options: KafkaOptions, folder: string): Promise<Clust
 }
 
 class Broker implements KafkaBroker {
+  readonly #host: string;
   readonly #place: BrokerPlace;
   readonly #server: ServerProcess;
 
-  constructor(place: BrokerPlace, server: ServerProcess) {
+  constructor(host: string, place: BrokerPlace, server: ServerProcess) {
+    this.#host = host;
     this.#place = place;
     this.#server = server;
   }
@@ -164,7 +172,7 @@ class Broker implements KafkaBroker {
   /** Until it counts these nodes as alive. */
   async waitForPeers(expected: readonly number[]): Promise<void> {
     const seesAll = async (): Promise<boolean> => {
-      const seen = await brokersSeenBy(this.port);
+      const seen = await brokersSeenBy(this.port, this.#host);
       return expected.every((nodeId) => seen.includes(nodeId));
     };
     await this.#server.waitUntil(seesAll, READY_MS_MAX);
@@ -185,9 +193,11 @@ function makeBroker(options: KafkaOptions, plan: ClusterPlan, place: BrokerPlace
     propertiesFile: path('properties'),
   });
   const name = `broker ${place.nodeId} of ${options.name}`;
+  const command = commandAt(options.place ?? HERE, 'java', args);
   return new Broker(
+    plan.host,
     place,
-    new ServerProcess({ name, command: 'java', args, logFile: path('log') }),
+    new ServerProcess({ name, ...command, logFile: path('log') }),
   );
 }
 
@@ -206,7 +216,7 @@ export async function startKafka(options: KafkaOptions): Promise<KafkaServers> {
     rmSync(folder, { recursive: true, force: true });
   };
   const bootstrapServersOf = (listener: string): string =>
-    brokers.map((broker) => `127.0.0.1:${broker.ports[listener]}`).join(',');
+    brokers.map((broker) => `${plan.host}:${broker.ports[listener]}`).join(',');
   try {
     for (const broker of brokers) broker.launch();
     const nodeIds = brokers.map((broker) => broker.nodeId);

@@ -3,6 +3,7 @@ import type { ChildProcess } from 'node:child_process';
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { spawnGuarded } from './guardian.js';
+import { commandAt, HERE, type NetworkPlace } from './network-place.js';
 import { compiledRoot } from './project-root.js';
 import { ExitWatch, lastLogLines, type ProcessExit } from './server-process.js';
 import { temporaryFolder } from './temporary-folder.js';
@@ -26,6 +27,12 @@ export interface ProcessOptions {
   /** Tells the line that means ready; the default is `"msg":"ready"`. */
   readonly readyMatch?: (line: LogLine) => boolean;
   readonly readyMsMax?: number;
+  /** Where it runs; the default is this machine. */
+  readonly place?: NetworkPlace;
+}
+
+function isReadyLine(line: LogLine): boolean {
+  return line['msg'] === 'ready';
 }
 
 interface Waiter {
@@ -57,8 +64,7 @@ export class RunningProcess {
     this.name = options.name;
     this.logFile = command.logFile;
     this.#child = spawnGuarded({
-      command: process.execPath,
-      args: command.args,
+      ...commandAt(options.place ?? HERE, process.execPath, command.args),
       output: 'pipe',
       ...(options.env === undefined ? {} : { env: options.env }),
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
@@ -78,6 +84,11 @@ export class RunningProcess {
   /** The line that said ready, with the bound addresses. */
   get readyLine(): LogLine {
     return this.#readyLine;
+  }
+
+  /** Whether it has said that it is ready. */
+  get isReady(): boolean {
+    return this.lines.some(isReadyLine);
   }
 
   /** Resolves when the process has ended. */
@@ -124,7 +135,7 @@ export class RunningProcess {
   }
 
   async waitReady(options: ProcessOptions): Promise<void> {
-    const isReady = options.readyMatch ?? ((line: LogLine) => line['msg'] === 'ready');
+    const isReady = options.readyMatch ?? isReadyLine;
     this.#readyLine = await this.waitForLine(isReady, options.readyMsMax ?? READY_MS_MAX);
   }
 
@@ -157,13 +168,18 @@ export class RunningProcess {
   }
 }
 
-/** Starts one of our programs with Node and waits for its ready line. */
-export async function startProcess(options: ProcessOptions): Promise<RunningProcess> {
+/** Starts one of our programs with Node, and does not wait. */
+export function launchProcess(options: ProcessOptions): RunningProcess {
   const [program = '', ...rest] = options.args;
   const heap = `--max-old-space-size=${options.heapMb ?? HEAP_MB}`;
   const args = ['--enable-source-maps', heap, join(compiledRoot(), program), ...rest];
   const logFile = join(temporaryFolder(options.name), 'log');
-  const started = new RunningProcess(options, { args, logFile });
+  return new RunningProcess(options, { args, logFile });
+}
+
+/** Starts one of our programs and waits for its ready line. */
+export async function startProcess(options: ProcessOptions): Promise<RunningProcess> {
+  const started = launchProcess(options);
   try {
     await started.waitReady(options);
   } catch (error) {
