@@ -24,10 +24,10 @@ export class UsageError extends CliError {
   readonly exitCode = ExitCode.usage;
 }
 
-/** What was named does not exist. */
+/** What was named does not exist: for whoever scripts a failover, a precondition that is not met. */
 export class UnknownNameError extends CliError {
   readonly code = 'MIRROR_UNKNOWN_NAME';
-  readonly exitCode = ExitCode.usage;
+  readonly exitCode = ExitCode.refused;
 }
 
 /** The coordinator refuses: a precondition is not met, and nothing was changed. */

@@ -5,7 +5,7 @@ import pc from 'picocolors';
 import { parseFlowId } from '../../mirror/flow.js';
 import type { DrillEvent, DrillReport } from '../../proto/gen/mirror/v1/operator.js';
 import type { CommandContext, CommandRun } from '../command.js';
-import { CallFailedError, RefusedError, UnknownNameError, UsageError } from '../errors.js';
+import { CallFailedError, UsageError } from '../errors.js';
 import { ExitCode } from '../exit-code.js';
 import { formatCount, formatDuration } from '../output/format.js';
 import {
@@ -39,7 +39,7 @@ export const runDrill: CommandRun<DrillOptions> = async (context, options) => {
   if (options.report !== undefined) mkdirSync(options.report, { recursive: true });
   const events = new DrillEvents(context);
   const { client, operator, output, json } = context;
-  await client.drill({ flow, operator }, (event) => events.take(event)).catch(refuseUnknown);
+  await client.drill({ flow, operator }, (event) => events.take(event));
   const report = events.finish();
   const files = options.report === undefined ? [] : writeReport(report, targets, options.report);
   const verdict = judgeDrill(report, targets);
@@ -113,9 +113,4 @@ function countOf(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   if (/^[0-9]{1,12}$/.test(text)) return Number(text);
   throw new UsageError(`--expect-rpo ${text} is no count of records`);
-}
-
-function refuseUnknown(error: unknown): never {
-  if (!(error instanceof UnknownNameError)) throw error;
-  throw new RefusedError(error.message, { cause: error, hint: error.hint });
 }

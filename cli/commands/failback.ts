@@ -17,7 +17,6 @@ import { CallFailedError, RefusedError, UsageError } from '../errors.js';
 import { ExitCode } from '../exit-code.js';
 import { formatCount, formatDuration } from '../output/format.js';
 import { failbackPlanDocument, printFailbackPlan, uncrossedOf } from './failback-plan.js';
-import { refuseUnknown } from './refuse-unknown.js';
 
 export interface FailbackOptions {
   flow: string;
@@ -31,7 +30,7 @@ export interface FailbackOptions {
 export const runFailback: CommandRun<FailbackOptions> = async (context, options) => {
   const flow = parseFlowId(options.flow);
   const request = { flow, operator: context.operator, wait: options.wait };
-  const plan = await context.client.planFailback(request).catch(refuseUnknown);
+  const plan = await context.client.planFailback(request);
   if (options.plan) return showPlan(context, plan);
   if (plan.progress !== FailbackProgress.DONE) await confirm(context, plan, options.yes);
   const events = new FailbackEvents(context);

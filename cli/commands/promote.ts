@@ -14,7 +14,6 @@ import { CallFailedError, RefusedError, UsageError } from '../errors.js';
 import { ExitCode } from '../exit-code.js';
 import { formatCount, formatDuration } from '../output/format.js';
 import { planDocument, printPlan } from './promote-plan.js';
-import { refuseUnknown } from './refuse-unknown.js';
 
 export interface PromoteOptions {
   flow: string;
@@ -32,7 +31,7 @@ export const runPromote: CommandRun<PromoteOptions> = async (context, options) =
   const { topics, groups, accept } = options;
   const mode = modeOf(options);
   const request = { flow, operator: context.operator, topics, groups, mode, accept };
-  const plan = await context.client.planPromote(request).catch(refuseUnknown);
+  const plan = await context.client.planPromote(request);
   if (options.plan) return showPlan(context, plan);
   if (plan.state !== FlowState.PROMOTED) await confirm(context, plan, options);
   const events = new PromotionEvents(context);

@@ -1,3 +1,4 @@
+import { nearestKey } from '../../common/config/nearest-key.js';
 import { MirrorError } from '../../common/errors.js';
 
 /** This coordinator does not lead; whoever asks should ask the leader. */
@@ -77,13 +78,21 @@ export class UnknownAgentError extends MirrorError {
   }
 }
 
+/** Enough to find it by. */
+const FLOWS_LISTED_MAX = 10;
+
 export class UnknownFlowError extends MirrorError {
   readonly code = 'MIRROR_UNKNOWN_FLOW';
   readonly retriable = false;
 
   constructor(flow: string, known: readonly string[]) {
-    const list = known.length === 0 ? 'none is enabled' : `enabled: ${known.join(', ')}`;
-    super(`there is no enabled flow '${flow}'; ${list}`);
+    const nearest = nearestKey(flow, known);
+    const hint = nearest === null ? '' : `; did you mean '${nearest}'?`;
+    const listed = known.slice(0, FLOWS_LISTED_MAX).join(', ');
+    const rest =
+      known.length > FLOWS_LISTED_MAX ? `, and ${known.length - FLOWS_LISTED_MAX} more` : '';
+    const list = known.length === 0 ? 'none is enabled' : `enabled: ${listed}${rest}`;
+    super(`there is no enabled flow '${flow}'; ${list}${hint}`);
   }
 }
 

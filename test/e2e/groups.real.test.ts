@@ -5,7 +5,7 @@ import { after, before, describe, it } from 'node:test';
 
 import { OperatorClient } from '../../cli/rpc/operator-client.js';
 import { decodeCheckpoint } from '../../mirror/records/checkpoint.js';
-import { consumeWithJava } from '../kit/console-consumer.js';
+import { consumeWithJava, stayWithJava } from '../kit/console-consumer.js';
 import { eventually } from '../kit/eventually.js';
 import {
   checkCheckpoints,
@@ -241,10 +241,17 @@ describe('consumer groups', () => {
     const groups = await mirrorctl('groups', FLOW);
     assert.match(groups.out, /east->west +at-random-7 +5 +0 +[\d,]+ +[\d,]+ +empty +committed/);
     const misspelt = await mirrorctl('translate', FLOW, '--group', 'at-random-00');
-    assert.equal(misspelt.code, 2);
+    assert.equal(misspelt.code, 4);
     assert.match(misspelt.err, /knows no offsets of group at-random-00; did you mean 'at-random-/);
     assert.match(misspelt.err, /mirrorctl groups/);
-    assert.equal((await mirrorctl('translate', 'a->b', '--group', 'g')).code, 2);
+    for (const command of [
+      ['translate', 'esat->west', '--group', 'g'],
+      ['groups', 'esat->west'],
+    ]) {
+      const unknown = await mirrorctl(...command);
+      assert.equal(unknown.code, 4);
+      assert.match(unknown.err, /east->west/);
+    }
   });
 
   /** What a consumer of the group reads on the target after it read `count` on the source. */
@@ -301,18 +308,22 @@ describe('consumer groups', () => {
     });
   }
 
-  it('with members on the target are left alone, of either protocol', async () => {
-    const consumer = connectKafkajs(west).consumer({ groupId: 'busy' });
-    await consumer.connect();
-    await consumer.subscribe({ topic: 'east.read', fromBeginning: false });
-    await consumer.run({ autoCommit: false, eachMessage: () => Promise.resolve() });
-    const active = () => mirrorctl('groups', FLOW);
-    await commit(east, 'busy', [['read', 0, 50n]]);
-    await eventually(async () => /busy .* stable +active/.test((await active()).out), active);
-    assert.equal((await committed(west, 'busy')).size, 0);
-    await consumer.disconnect();
-    await eventually(async () => (await committed(west, 'busy')).get('east.read:0') === 50n);
-  });
+  for (const protocol of ['classic', 'consumer'] as const) {
+    it(`with members on the target are left alone, protocol ${protocol}`, async () => {
+      const group = `busy-${protocol}`;
+      const { bootstrapServers } = west;
+      const consumer = stayWithJava({ bootstrapServers, topic: 'east.read', group, protocol });
+      const state = () => withAdmin(west, (admin) => admin.describeGroup(group));
+      await eventually(async () => (await state()).memberCount === 1, state, 60_000);
+      const active = () => mirrorctl('groups', FLOW);
+      await commit(east, group, [['read', 0, 50n]]);
+      const row = new RegExp(`${group} .* stable +active`);
+      await eventually(async () => row.test((await active()).out), active);
+      assert.equal((await committed(west, group)).size, 0);
+      await consumer.stop();
+      await eventually(async () => (await committed(west, group)).get('east.read:0') === 50n);
+    });
+  }
 
   it('follow a source that goes back, and never a consumer of the target', async () => {
     const at = async (offset: bigint) =>

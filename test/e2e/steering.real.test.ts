@@ -116,7 +116,7 @@ describe('steering by operators, with etcd, a coordinator and two agents', () =>
   });
 
   it('refuses what names nothing', async () => {
-    assert.equal((await pair.mirrorctl('drain', 'agent-z')).code, 2);
+    assert.equal((await pair.mirrorctl('drain', 'agent-z')).code, 4);
     assert.equal((await pair.mirrorctl('pause', FLOW, '--topics', '(')).code, 2);
     assert.equal((await pair.mirrorctl('exclude', FLOW)).code, 2);
   });

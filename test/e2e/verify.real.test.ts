@@ -154,7 +154,7 @@ describe('mirrorctl verify', () => {
 
   it('refuses what it cannot mean', async () => {
     const unknown = await pair.mirrorctl('verify', 'a:b');
-    assert.equal(unknown.code, 2);
+    assert.equal(unknown.code, 4);
     const none = await pair.mirrorctl('verify', FLOW, '--topics', 'nothing');
     assert.equal(none.code, 4);
     assert.match(none.err, /has copied no topic that matches nothing/);

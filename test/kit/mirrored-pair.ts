@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { eventually } from './eventually.js';
 import { freePorts } from './free-port.js';
-import { runMirrorctl, type Finished } from './run-mirrorctl.js';
+import { RunningMirrorctl, type Finished } from './run-mirrorctl.js';
 import { startEtcd, type EtcdServers } from './start-etcd.js';
 import { startKafka, type KafkaOptions, type KafkaServers } from './start-kafka.js';
 import { startProcess, type RunningProcess } from './start-process.js';
@@ -103,7 +103,11 @@ export class MirroredPair {
   }
 
   mirrorctl(...args: string[]): Promise<Finished> {
-    return runMirrorctl(args, { MIRRORCTL_COORDINATOR: this.coordinator });
+    return this.startMirrorctl(...args).finished;
+  }
+
+  startMirrorctl(...args: string[]): RunningMirrorctl {
+    return new RunningMirrorctl(args, { MIRRORCTL_COORDINATOR: this.coordinator });
   }
 
   /** Resolves once these topics are mirrored, nothing is halted, and nothing lags. */

@@ -8,8 +8,8 @@ import {
 } from '../../../coordinator/promotion/promotion-selection.js';
 import { ErrorCode } from '../../../kafka/messages/error-codes.js';
 import { startKafka, type KafkaServers } from '../../kit/start-kafka.js';
-import { NEVER, SOURCE_TOPIC_ID, TargetProcess } from '../target/open-on-broker.js';
-import { Scene } from './scene.js';
+import { NEVER, TargetProcess } from '../target/open-on-broker.js';
+import { twoTopics } from './scene.js';
 
 let kafka: KafkaServers;
 
@@ -21,27 +21,8 @@ after(async () => {
   await kafka?.stop();
 });
 
-const RUN = { sourceStart: 0n, targetStart: 0n, length: 10n };
-
 function only(...topics: string[]): PromotionSelection {
   return selectionOf({ topics, groups: [], mode: 'auto', accept: [] });
-}
-
-/** Ten records in partition 0 of two topics, of which `billing` has read five each. */
-async function twoTopics(source: string, process: TargetProcess): Promise<Scene> {
-  const scene = await Scene.open(source, process);
-  await scene.target.ensureTopic({ name: 'audit', topicId: SOURCE_TOPIC_ID, partitionCount: 1 });
-  for (const topic of ['orders', 'audit']) {
-    assert.equal(await scene.append(0, 0n, 10, topic), ErrorCode.NONE);
-    scene.target.applyProgress({ topic, partition: 0, runs: [RUN] });
-    const at = { topic, partition: 0, offset: 5n, metadata: '' };
-    scene.target.recordGroupOffsets([
-      { group: 'billing', ...at },
-      { group: 'mail', ...at },
-    ]);
-  }
-  await scene.target.flush();
-  return scene;
 }
 
 describe('promote of some topics', () => {

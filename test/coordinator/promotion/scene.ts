@@ -188,6 +188,23 @@ export async function filledScene(source: string, process: TargetProcess): Promi
   return scene;
 }
 
+/** Ten records in partition 0 of two topics, of which `billing` and `mail` have read five each. */
+export async function twoTopics(source: string, process: TargetProcess): Promise<Scene> {
+  const scene = await Scene.open(source, process);
+  await scene.target.ensureTopic({ name: 'audit', topicId: SOURCE_TOPIC_ID, partitionCount: 1 });
+  for (const topic of ['orders', 'audit']) {
+    assert.equal(await scene.append(0, 0n, 10, topic), ErrorCode.NONE);
+    scene.target.applyProgress({ topic, partition: 0, runs: [run(0, 0, 10)] });
+    const at = { topic, partition: 0, offset: 5n, metadata: '' };
+    scene.target.recordGroupOffsets([
+      { group: 'billing', ...at },
+      { group: 'mail', ...at },
+    ]);
+  }
+  await scene.target.flush();
+  return scene;
+}
+
 /** Sleeps take no time, but the clock believes they did. */
 export function hastyClock(): Clock {
   let aheadMs = 0;
