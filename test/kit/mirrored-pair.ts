@@ -5,7 +5,7 @@ import { freePorts } from './free-port.js';
 import { RunningMirrorctl, type Finished } from './run-mirrorctl.js';
 import { startEtcd, type EtcdServers } from './start-etcd.js';
 import { startKafka, type KafkaOptions, type KafkaServers } from './start-kafka.js';
-import { startProcess, type RunningProcess } from './start-process.js';
+import { startProcess, type ProcessOptions, type RunningProcess } from './start-process.js';
 import { temporaryFolder } from './temporary-folder.js';
 
 const CAUGHT_UP_MS_MAX = 90_000;
@@ -17,28 +17,47 @@ export interface PairOptions {
   readonly broker?: KafkaOptions['config'];
   /** A coordinator on etcd and agents of these names, in place of one mirror-maker. */
   readonly agents?: readonly string[];
+  /** How many coordinators share the etcd; one unless told. */
+  readonly coordinators?: number;
+  /** Short unless told, so that what a killed program held moves soon. */
+  readonly leaseTtlMs?: number;
+}
+
+/** The programs of another version than this one, by its compiled output. */
+export interface Version {
+  readonly compiled?: string | undefined;
+}
+
+export interface CoordinatorOptions extends Version {
+  /** Which of them. */
+  readonly index?: number;
+  /** It kills itself there; see crash-coordinator.ts. */
+  readonly crashAt?: string | undefined;
 }
 
 /** Two clusters, us-east and us-west, and the programs that mirror one to the other. */
 export class MirroredPair {
   readonly east: KafkaServers;
   readonly west: KafkaServers;
+  /** The addresses of all coordinators, for whoever looks for the one that leads. */
   readonly coordinator: string;
   readonly programs = new Map<string, RunningProcess>();
   readonly #options: PairOptions;
   readonly #etcd: EtcdServers | undefined;
   readonly #folder = temporaryFolder('pair');
+  readonly #addresses: readonly string[];
 
   private constructor(
     options: PairOptions,
     servers: { east: KafkaServers; west: KafkaServers; etcd: EtcdServers | undefined },
-    port: number,
+    ports: readonly number[],
   ) {
     this.#options = options;
     this.east = servers.east;
     this.west = servers.west;
     this.#etcd = servers.etcd;
-    this.coordinator = `127.0.0.1:${port}`;
+    this.#addresses = ports.map((port) => `127.0.0.1:${port}`);
+    this.coordinator = this.#addresses.join(',');
   }
 
   /** Clusters only; `start` mirrors. */
@@ -48,47 +67,49 @@ export class MirroredPair {
       startKafka({ name: 'us-east', config }),
       startKafka({ name: 'us-west', config }),
       options.agents === undefined ? undefined : startEtcd(),
-      freePorts(1),
+      freePorts(options.coordinators ?? 1),
     ]);
-    return new MirroredPair(options, { east, west, etcd }, ports[0]!);
+    return new MirroredPair(options, { east, west, etcd }, ports);
   }
 
-  async start(): Promise<void> {
+  async start(version: Version = {}): Promise<void> {
     const { agents } = this.#options;
     const file = this.write('mirror.properties', this.#lines());
     if (agents === undefined) {
       await this.startProgram('mirror-maker', ['mirror-maker/main.js', file]);
       return;
     }
-    await this.startCoordinator();
-    await Promise.all(agents.map((name) => this.startAgent(name)));
+    for (const index of this.#addresses.keys()) await this.startCoordinator({ index, ...version });
+    await Promise.all(agents.map((name) => this.startAgent(name, version)));
   }
 
-  /** `crashAt`: kills itself there; see crash-coordinator.ts. */
-  async startCoordinator(crashAt?: string): Promise<void> {
-    const file = this.write('mirror.properties', this.#lines());
+  /** The first is the program `mirror-coordinator`, the second `mirror-coordinator-2`. */
+  async startCoordinator({ index = 0, crashAt, compiled }: CoordinatorOptions = {}): Promise<void> {
+    const name = index === 0 ? 'mirror-coordinator' : `mirror-coordinator-${index + 1}`;
+    const file = this.write(`${name}.properties`, this.#lines(index));
     const program =
       crashAt === undefined ? 'coordinator/main.js' : 'test/faults/crash-coordinator.js';
     const env = crashAt === undefined ? {} : { CRASH_AT: crashAt };
-    await this.startProgram('mirror-coordinator', [program, file], env);
+    await this.startProgram(name, [program, file], { env, compiled });
   }
 
-  async startAgent(name: string): Promise<void> {
+  async startAgent(name: string, version: Version = {}): Promise<void> {
     const lines = [
       `agent.id = ${name}`,
       'agent.clusters = us-east, us-west',
       `agent.coordinators = ${this.coordinator}`,
       'agent.http.listen = 127.0.0.1:0',
     ];
-    await this.startProgram(name, ['agent/main.js', this.write(`${name}.properties`, lines)]);
+    const file = this.write(`${name}.properties`, lines);
+    await this.startProgram(name, ['agent/main.js', file], version);
   }
 
   async startProgram(
     name: string,
     args: readonly string[],
-    env: Readonly<Record<string, string>> = {},
+    options: Pick<ProcessOptions, 'env' | 'compiled'> = {},
   ): Promise<void> {
-    this.programs.set(name, await startProcess({ name, args, env }));
+    this.programs.set(name, await startProcess({ name, args, ...options }));
   }
 
   /** Ends the programs, and leaves the clusters as they are. */
@@ -133,7 +154,7 @@ export class MirroredPair {
     return file;
   }
 
-  #lines(): string[] {
+  #lines(index = 0): string[] {
     const etcd = this.#etcd?.endpoints.join(',');
     return [
       'clusters = us-east, us-west',
@@ -144,9 +165,9 @@ export class MirroredPair {
       'checkpoints.topic.replication.factor = 1',
       'heartbeats.topic.replication.factor = 1',
       'offset-syncs.topic.replication.factor = 1',
-      `coordinator.listen = ${this.coordinator}`,
+      `coordinator.listen = ${this.#addresses[index] ?? ''}`,
       'coordinator.http.listen = 127.0.0.1:0',
-      `coordinator.lease.ttl.ms = ${LEASE_TTL_MS}`,
+      `coordinator.lease.ttl.ms = ${this.#options.leaseTtlMs ?? LEASE_TTL_MS}`,
       ...(etcd === undefined ? [] : [`coordinator.etcd.endpoints = ${etcd}`]),
       ...this.#options.flowLines,
     ];

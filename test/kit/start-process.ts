@@ -21,6 +21,8 @@ export interface ProcessOptions {
   readonly name: string;
   /** The program and its arguments: `['agent/main.js', 'agent.properties']`, under compiled output. */
   readonly args: readonly string[];
+  /** The compiled output of another version than this one. */
+  readonly compiled?: string | undefined;
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
   readonly heapMb?: number;
@@ -172,7 +174,12 @@ export class RunningProcess {
 export function launchProcess(options: ProcessOptions): RunningProcess {
   const [program = '', ...rest] = options.args;
   const heap = `--max-old-space-size=${options.heapMb ?? HEAP_MB}`;
-  const args = ['--enable-source-maps', heap, join(compiledRoot(), program), ...rest];
+  const args = [
+    '--enable-source-maps',
+    heap,
+    join(options.compiled ?? compiledRoot(), program),
+    ...rest,
+  ];
   const logFile = join(temporaryFolder(options.name), 'log');
   return new RunningProcess(options, { args, logFile });
 }
