@@ -48,7 +48,7 @@ describe('a coordinator that dies while it promotes, on etcd', () => {
       const offsets = topics.map((topic) => ({ topic, partition: 0, offset: READ }));
       assert.deepEqual(await admin.commitGroupOffsets(GROUP, offsets), []);
     });
-    await pair.startCoordinator(crashAt(MOMENTS[0]));
+    await pair.startCoordinator({ crashAt: crashAt(MOMENTS[0]) });
     await pair.startAgent('one');
     await pair.caughtUp(topics);
     const known = (): ReturnType<MirroredPair['mirrorctl']> =>
@@ -76,7 +76,7 @@ describe('a coordinator that dies while it promotes, on etcd', () => {
       const died = await promote();
       assert.notEqual(died.code, 0, died.out);
       assert.equal((await pair.programs.get('mirror-coordinator')!.exit()).signal, 'SIGKILL');
-      await pair.startCoordinator(crashAt(MOMENTS[MOMENTS.indexOf(moment) + 1]));
+      await pair.startCoordinator({ crashAt: crashAt(MOMENTS[MOMENTS.indexOf(moment) + 1]) });
       await eventually(async () => (await promote()).code === 0, promote, 60_000);
 
       assert.equal((await committed()).get(`us-east.${topic}`), READ);

@@ -110,7 +110,7 @@ describe('a rolling upgrade of three agents and two coordinators, under load', (
     await copiesOn();
     for (const name of AGENTS) {
       begin(`${name} leaves`);
-      if (name === 'agent-a') {
+      if (name === 'agent-a' && OLDER === undefined) {
         await eventually(
           async () => (await pair.mirrorctl('drain', name)).code === 0,
           agents,
@@ -121,7 +121,7 @@ describe('a rolling upgrade of three agents and two coordinators, under load', (
       await copiesOn();
       begin(`${name} comes`);
       await pair.startAgent(name);
-      if (name === 'agent-a') await pair.mirrorctl('drain', name, '--undo');
+      if (name === 'agent-a' && OLDER === undefined) await pair.mirrorctl('drain', name, '--undo');
       await copiesOn();
     }
   });

@@ -1,5 +1,13 @@
 import { CoordinationCore } from '../../../coordinator/core/coordination-core.js';
-import type { CoreAction, CoreEvent, HolderRef } from '../../../coordinator/core/events.js';
+import type {
+  CoreAction,
+  CoreEvent,
+  FlowMode,
+  HolderRef,
+  SourceTopic,
+} from '../../../coordinator/core/events.js';
+import { Heap } from '../../../coordinator/core/heap.js';
+import type { SteeringRule } from '../../../coordinator/core/steering-rules.js';
 
 /** Small, fast, and the same on every machine (mulberry32). */
 export function randomFrom(seed: number): () => number {
@@ -14,8 +22,13 @@ export function randomFrom(seed: number): () => number {
 
 export const LEASE_TTL_MS = 10_000;
 
-interface SimulatedAgent {
+/** How often agents report what they copy. */
+const REPORT_INTERVAL_MS = 5_000;
+
+export interface SimulatedAgent {
   readonly agentId: string;
+  readonly clusters: readonly string[];
+  readonly site: string;
   sessionId: string;
   connected: boolean;
   /** Paused or cut off: sends nothing, and keeps what it holds. */
@@ -29,13 +42,31 @@ interface Delivery {
   readonly run: () => void;
 }
 
+/** A flow as configuration, target and operators have it: what a new leader is told of it. */
+export interface SimulatedFlow {
+  readonly name: string;
+  readonly source: string;
+  readonly target: string;
+  mode: FlowMode;
+  rules: readonly SteeringRule[];
+  stopped: readonly string[];
+  /** What its source has; its site's agent lists it when it is granted the site. */
+  topics: readonly SourceTopic[];
+}
+
 /**
  * The core among a store, targets and agents that answer late and out of order. Time is a number
  * that this class moves; nothing waits for anything real.
  */
 export class Simulation {
   nowMs = 0;
-  readonly core = new CoordinationCore({ leaseTtlMs: LEASE_TTL_MS });
+  core = new CoordinationCore({ leaseTtlMs: LEASE_TTL_MS });
+  readonly flows = new Map<string, SimulatedFlow>();
+  drained: readonly string[] = [];
+  /** Bytes per second of items that are copied faster than not at all. */
+  readonly rates = new Map<string, number>();
+  /** Called with each grant that the store makes. */
+  onGrant: (lease: HolderRef) => void = () => {};
   readonly agents = new Map<string, SimulatedAgent>();
   /** What the store has; the truth that the core has to agree with once all is quiet. */
   readonly leases = new Map<string, HolderRef>();
@@ -47,13 +78,17 @@ export class Simulation {
   #sessionCount = 0;
   #order = 0;
   #listing = false;
-  #pending: Delivery[] = [];
+  #reportAtMs = 0;
+  /** Of the leader that was: nobody hears what its store and its targets say. */
+  #deaf = false;
+  #pending = pendingDeliveries();
 
   constructor(seed: number) {
     this.random = randomFrom(seed);
   }
 
   event(event: CoreEvent): void {
+    if (this.#deaf) return;
     for (const action of this.core.step(event, this.nowMs)) this.#act(action);
   }
 
@@ -67,20 +102,37 @@ export class Simulation {
       }
       this.nowMs = tickMs;
       for (const agent of this.agents.values()) {
-        if (agent.connected && !agent.silent)
-          this.event({ kind: 'agent-heartbeat', sessionId: agent.sessionId });
+        if (agent.connected && !agent.silent) this.#heartbeat(agent);
       }
+      this.#report();
       this.event({ kind: 'tick' });
     }
   }
 
   join(agentId: string, clusters: readonly string[] = ['a', 'b'], site = ''): SimulatedAgent {
-    const sessionId = String(++this.#sessionCount);
-    this.sessions.set(sessionId, agentId);
-    const agent = { agentId, sessionId, connected: true, silent: false, held: new Map() };
+    const idle = { sessionId: '', connected: false, silent: false, held: new Map() };
+    const agent: SimulatedAgent = { agentId, clusters, site, ...idle };
     this.agents.set(agentId, agent);
-    this.event({ kind: 'agent-joined', sessionId, agentId, clusters, site, held: [] });
+    this.comeBack(agent);
     return agent;
+  }
+
+  /** Says hello: goes on with its session if the leader has it, and else begins a new one. */
+  comeBack(agent: SimulatedAgent): void {
+    if (this.agents.get(agent.agentId) !== agent || agent.connected || agent.silent) return;
+    const { agentId, clusters, site } = agent;
+    const lives =
+      this.sessions.has(agent.sessionId) &&
+      this.core.liveSession(agent.sessionId, agentId) !== undefined;
+    if (!lives) {
+      agent.sessionId = String(++this.#sessionCount);
+      this.sessions.set(agent.sessionId, agentId);
+    }
+    agent.connected = true;
+    const held = [...agent.held].map(([item, leaseEpoch]) => ({ item, leaseEpoch }));
+    const { sessionId } = agent;
+    this.event({ kind: 'agent-joined', sessionId, agentId, clusters, site, held });
+    for (const [item] of agent.held) this.#list(agent, item);
   }
 
   /** The stream breaks; the agent goes on with what it holds. */
@@ -92,14 +144,73 @@ export class Simulation {
   resume(agent: SimulatedAgent): void {
     if (!this.sessions.has(agent.sessionId)) return;
     if (this.core.liveSession(agent.sessionId, agent.agentId) === undefined) return;
-    agent.connected = true;
-    const held = [...agent.held].map(([item, leaseEpoch]) => ({ item, leaseEpoch }));
-    const { sessionId, agentId } = agent;
-    this.event({ kind: 'agent-joined', sessionId, agentId, clusters: ['a', 'b'], held });
+    this.comeBack(agent);
+  }
+
+  addFlow(flow: Pick<SimulatedFlow, 'name' | 'source' | 'target' | 'topics'>): void {
+    const added: SimulatedFlow = { ...flow, mode: 'running', rules: [], stopped: [] };
+    this.flows.set(flow.name, added);
+    this.setMode(added, 'running');
+  }
+
+  setMode(flow: SimulatedFlow, mode: FlowMode): void {
+    flow.mode = mode;
+    const { name, source, target } = flow;
+    this.event({ kind: 'flow-mode', flow: name, source, target, mode });
+  }
+
+  steer(flow: SimulatedFlow, rules: readonly SteeringRule[]): void {
+    flow.rules = rules;
+    this.event({ kind: 'flow-steered', flow: flow.name, rules });
+  }
+
+  stopTopics(flow: SimulatedFlow, topics: readonly string[]): void {
+    flow.stopped = topics;
+    this.event({ kind: 'topics-stopped', flow: flow.name, topics });
+  }
+
+  drain(agentIds: readonly string[]): void {
+    this.drained = agentIds;
+    this.event({ kind: 'agents-drained', agentIds });
+  }
+
+  /** The source has these now; whoever watches it says so. */
+  setTopics(flow: SimulatedFlow, topics: readonly SourceTopic[]): void {
+    flow.topics = topics;
+    for (const agent of this.agents.values())
+      for (const [item] of agent.held) if (item === `${flow.name}/site`) this.#list(agent, item);
+  }
+
+  /**
+   * Another coordinator leads: it knows what the store keeps and nothing else. Of what its predecessor
+   * had asked for, some was done and some was not; the answers are lost in either case.
+   */
+  takeOver(): void {
+    this.#deaf = true;
+    const pending = this.#pending;
+    this.#pending = pendingDeliveries();
+    for (let next = pending.pop(); next !== undefined; next = pending.pop())
+      if (this.random() < 0.5) next.run();
+    this.#pending = pendingDeliveries();
+    this.#deaf = false;
+    this.core = new CoordinationCore({ leaseTtlMs: LEASE_TTL_MS });
+    this.drain(this.drained);
+    for (const flow of this.flows.values()) {
+      this.setMode(flow, flow.mode);
+      this.stopTopics(flow, flow.stopped);
+      this.steer(flow, flow.rules);
+    }
+    const sessions = [...this.sessions].map(([sessionId, agentId]) => ({ sessionId, agentId }));
+    this.event({ kind: 'recovered', sessions, leases: [...this.leases.values()] });
+    for (const agent of this.agents.values()) {
+      agent.connected = false;
+      this.later(() => this.comeBack(agent));
+    }
   }
 
   crash(agent: SimulatedAgent): void {
     this.agents.delete(agent.agentId);
+    agent.connected = false;
     this.event({ kind: 'agent-disconnected', sessionId: agent.sessionId });
   }
 
@@ -135,13 +246,8 @@ export class Simulation {
   }
 
   #next(untilMs: number): Delivery | undefined {
-    let best: Delivery | undefined;
-    for (const delivery of this.#pending) {
-      if (delivery.atMs > untilMs) continue;
-      if (best === undefined || delivery.atMs < best.atMs) best = delivery;
-    }
-    if (best !== undefined) this.#pending = this.#pending.filter((other) => other !== best);
-    return best;
+    const next = this.#pending.peek();
+    return next === undefined || next.atMs > untilMs ? undefined : this.#pending.pop();
   }
 
   #act(action: CoreAction): void {
@@ -161,14 +267,18 @@ export class Simulation {
         }
         return;
       case 'close-session':
+        this.#endStream(action.sessionId);
         this.later(() => {
           this.expire(action.sessionId);
           this.later(() => this.event({ kind: 'session-gone', sessionId: action.sessionId }));
         });
         return;
       case 'send-grants':
-        for (const { item, leaseEpoch } of action.leases)
-          this.#agentOf(action.sessionId)?.held.set(item, leaseEpoch);
+        for (const { item, leaseEpoch } of action.leases) {
+          const agent = this.#agentOf(action.sessionId);
+          agent?.held.set(item, leaseEpoch);
+          if (agent !== undefined) this.#list(agent, item);
+        }
         return;
       case 'send-revokes':
         this.#revoke(action);
@@ -195,6 +305,7 @@ export class Simulation {
       lease = { item, sessionId, agentId, leaseEpoch: ++this.#revision };
       this.leases.set(item, lease);
       this.grantsMade += 1;
+      this.onGrant(lease);
     }
     const holder = lease;
     if (holder.sessionId === sessionId)
@@ -213,9 +324,53 @@ export class Simulation {
     }
   }
 
+  /** The store is told of each heartbeat, and says so when it has no such session any more. */
+  #heartbeat({ sessionId }: SimulatedAgent): void {
+    this.event({ kind: 'agent-heartbeat', sessionId });
+    if (this.sessions.has(sessionId)) return;
+    this.event({ kind: 'session-gone', sessionId });
+    this.#endStream(sessionId);
+  }
+
+  /** The coordinator ends the stream; an agent that is awake comes back with a new session. */
+  #endStream(sessionId: string): void {
+    const agent = this.#agentOf(sessionId);
+    if (agent === undefined) return;
+    agent.connected = false;
+    this.later(() => this.comeBack(agent));
+  }
+
+  #list(agent: SimulatedAgent, item: string): void {
+    const flow = this.flows.get(item.replace(/\/site$/, ''));
+    if (flow === undefined || !item.endsWith('/site')) return;
+    const { sessionId } = agent;
+    const { name, topics } = flow;
+    this.later(() => {
+      if (agent.connected && agent.sessionId === sessionId)
+        this.event({ kind: 'inventory', sessionId, flow: name, topics });
+    });
+  }
+
+  #report(): void {
+    if (this.nowMs < this.#reportAtMs) return;
+    this.#reportAtMs = this.nowMs + REPORT_INTERVAL_MS;
+    const told = { kind: 'progress', copier: 'running', halt: undefined } as const;
+    for (const { connected, silent, sessionId, held } of this.agents.values()) {
+      if (!connected || silent) continue;
+      for (const [item, leaseEpoch] of held) {
+        const bytesPerSecond = this.rates.get(item) ?? 0;
+        this.event({ ...told, sessionId, lease: { item, leaseEpoch }, bytesPerSecond });
+      }
+    }
+  }
+
   #agentOf(sessionId: string): SimulatedAgent | undefined {
     for (const agent of this.agents.values())
       if (agent.sessionId === sessionId && agent.connected) return agent;
     return undefined;
   }
+}
+
+function pendingDeliveries(): Heap<Delivery> {
+  return new Heap<Delivery>((a, b) => a.atMs < b.atMs || (a.atMs === b.atMs && a.order < b.order));
 }

@@ -74,7 +74,15 @@ describe('CoordinationCore steered by operators', () => {
     const sessions = [{ sessionId: '7', agentId: 'one' }];
     simulation.event({ kind: 'recovered', sessions, leases });
     const held = new Map(leases.map((lease) => [lease.item, lease.leaseEpoch]));
-    const one = { agentId: 'one', sessionId: '7', connected: false, silent: false, held };
+    const one = {
+      agentId: 'one',
+      clusters: ['a', 'b'],
+      site: '',
+      sessionId: '7',
+      connected: false,
+      silent: false,
+      held,
+    };
     simulation.agents.set('one', one);
     simulation.resume(one);
     simulation.run(20_000);
