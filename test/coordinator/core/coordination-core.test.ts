@@ -157,6 +157,7 @@ describe('CoordinationCore', () => {
       connected: false,
       silent: false,
       held,
+      unread: [],
     };
     simulation.agents.set('one', one);
     simulation.resume(one);

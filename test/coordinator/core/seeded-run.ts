@@ -65,7 +65,7 @@ export class SeededRun {
       [3, () => this.#withAgent((agent) => simulation.crash(agent))],
       [3, () => this.#withAgent((agent) => agent.connected && simulation.disconnect(agent))],
       [4, () => this.#withAgent((agent) => simulation.comeBack(agent))],
-      [2, () => this.#withAgent((agent) => (agent.silent = !agent.silent))],
+      [2, () => this.#withAgent((agent) => this.#pause(agent))],
       [2, () => this.#withAgent(({ sessionId }) => simulation.expire(sessionId))],
       [2, () => simulation.list()],
       [2, () => this.#withAgent((agent) => this.#leave(agent))],
@@ -89,7 +89,7 @@ export class SeededRun {
   /** What fails works again, and what operators asked stays. Hot partitions stay hot. */
   #heal(): void {
     const { simulation } = this;
-    for (const agent of simulation.agents.values()) agent.silent = false;
+    for (const agent of simulation.agents.values()) simulation.wake(agent);
     for (const flow of simulation.flows.values()) {
       simulation.stopTopics(flow, []);
       simulation.setMode(flow, 'running');
@@ -111,6 +111,11 @@ export class SeededRun {
       ['a'],
     ]);
     simulation.join(`agent-${this.#names++}`, clusters, this.#oneOf(['', '', 'a', 'd', 'b']));
+  }
+
+  #pause(agent: SimulatedAgent): void {
+    if (agent.silent) this.simulation.wake(agent);
+    else agent.silent = true;
   }
 
   /** As with SIGTERM: it lets go of everything, says so, and is gone. */

@@ -34,6 +34,8 @@ export interface SimulatedAgent {
   /** Paused or cut off: sends nothing, and keeps what it holds. */
   silent: boolean;
   readonly held: Map<string, bigint>;
+  /** What came while it was silent. */
+  readonly unread: (() => void)[];
 }
 
 interface Delivery {
@@ -110,11 +112,17 @@ export class Simulation {
   }
 
   join(agentId: string, clusters: readonly string[] = ['a', 'b'], site = ''): SimulatedAgent {
-    const idle = { sessionId: '', connected: false, silent: false, held: new Map() };
+    const idle = { sessionId: '', connected: false, silent: false, held: new Map(), unread: [] };
     const agent: SimulatedAgent = { agentId, clusters, site, ...idle };
     this.agents.set(agentId, agent);
     this.comeBack(agent);
     return agent;
+  }
+
+  /** A paused process goes on, with what its stream has kept for it. */
+  wake(agent: SimulatedAgent): void {
+    agent.silent = false;
+    for (const read of agent.unread.splice(0)) read();
   }
 
   /** Says hello: goes on with its session if the leader has it, and else begins a new one. */
@@ -274,11 +282,7 @@ export class Simulation {
         });
         return;
       case 'send-grants':
-        for (const { item, leaseEpoch } of action.leases) {
-          const agent = this.#agentOf(action.sessionId);
-          agent?.held.set(item, leaseEpoch);
-          if (agent !== undefined) this.#list(agent, item);
-        }
+        this.#take(action);
         return;
       case 'send-revokes':
         this.#revoke(action);
@@ -313,9 +317,25 @@ export class Simulation {
     else this.later(() => this.event({ kind: 'grant-held', sessionId, holder }));
   }
 
+  #take(action: CoreAction & { kind: 'send-grants' }): void {
+    const agent = this.#agentOf(action.sessionId);
+    if (agent?.silent === true) {
+      agent.unread.push(() => this.#take(action));
+      return;
+    }
+    for (const { item, leaseEpoch } of action.leases) {
+      agent?.held.set(item, leaseEpoch);
+      if (agent !== undefined) this.#list(agent, item);
+    }
+  }
+
   #revoke(action: CoreAction & { kind: 'send-revokes' }): void {
     const agent = this.#agentOf(action.sessionId);
-    if (agent === undefined || agent.silent) return;
+    if (agent === undefined) return;
+    if (agent.silent) {
+      agent.unread.push(() => this.#revoke(action));
+      return;
+    }
     for (const lease of action.leases) {
       if (agent.held.get(lease.item) === lease.leaseEpoch) agent.held.delete(lease.item);
       // A Released may be lost with its stream: then the deadline has to do.

@@ -82,6 +82,7 @@ describe('CoordinationCore steered by operators', () => {
       connected: false,
       silent: false,
       held,
+      unread: [],
     };
     simulation.agents.set('one', one);
     simulation.resume(one);
