@@ -78,3 +78,6 @@ export const SCAN_EMPTY_READS_MAX = 20;
 export function backoffMs(failures: number): number {
   return Math.min(RETRY_BACKOFF_MAX_MS, RETRY_BACKOFF_MIN_MS * 2 ** Math.min(failures - 1, 10));
 }
+
+/** Characters of a reason that is told with each report: a cluster of many addresses has a long one. */
+export const TROUBLE_LENGTH_MAX = 500;

@@ -112,6 +112,8 @@ export class PartitionCopier {
   readonly latency = new SampleWindow();
   /** Looks in a row at which the source did not know the topic. */
   missingLooks = 0;
+  /** Why its position was not found at the last try; empty while there is no such reason. */
+  trouble = '';
   /** Recoveries since the last successful append. */
   failures = 0;
   conflicts = 0;
@@ -143,6 +145,7 @@ export class PartitionCopier {
   /** Takes the recovered position; `starting` when it must first become durable. */
   resumeAt(position: Position): void {
     if (this.state !== 'recovering') return;
+    this.trouble = '';
     this.acked = position;
     this.fetchOffset = position.sourceNext;
     this.lastFetchedEpoch = this.#epochs.before(position.sourceNext);

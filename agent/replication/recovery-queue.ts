@@ -9,6 +9,7 @@ import {
   RECOVERY_SCANS_MAX,
   RECOVERY_SCANS_PER_LANE_MAX,
   RETRY_BACKOFF_MAX_MS,
+  TROUBLE_LENGTH_MAX,
 } from './limits.js';
 import type { PartitionCopier } from './partition-copier.js';
 import type { PositionRecovery } from './position-recovery.js';
@@ -200,9 +201,10 @@ export class RecoveryQueue {
   #again(copier: PartitionCopier, error: unknown): void {
     if (copier.state !== 'recovering') return;
     copier.failures += 1;
+    copier.trouble = describeError(error).slice(0, TROUBLE_LENGTH_MAX);
     const { topic, partition } = copier.assignment;
     this.#options.log.warn(
-      { topic, partition, failures: copier.failures, error: describeError(error) },
+      { topic, partition, failures: copier.failures, error: copier.trouble },
       'position not found yet',
     );
     this.add(copier);

@@ -48,6 +48,7 @@ interface Reported {
   targetNext: bigint;
   sourceNext: bigint;
   sourceEnd: bigint;
+  trouble: string;
   atMs: number;
 }
 
@@ -74,6 +75,7 @@ export class ProgressReport {
         last.targetNext === copier.acked.targetNext &&
         last.sourceNext === copier.acked.sourceNext &&
         last.sourceEnd === copier.sourceEnd &&
+        last.trouble === copier.trouble &&
         nowMs - last.atMs < refreshMs;
       if (!silent) news.push(this.report(partition));
     }
@@ -82,8 +84,8 @@ export class ProgressReport {
 
   report({ flow, leaseEpoch, copier }: ReportedPartition): PartitionProgress {
     const nowMs = this.#clock.nowMs();
-    const { assignment, acked, sourceEnd, state } = copier;
-    this.#reported.set(copier, { state, ...acked, sourceEnd, atMs: nowMs });
+    const { assignment, acked, sourceEnd, state, trouble } = copier;
+    this.#reported.set(copier, { state, ...acked, sourceEnd, trouble, atMs: nowMs });
     const truncatedTo = copier.truncatedTo;
     return {
       item: partitionItem(flow, assignment.topic, assignment.partition),
@@ -103,6 +105,7 @@ export class ProgressReport {
       lastTimestampMs: copier.lastTimestamp,
       mapRestarted: copier.mapRestarted,
       sequenceBase: copier.sequenceBase,
+      trouble,
     };
   }
 

@@ -125,7 +125,13 @@ function keepBeside(world: ScaleWorld): { meter: CopyMeter; map: PartitionMap }[
     const lease = { item: item.key, leaseEpoch: item.leaseEpoch };
     const position = { sourceNext: 1_000_000n, targetNext: 1_000_000n, sourceEnd: 1_000_100n };
     const totals = { records: 1_000_000n, bytes: 100_000_000n, lastTimestampMs: 0 };
-    const rest = { truncatedTo: undefined, mapRestarted: false, sequenceBase: 0n, runs: [] };
+    const rest = {
+      truncatedTo: undefined,
+      mapRestarted: false,
+      trouble: '',
+      sequenceBase: 0n,
+      runs: [],
+    };
     const report = { lease, copier: 'running', halt: undefined, ...position, ...totals, ...rest };
     meter.report({ ...report, copier: 'running', sourceEndAgeMs: 0 }, 1_000);
     meter.report({ ...report, copier: 'running', sourceEndAgeMs: 0 }, 2_000);

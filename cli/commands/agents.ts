@@ -1,10 +1,10 @@
 import pc from 'picocolors';
 
-import type { AgentStatus, Status } from '../../proto/gen/mirror/v1/operator.js';
+import type { AgentStatus, RefusedAgent, Status } from '../../proto/gen/mirror/v1/operator.js';
 import type { CommandRun } from '../command.js';
 import { ExitCode } from '../exit-code.js';
 import { formatByteRate, formatCount, formatDuration, NONE } from '../output/format.js';
-import type { Column } from '../output/output.js';
+import type { Column, Output } from '../output/output.js';
 import { agentState } from './status-model.js';
 
 /** Heartbeats come each third of a lease's time to live, which is ten seconds unless told. */
@@ -29,9 +29,10 @@ interface AgentRow {
 export const runAgents: CommandRun<object> = async ({ client, output, json }) => {
   const status = await client.status('');
   const rows = status.agents.map((agent) => agentRow(agent, status));
-  if (json) output.json({ agents: rows });
+  if (json) output.json({ agents: rows, refused: status.refusedAgents });
   else if (rows.length === 0) {
     output.line('No agent is connected; start mirror-agent where the source clusters are.');
+    printRefused(output, status.refusedAgents);
   } else {
     output.table(columns, rows);
     const lines = rows.flatMap(({ agentId, problems }) =>
@@ -39,10 +40,24 @@ export const runAgents: CommandRun<object> = async ({ client, output, json }) =>
     );
     if (lines.length > 0) output.line();
     for (const line of lines) output.line(line);
+    printRefused(output, status.refusedAgents);
   }
-  const ailing = rows.length === 0 || rows.some(({ problems }) => problems.length > 0);
+  const ailing =
+    rows.length === 0 ||
+    status.refusedAgents.length > 0 ||
+    rows.some(({ problems }) => problems.length > 0);
   return ailing ? ExitCode.degraded : ExitCode.ok;
 };
+
+function printRefused(output: Output, refused: readonly RefusedAgent[]): void {
+  if (refused.length > 0) output.line();
+  for (const { agentId, peer, reason, times, agoMs } of refused) {
+    const who = agentId === '' ? 'an agent without a name' : agentId;
+    const often = times > 1n ? `refused ${formatCount(times)} times, last` : 'refused';
+    const when = `${formatDuration(agoMs)} ago`;
+    output.line(`${pc.red('!')} ${who} at ${peer} was ${often} ${when}: ${reason}`);
+  }
+}
 
 function agentRow(agent: AgentStatus, status: Status): AgentRow {
   const { agentId, site, version, clusters, silentMs, bytesPerSecond } = agent;

@@ -68,6 +68,8 @@ export function summarise(status: FlowStatus): FlowSummary {
     ({ lagMs, state }) =>
       lagMs !== undefined && lagMs > LAGGING_MS && state !== PartitionState.PAUSED,
   ).length;
+  // Seconds of it are part of every restart of a broker: but nothing says that it will be seconds.
+  const stuck = partitions.filter(({ trouble }) => trouble !== '').length;
   const inService = status.state !== FlowState.PROMOTED;
   return {
     flow: status.flow,
@@ -88,7 +90,7 @@ export function summarise(status: FlowStatus): FlowSummary {
     degraded:
       inService &&
       (status.state === FlowState.BLOCKED ||
-        [halted, unheld, lagging].some((partitions) => partitions > 0) ||
+        [halted, unheld, lagging, stuck].some((partitions) => partitions > 0) ||
         status.notices.some((notice) => notice.degraded)),
   };
 }

@@ -102,6 +102,8 @@ function printProblems(output: Output, status: Status, summaries: readonly FlowS
     if (lagging > 0) lines.push(`${flow}: ${formatCount(lagging)} partitions lag by over a minute`);
   }
   for (const { flow, partitions, notices } of status.flows) {
+    for (const [trouble, count] of troubles(partitions))
+      lines.push(`${flow}: ${formatCount(count)} partitions recover: ${trouble}`);
     for (const { code, message } of notices) lines.push(`${flow} ${code}: ${message}`);
     for (const { topic, partition, halt } of partitions) {
       if (halt !== undefined)
@@ -111,6 +113,14 @@ function printProblems(output: Output, status: Status, summaries: readonly FlowS
   if (lines.length === 0) return;
   output.line();
   for (const line of lines) output.line(`${pc.red('!')} ${line}`);
+}
+
+/** A cluster that does not answer is one reason for all its partitions, and takes one line. */
+function troubles(partitions: readonly PartitionStatus[]): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const { trouble } of partitions)
+    if (trouble !== '') counts.set(trouble, (counts.get(trouble) ?? 0) + 1);
+  return counts;
 }
 
 const flowColumns: readonly Column<FlowSummary>[] = [

@@ -19,14 +19,19 @@ import type {
 } from '../service/messages.js';
 import { readSiteTaskReport, writeSiteTaskMessage } from './site-task-messages.js';
 import {
+  AGENT_ID_LENGTH_MAX,
+  CLUSTERS_PER_AGENT_MAX,
   GRANTS_PER_MESSAGE_MAX,
   HELD_LEASES_MAX,
   LEASES_PER_MESSAGE_MAX,
   PARTITIONS_PER_TOPIC_MAX,
+  SITE_LENGTH_MAX,
 } from './limits.js';
 import { readMissingTopics, readSourceAcls, readTopicConfigs } from './source-messages.js';
 
 /** Between the wire's types and ours: what does not fit is refused here, and goes no further. */
+
+const AGENT_ID = new RegExp(`^[a-zA-Z0-9._-]{1,${AGENT_ID_LENGTH_MAX}}$`);
 
 type HelloMessage = Extract<NonNullable<AgentMessage['message']>, { $case: 'hello' }>['value'];
 
@@ -34,6 +39,14 @@ export function readHello(message: AgentMessage): AgentHello {
   if (message.message?.$case !== 'hello')
     throw new ProtocolViolationError('the first message of a session must be hello');
   const hello: HelloMessage = message.message.value;
+  if (!AGENT_ID.test(hello.agentId))
+    throw new ProtocolViolationError(
+      `an agent needs an id of up to ${AGENT_ID_LENGTH_MAX} letters, digits, dots, dashes and underscores`,
+    );
+  if (hello.site.length > SITE_LENGTH_MAX || hello.clusters.length > CLUSTERS_PER_AGENT_MAX)
+    throw new ProtocolViolationError(
+      `hello has a site of over ${SITE_LENGTH_MAX} characters, or over ${CLUSTERS_PER_AGENT_MAX} clusters`,
+    );
   if (hello.held.length > HELD_LEASES_MAX)
     throw new ProtocolViolationError(`hello claims more than ${HELD_LEASES_MAX} leases`);
   const { agentId, site, clusters, version, sessionId, siteTaskKinds } = hello;
@@ -195,11 +208,11 @@ function readLease(lease: { item?: WorkItem | undefined; leaseEpoch: bigint }): 
 function readProgress(progress: PartitionProgress): ProgressReport {
   const { truncatedTo, halt } = progress;
   const runs = progress.runs.map(readRun);
-  const { sourceNext, targetNext, sourceEnd, records, bytes } = progress;
+  const { sourceNext, targetNext, sourceEnd, records, bytes, trouble } = progress;
   return {
     lease: readLease(progress),
     copier: readCopierState(progress.state),
-    ...{ halt, runs, truncatedTo, sourceNext, targetNext, sourceEnd, records, bytes },
+    ...{ halt, runs, truncatedTo, sourceNext, targetNext, sourceEnd, records, bytes, trouble },
     mapRestarted: progress.mapRestarted,
     sequenceBase: progress.sequenceBase,
     sourceEndAgeMs: Number(progress.sourceEndAgeMs),

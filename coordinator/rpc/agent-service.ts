@@ -4,6 +4,7 @@ import type { AgentServiceServer } from '../../proto/gen/mirror/v1/agent.js';
 import type { CoordinatorPort } from '../service/coordinator-port.js';
 import { readItem } from './agent-messages.js';
 import { AgentStream } from './agent-stream.js';
+import type { TransportRefusals } from './transport-refusals.js';
 import { statusOfError } from './status-of-error.js';
 
 export interface ServiceOptions {
@@ -12,7 +13,11 @@ export interface ServiceOptions {
   readonly log: Logger;
 }
 
-export function agentService(options: ServiceOptions): AgentServiceServer {
+export interface AgentServiceOptions extends ServiceOptions {
+  readonly refusals: TransportRefusals;
+}
+
+export function agentService(options: AgentServiceOptions): AgentServiceServer {
   const { coordinator } = options;
   return {
     session: (call) => new AgentStream({ ...options, call }).serve(),

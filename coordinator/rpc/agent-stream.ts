@@ -7,15 +7,25 @@ import { LinkOverflowError } from '../service/errors.js';
 import type { AgentConnection, AgentLink, CoordinatorSays } from '../service/messages.js';
 import type { CoordinatorPort } from '../service/coordinator-port.js';
 import { readAgentMessage, readHello, writeCoordinatorMessage } from './agent-messages.js';
-import { HELLO_WAIT_MAX_MS, LINK_MESSAGES_MAX } from './limits.js';
+import { AGENT_ID_LENGTH_MAX, HELLO_WAIT_MAX_MS, LINK_MESSAGES_MAX } from './limits.js';
 import { statusOfError } from './status-of-error.js';
+import type { TransportRefusals } from './transport-refusals.js';
 
 export interface AgentStreamOptions {
   readonly call: ServerDuplexStream<AgentMessage, CoordinatorMessage>;
   readonly coordinator: CoordinatorPort;
+  readonly refusals: TransportRefusals;
   readonly clock: Clock;
   readonly log: Logger;
 }
+
+/** Faults of the agent, or of what is between: to be named, since nothing else would show them. */
+const NAMED_CODES: ReadonlySet<string> = new Set([
+  'MIRROR_PROTOCOL_VIOLATION',
+  'MIRROR_AGENT_TOO_OLD',
+  'MIRROR_LINK_OVERFLOW',
+  'MIRROR_TIMEOUT',
+]);
 
 /**
  * One agent's stream: hello, then messages both ways until either side ends it. Sending never
@@ -30,6 +40,8 @@ export class AgentStream implements AgentLink {
   #blocked = false;
   #connection: AgentConnection | undefined;
   #greeted = false;
+  /** As its hello has it. */
+  #agentId = '';
 
   constructor(options: AgentStreamOptions) {
     this.#options = options;
@@ -45,7 +57,12 @@ export class AgentStream implements AgentLink {
     });
     call.on('end', () => this.#finish(() => call.end()));
     for (const event of ['cancelled', 'error', 'close'] as const) {
-      call.on(event, () => this.#finish(() => {}));
+      call.on(event, () =>
+        this.#finish(() => {
+          const reason = this.#options.refusals.reasonOf(call.metadata);
+          if (reason !== undefined) this.#refused(reason);
+        }),
+      );
     }
     clock.sleep(HELLO_WAIT_MAX_MS, this.#over.signal).then(
       () => {
@@ -68,6 +85,7 @@ export class AgentStream implements AgentLink {
       const { call, log } = this.#options;
       if (!(reason instanceof MirrorError))
         log.error({ peer: this.peer, error: describeError(reason) }, 'agent stream failed');
+      else if (NAMED_CODES.has(reason.code)) this.#refused(describeError(reason));
       call.emit('error', statusOfError(reason));
     });
   }
@@ -86,6 +104,7 @@ export class AgentStream implements AgentLink {
   async #greet(message: AgentMessage): Promise<void> {
     const { call, coordinator } = this.#options;
     this.#greeted = true;
+    this.#agentId = nameOf(message);
     call.pause();
     try {
       const connection = await coordinator.connect(readHello(message), this);
@@ -95,6 +114,10 @@ export class AgentStream implements AgentLink {
     } catch (error) {
       this.end(error as Error);
     }
+  }
+
+  #refused(reason: string): void {
+    this.#options.coordinator.refused({ agentId: this.#agentId, peer: this.peer, reason });
   }
 
   #pump(): void {
@@ -113,4 +136,10 @@ export class AgentStream implements AgentLink {
     how();
     this.#connection?.disconnected();
   }
+}
+
+/** For people, of a hello that may not be accepted: cut and without control characters. */
+function nameOf({ message }: AgentMessage): string {
+  const agentId = message?.$case === 'hello' ? message.value.agentId : '';
+  return agentId.replace(/[^\x20-\x7e]/g, '?').slice(0, AGENT_ID_LENGTH_MAX);
 }

@@ -18,6 +18,7 @@ import {
 } from './limits.js';
 import { operatorService } from './operator-service.js';
 import { addReflection } from './reflection.js';
+import { TransportRefusals } from './transport-refusals.js';
 
 /** PEM, as read from files. With a `ca`, clients must show a certificate that it signed. */
 export interface ServerTls {
@@ -60,6 +61,7 @@ export class GrpcServer {
     // It writes lines of its own to standard error, about what is thrown or logged here anyway.
     setLogVerbosity(logVerbosity.NONE);
     const { host, port } = parseListenAddress(key, listen);
+    const refusals = new TransportRefusals();
     const server = new Server({
       'grpc.max_receive_message_length': MESSAGE_BYTES_MAX,
       'grpc.max_send_message_length': MESSAGE_BYTES_MAX,
@@ -68,8 +70,9 @@ export class GrpcServer {
       'grpc.http2.min_ping_interval_without_data_ms': CLIENT_PING_INTERVAL_MIN_MS,
       // Two coordinators on one port would share its connections, and neither would say so.
       'grpc.so_reuseport': 0,
+      interceptors: [refusals.interceptor],
     });
-    server.addService(AgentServiceService, agentService(options));
+    server.addService(AgentServiceService, agentService({ ...options, refusals }));
     server.addService(OperatorServiceService, operatorService(options));
     const health = new HealthImplementation({ '': 'SERVING' });
     health.addToServer(server);

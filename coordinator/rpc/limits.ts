@@ -18,6 +18,13 @@ export const LEASES_PER_MESSAGE_MAX = 2_000;
 /** What one hello may claim to hold; a message of the largest size has room for no more. */
 export const HELD_LEASES_MAX = 200_000;
 
+/** As agents' own files bound them: ids become keys of the store, and both are shown to people. */
+export const AGENT_ID_LENGTH_MAX = 200;
+export const SITE_LENGTH_MAX = 200;
+
+/** Clusters that one agent may name. */
+export const CLUSTERS_PER_AGENT_MAX = 10_000;
+
 /** Pings that find half-open connections, and how often a client may send its own. */
 export const KEEPALIVE_INTERVAL_MS = 10_000;
 export const KEEPALIVE_TIMEOUT_MS = 5_000;

@@ -55,6 +55,10 @@ export function writeStatus(identity: CoordinatorIdentity, view: StatusView): St
     coordinator: { id, address, term, version, store },
     flows: view.flows.map(writeFlow),
     agents: view.agents.map(writeAgent),
+    refusedAgents: view.refused.map(({ times, agoMs, ...refused }) => ({
+      ...refused,
+      ...{ times: BigInt(times), agoMs: milliseconds(agoMs) },
+    })),
   };
 }
 
@@ -74,10 +78,10 @@ function writeFlow(view: FlowView): FlowStatus {
 
 function writePartition(view: PartitionView): PartitionStatus {
   const { topic, partition, targetTopic, holder, leaseEpoch, sourceNext, targetNext } = view;
-  const { sourceEnd, lagRecords, recordsPerSecond, bytesPerSecond } = view;
+  const { sourceEnd, lagRecords, recordsPerSecond, bytesPerSecond, trouble } = view;
   return {
     ...{ topic, partition, targetTopic, holder, leaseEpoch, sourceNext, targetNext },
-    ...{ sourceEnd, lagRecords, recordsPerSecond, bytesPerSecond },
+    ...{ sourceEnd, lagRecords, recordsPerSecond, bytesPerSecond, trouble },
     state: PARTITION_STATES[view.state],
     halt: view.halt === undefined ? undefined : { ...view.halt },
     lagMs: view.lagMs === undefined ? undefined : milliseconds(view.lagMs),

@@ -13,6 +13,7 @@ import {
   SessionEndedError,
   StreamReplacedError,
 } from './errors.js';
+import { RefusedAgents } from './refused-agents.js';
 import type { AgentHello, AgentLink, CoordinatorSays } from './messages.js';
 
 /**
@@ -57,6 +58,7 @@ export interface AgentDirectoryOptions {
 /** Who is connected: sessions, their streams, and their renewals in the store. */
 export class AgentDirectory {
   readonly sessions = new Map<string, AgentSession>();
+  readonly refused: RefusedAgents;
   readonly #options: AgentDirectoryOptions;
   /** Agent ids between hello and welcome: a second one at that moment is refused. */
   readonly #arriving = new Set<string>();
@@ -66,6 +68,7 @@ export class AgentDirectory {
   constructor(options: AgentDirectoryOptions) {
     this.#options = options;
     this.#properties = options.properties;
+    this.refused = new RefusedAgents(options);
   }
 
   /** What agents are told from now on, those that are connected at once. */

@@ -4,7 +4,13 @@ import type { LeaseRef } from '../core/events.js';
 
 /** Kinds of things that are wrong with what an agent says; each is kept once, with the last case. */
 export type AgentProblemKind =
-  'id-taken' | 'unknown-clusters' | 'gave-up' | 'foreign-lease' | 'protocol';
+  'id-taken' | 'unknown-clusters' | 'gave-up' | 'foreign-lease' | 'protocol' | 'unreachable';
+
+/** Said with the hello, and true until the next one. */
+const LASTING: ReadonlySet<AgentProblemKind> = new Set(['unknown-clusters', 'protocol']);
+
+/** Any other that was not noted again for this long is over. */
+const SHOWN_MS = 10 * 60_000;
 
 /** The same kind is logged at most this often for an agent: a broken one must not fill the disk. */
 const LOG_INTERVAL_MS = 60_000;
@@ -33,8 +39,11 @@ export class AgentProblems {
     this.#noted.set(kind, { message, atMs: nowMs, loggedAtMs });
   }
 
-  get newestFirst(): string[] {
-    return [...this.#noted.values()].sort((a, b) => b.atMs - a.atMs).map(({ message }) => message);
+  newestFirst(nowMs: number): string[] {
+    return [...this.#noted]
+      .filter(([kind, { atMs }]) => LASTING.has(kind) || nowMs - atMs < SHOWN_MS)
+      .sort(([, a], [, b]) => b.atMs - a.atMs)
+      .map(([, { message }]) => message);
   }
 }
 

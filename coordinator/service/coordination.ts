@@ -12,7 +12,7 @@ import { LeadershipLostError } from '../store/errors.js';
 import type { Leadership } from '../store/lease-store.js';
 import { noteGivenUp } from './agent-problems.js';
 import { AgentDirectory, type AgentSession } from './agent-directory.js';
-import { NotReadyError, ProtocolViolationError, UnknownFlowError } from './errors.js';
+import { NotReadyError, UnknownFlowError } from './errors.js';
 import type { DurableAck, OpenedFlowTarget, OpenFlowTarget } from './flow-target-port.js';
 import { FlowRuntime, type FlowRuntimeOptions } from './flow-runtime.js';
 import type {
@@ -201,7 +201,6 @@ export class Coordination<Opened extends OpenedFlowTarget> {
       this.agents.waiting(hello);
       throw new NotReadyError('the coordinator has just begun to lead');
     }
-    if (hello.agentId === '') throw new ProtocolViolationError('an agent needs an id');
     const session = await this.agents.connect(hello, link);
     return {
       receive: (message) => {

@@ -14,6 +14,7 @@ import type { MapRun } from '../target/partition-map.js';
 import type { FailbackListener, FailbackRequest } from './failback-runner.js';
 import type { AgentConnection, AgentHello, AgentLink } from './messages.js';
 import type { GroupView, TranslatedOffsetView, TranslateRequest } from './group-views.js';
+import type { Refusal } from './refused-agents.js';
 import type { ResumedPartition, ResumeRequest } from './resume.js';
 import type { StatusView } from './status-view.js';
 import type { DrainOutcome, SteerOutcome } from './steering-acts.js';
@@ -65,6 +66,8 @@ export interface DrillRequest {
 export interface CoordinatorPort {
   identity(): CoordinatorIdentity;
   connect(hello: AgentHello, link: AgentLink): Promise<AgentConnection>;
+  /** An agent's stream was refused, or ended for what it said; nothing to a standby. */
+  refused(refusal: Refusal): void;
   findMapEntry(item: string, targetOffset: bigint): MapRun[];
   status(flow: string): StatusView;
   steer(request: SteerRequest): Promise<SteerOutcome>;

@@ -44,6 +44,7 @@ import type { AgentConnection, AgentHello, AgentLink } from './messages.js';
 import type { FailbackDriver, FailbackListener, FailbackRequest } from './failback-runner.js';
 import type { Promoter, StepListener } from './promotion-runner.js';
 import { reconfigure, type StillCopying } from './reconfigure.js';
+import type { Refusal } from './refused-agents.js';
 import type { ResumedPartition, ResumeRequest } from './resume.js';
 import { viewStatus, type StatusView } from './status-view.js';
 import { drain, steer, type DrainOutcome, type SteerOutcome } from './steering-acts.js';
@@ -164,6 +165,10 @@ export class Coordinator<Opened extends OpenedFlowTarget> implements Coordinator
 
   async connect(hello: AgentHello, link: AgentLink): Promise<AgentConnection> {
     return this.#leading().connect(hello, link);
+  }
+
+  refused(refusal: Refusal): void {
+    this.coordination?.agents.refused.note(refusal);
   }
 
   findMapEntry(item: string, targetOffset: bigint): MapRun[] {

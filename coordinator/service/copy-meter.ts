@@ -25,6 +25,8 @@ export class CopyMeter {
   /** Totals over all leases that this leader has seen. */
   recordsTotal = 0n;
   bytesTotal = 0n;
+  /** What keeps its agent from copying, as it last said; empty if nothing. */
+  trouble = '';
   #leaseEpoch = 0n;
   /** The counters of the present lease at its last report. */
   #records = 0n;
@@ -96,6 +98,7 @@ export class CopyMeter {
     this.#recordsPerMs = 0;
     this.#bytesPerMs = 0;
     this.#reportedAtMs = undefined;
+    this.trouble = '';
   }
 
   #decay(nowMs: number): number {

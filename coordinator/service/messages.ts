@@ -37,6 +37,8 @@ export interface ProgressReport {
   readonly records: bigint;
   readonly bytes: bigint;
   readonly lastTimestampMs: number;
+  /** While recovering: why the position was not found at the last try; empty if there is no reason. */
+  readonly trouble: string;
 }
 
 export interface GroupOffsetReport {

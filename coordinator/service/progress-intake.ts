@@ -69,6 +69,9 @@ function takeReport<Opened extends OpenedFlowTarget>(options: TakeReport<Opened>
   }
   // A copier that still looks for its position has none to report.
   const meter = flow.meter(topic, partition);
+  meter.trouble = copier === 'recovering' ? report.trouble : '';
+  if (meter.trouble !== '')
+    intake.problems.note('unreachable', `${lease.item}: ${meter.trouble}`, nowMs);
   if (copier !== 'recovering') meter.report(report, nowMs);
   const bytesPerSecond = meter.bytesPerSecond(nowMs);
   emit({ kind: 'progress', sessionId, lease, copier, halt, bytesPerSecond });

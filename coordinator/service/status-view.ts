@@ -6,6 +6,7 @@ import type { SteeringRule } from '../core/steering-rules.js';
 import type { AgentSession } from './agent-directory.js';
 import type { Coordination } from './coordination.js';
 import type { FlowRuntime } from './flow-runtime.js';
+import type { Refusal } from './refused-agents.js';
 import type {
   OpenedFlowTarget,
   GroupPositionView,
@@ -36,6 +37,8 @@ export interface PartitionView {
   readonly bytesPerSecond: number;
   readonly recordsTotal: bigint;
   readonly bytesTotal: bigint;
+  /** Why it is still recovering; empty if nothing is known. */
+  readonly trouble: string;
 }
 
 export interface FlowView {
@@ -71,6 +74,14 @@ export interface AgentView {
 export interface StatusView {
   readonly flows: readonly FlowView[];
   readonly agents: readonly AgentView[];
+  readonly refused: readonly RefusedAgentView[];
+}
+
+/** An agent that has no session, or lost its stream, for what it said. */
+export interface RefusedAgentView extends Refusal {
+  readonly times: number;
+  /** Since the last time. */
+  readonly agoMs: number;
 }
 
 /** The status of one flow, or of all if `flow` is empty. Throws UnknownFlowError. */
@@ -80,7 +91,12 @@ export function viewStatus<Opened extends OpenedFlowTarget>(
 ): StatusView {
   const flows = flow === '' ? [...coordination.flows.values()] : [coordination.flow(flow)];
   const viewed = flows.map((each) => viewFlow(coordination, each));
-  return { flows: viewed, agents: viewAgents(coordination) };
+  const { agents, clock } = coordination;
+  const refused = agents.refused.list.map(({ agentId, peer, reason, times, atMs }) => ({
+    ...{ agentId, peer, reason, times },
+    agoMs: clock.nowMs() - atMs,
+  }));
+  return { flows: viewed, agents: viewAgents(coordination), refused };
 }
 
 export function flowState<Opened extends OpenedFlowTarget>(
@@ -153,6 +169,7 @@ function* viewTopic<Opened extends OpenedFlowTarget>(
       bytesPerSecond: copied ? (meter?.bytesPerSecond(nowMs) ?? 0) : 0,
       recordsTotal: meter?.recordsTotal ?? 0n,
       bytesTotal: meter?.bytesTotal ?? 0n,
+      trouble: state === 'recovering' ? (meter?.trouble ?? '') : '',
     };
   }
 }
@@ -170,6 +187,7 @@ function viewMapped<Opened extends OpenedFlowTarget>(
     targetNext: end?.targetNext ?? 0n,
     ...{ sourceEnd: undefined, lagRecords: undefined, lagMs: undefined },
     ...{ recordsPerSecond: 0, bytesPerSecond: 0, recordsTotal: 0n, bytesTotal: 0n },
+    trouble: '',
   };
 }
 
@@ -214,7 +232,7 @@ function viewAgents<Opened extends OpenedFlowTarget>(
       silentMs: Math.max(0, Math.round(nowMs - agent.lastHeartbeatMs)),
       bytesPerSecond,
       drained: coordination.core.state.drained.has(agent.agentId),
-      problems: session?.problems.newestFirst ?? [],
+      problems: session?.problems.newestFirst(nowMs) ?? [],
       protocol: session?.protocol ?? 0,
     });
   }

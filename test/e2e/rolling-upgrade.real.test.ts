@@ -132,7 +132,7 @@ describe('a rolling upgrade of three agents and two coordinators, under load', (
       begin(`${index === first ? 'leading' : 'other'} coordinator`);
       assert.equal((await pair.programs.get(coordinatorName(index))?.stop())?.code, 0);
       await copiesOn();
-      await pair.startCoordinator(index);
+      await pair.startCoordinator({ index });
       await copiesOn();
     }
   });

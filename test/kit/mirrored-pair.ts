@@ -35,6 +35,11 @@ export interface CoordinatorOptions extends Version {
   readonly crashAt?: string | undefined;
 }
 
+export interface AgentOptions extends Version {
+  /** Lines for its own file, beside its name and where its coordinators are. */
+  readonly lines?: readonly string[];
+}
+
 /** Two clusters, us-east and us-west, and the programs that mirror one to the other. */
 export class MirroredPair {
   readonly east: KafkaServers;
@@ -93,15 +98,16 @@ export class MirroredPair {
     await this.startProgram(name, [program, file], { env, compiled });
   }
 
-  async startAgent(name: string, version: Version = {}): Promise<void> {
+  async startAgent(name: string, options: AgentOptions = {}): Promise<void> {
     const lines = [
       `agent.id = ${name}`,
       'agent.clusters = us-east, us-west',
       `agent.coordinators = ${this.coordinator}`,
       'agent.http.listen = 127.0.0.1:0',
+      ...(options.lines ?? []),
     ];
     const file = this.write(`${name}.properties`, lines);
-    await this.startProgram(name, ['agent/main.js', file], version);
+    await this.startProgram(name, ['agent/main.js', file], { compiled: options.compiled });
   }
 
   async startProgram(

@@ -242,7 +242,9 @@ function checkQuiet(simulation: Simulation): void {
       leased.add(item);
       const holder = holders.find(({ agentId }) => agentId === lease.agentId);
       assert.ok(holder !== undefined, `${item} is at ${lease.agentId}, which may not have it`);
-      assert.equal(holder.held.get(item), lease.leaseEpoch, `${item} at its agent`);
+      // Where nobody may hold the site, nobody tells a new leader of the topics, so it tells no agent.
+      if (may.length > 0)
+        assert.equal(holder.held.get(item), lease.leaseEpoch, `${item} at its agent`);
       const entry = simulation.core.state.items.get(item);
       assert.equal(entry?.state, 'held', item);
       assert.equal(entry.leaseEpoch, lease.leaseEpoch, item);

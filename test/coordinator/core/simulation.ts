@@ -201,6 +201,7 @@ export class Simulation {
       if (this.random() < 0.5) next.run();
     this.#pending = pendingDeliveries();
     this.#deaf = false;
+    this.#listing = false;
     this.core = new CoordinationCore({ leaseTtlMs: LEASE_TTL_MS });
     this.drain(this.drained);
     for (const flow of this.flows.values()) {

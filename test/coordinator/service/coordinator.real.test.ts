@@ -134,6 +134,7 @@ describe('mirror-coordinator', { timeout: 240_000 }, () => {
       ...{ truncatedTo: undefined, sourceNext: 5n, targetNext: 0n, sourceEnd: 5n },
       ...{ sourceEndAgeMs: 0n, records: 0n, bytes: 0n, lastTimestampMs: -1n },
       mapRestarted: false,
+      trouble: '',
       sequenceBase: 0n,
     };
     agent.say({ $case: 'progress', value: { partitions: [progress] } });

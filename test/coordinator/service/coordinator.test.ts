@@ -90,7 +90,7 @@ describe('Coordinator', () => {
     const report = {
       ...{ item, leaseEpoch, state: PartitionState.RUNNING, halt: undefined, runs },
       ...{ truncatedTo: undefined, sourceNext: 10n, targetNext: 10n, sourceEnd: 12n },
-      ...{ sourceEndAgeMs: 0n, mapRestarted: false, sequenceBase: 0n, ...counts },
+      ...{ sourceEndAgeMs: 0n, mapRestarted: false, sequenceBase: 0n, trouble: '', ...counts },
     };
     // A report under an earlier lease counts for nothing.
     const stale = { ...report, leaseEpoch: leaseEpoch - 1n, records: 999n };

@@ -297,6 +297,8 @@ export interface PartitionProgress {
   mapRestarted: boolean;
   /** As in the assignment, unless an accepted halt made another one necessary. */
   sequenceBase: bigint;
+  /** While recovering: why the position was not found at the last try, such as a cluster that does not answer. */
+  trouble: string;
 }
 
 export interface MapAcks {
@@ -2725,6 +2727,7 @@ function createBasePartitionProgress(): PartitionProgress {
     lastTimestampMs: 0n,
     mapRestarted: false,
     sequenceBase: 0n,
+    trouble: "",
   };
 }
 
@@ -2804,6 +2807,9 @@ export const PartitionProgress: MessageFns<PartitionProgress> = {
         throw new globalThis.Error("value provided for field message.sequenceBase of type int64 too large");
       }
       writer.uint32(120).int64(message.sequenceBase);
+    }
+    if (message.trouble !== "") {
+      writer.uint32(162).string(message.trouble);
     }
     return writer;
   },
@@ -2941,6 +2947,14 @@ export const PartitionProgress: MessageFns<PartitionProgress> = {
             message.sequenceBase = reader.int64() as bigint;
             continue;
           }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.trouble = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2987,6 +3001,7 @@ export const PartitionProgress: MessageFns<PartitionProgress> = {
     message.sequenceBase = (object.sequenceBase !== undefined && object.sequenceBase !== null)
       ? BigInt(object.sequenceBase)
       : 0n;
+    message.trouble = object.trouble ?? "";
     return message;
   },
 };

@@ -228,6 +228,20 @@ export interface Status {
   coordinator: CoordinatorStatus | undefined;
   flows: FlowStatus[];
   agents: AgentStatus[];
+  /** Agents that were refused in the last ten minutes; the last one first. */
+  refusedAgents: RefusedAgent[];
+}
+
+/** An agent that has no session, or lost its stream, for what it said. */
+export interface RefusedAgent {
+  /** As it calls itself; empty if it did not come to that. */
+  agentId: string;
+  /** Where it calls from. */
+  peer: string;
+  reason: string;
+  /** How often, and how long ago the last time. */
+  times: bigint;
+  agoMs: bigint;
 }
 
 export interface CoordinatorStatus {
@@ -281,6 +295,8 @@ export interface PartitionStatus {
   lagMs?: bigint | undefined;
   recordsPerSecond: number;
   bytesPerSecond: number;
+  /** Why it is still recovering, such as a cluster that does not answer; empty if nothing is known. */
+  trouble: string;
 }
 
 export interface GroupStatus {
@@ -1827,7 +1843,7 @@ export const QuarantinedRecords: MessageFns<QuarantinedRecords> = {
 };
 
 function createBaseStatus(): Status {
-  return { coordinator: undefined, flows: [], agents: [] };
+  return { coordinator: undefined, flows: [], agents: [], refusedAgents: [] };
 }
 
 export const Status: MessageFns<Status> = {
@@ -1840,6 +1856,9 @@ export const Status: MessageFns<Status> = {
     }
     for (const v of message.agents) {
       AgentStatus.encode(v!, writer.uint32(26).fork()).join();
+    }
+    for (const v of message.refusedAgents) {
+      RefusedAgent.encode(v!, writer.uint32(162).fork()).join();
     }
     return writer;
   },
@@ -1881,6 +1900,14 @@ export const Status: MessageFns<Status> = {
             message.agents.push(AgentStatus.decode(reader, reader.uint32()));
             continue;
           }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.refusedAgents.push(RefusedAgent.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1903,6 +1930,116 @@ export const Status: MessageFns<Status> = {
       : undefined;
     message.flows = object.flows?.map((e) => FlowStatus.fromPartial(e)) || [];
     message.agents = object.agents?.map((e) => AgentStatus.fromPartial(e)) || [];
+    message.refusedAgents = object.refusedAgents?.map((e) => RefusedAgent.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseRefusedAgent(): RefusedAgent {
+  return { agentId: "", peer: "", reason: "", times: 0n, agoMs: 0n };
+}
+
+export const RefusedAgent: MessageFns<RefusedAgent> = {
+  encode(message: RefusedAgent, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.agentId !== "") {
+      writer.uint32(10).string(message.agentId);
+    }
+    if (message.peer !== "") {
+      writer.uint32(18).string(message.peer);
+    }
+    if (message.reason !== "") {
+      writer.uint32(26).string(message.reason);
+    }
+    if (message.times !== 0n) {
+      if (BigInt.asIntN(64, message.times) !== message.times) {
+        throw new globalThis.Error("value provided for field message.times of type int64 too large");
+      }
+      writer.uint32(32).int64(message.times);
+    }
+    if (message.agoMs !== 0n) {
+      if (BigInt.asIntN(64, message.agoMs) !== message.agoMs) {
+        throw new globalThis.Error("value provided for field message.agoMs of type int64 too large");
+      }
+      writer.uint32(40).int64(message.agoMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RefusedAgent {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRefusedAgent();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.agentId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.peer = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.times = reader.int64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.agoMs = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RefusedAgent>): RefusedAgent {
+    return RefusedAgent.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RefusedAgent>): RefusedAgent {
+    const message = createBaseRefusedAgent();
+    message.agentId = object.agentId ?? "";
+    message.peer = object.peer ?? "";
+    message.reason = object.reason ?? "";
+    message.times = (object.times !== undefined && object.times !== null) ? BigInt(object.times) : 0n;
+    message.agoMs = (object.agoMs !== undefined && object.agoMs !== null) ? BigInt(object.agoMs) : 0n;
     return message;
   },
 };
@@ -2259,6 +2396,7 @@ function createBasePartitionStatus(): PartitionStatus {
     lagMs: undefined,
     recordsPerSecond: 0,
     bytesPerSecond: 0,
+    trouble: "",
   };
 }
 
@@ -2323,6 +2461,9 @@ export const PartitionStatus: MessageFns<PartitionStatus> = {
     }
     if (message.bytesPerSecond !== 0) {
       writer.uint32(113).double(message.bytesPerSecond);
+    }
+    if (message.trouble !== "") {
+      writer.uint32(162).string(message.trouble);
     }
     return writer;
   },
@@ -2452,6 +2593,14 @@ export const PartitionStatus: MessageFns<PartitionStatus> = {
             message.bytesPerSecond = reader.double();
             continue;
           }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.trouble = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2493,6 +2642,7 @@ export const PartitionStatus: MessageFns<PartitionStatus> = {
     message.lagMs = (object.lagMs !== undefined && object.lagMs !== null) ? BigInt(object.lagMs) : undefined;
     message.recordsPerSecond = object.recordsPerSecond ?? 0;
     message.bytesPerSecond = object.bytesPerSecond ?? 0;
+    message.trouble = object.trouble ?? "";
     return message;
   },
 };
