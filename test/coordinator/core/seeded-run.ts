@@ -14,6 +14,20 @@ const HOT_BYTES_PER_SECOND = 64 * 1024 * 1024;
 /** The time a moved item rests, a look at all balances, a weighing, and what answers take. */
 const BALANCED_MS = 100_000;
 
+/** A failing run names its seed; with it as MIRROR_TEST_SEED the first run is that one. */
+export const SEED = Number(process.env['MIRROR_TEST_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
+
+export function runSeeds(runs: number): void {
+  for (let run = 0; run < runs; run += 1) {
+    const seed = SEED + run;
+    try {
+      new SeededRun(seed).run();
+    } catch (cause) {
+      throw new Error(`MIRROR_TEST_SEED=${seed}: ${(cause as Error).message}`, { cause });
+    }
+  }
+}
+
 /** What of a run another run with the same seed must repeat. */
 export interface Outcome {
   readonly grants: number;

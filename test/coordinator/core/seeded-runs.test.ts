@@ -1,11 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { SeededRun } from './seeded-run.js';
+import { runSeeds, SEED, SeededRun } from './seeded-run.js';
 
-/** A failing run names its seed; with it as MIRROR_TEST_SEED the first run is that one. */
-const SEED = Number(process.env['MIRROR_TEST_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
-
-const RUNS = Number(process.env['MIRROR_TEST_RUNS'] ?? 1_000);
+const RUNS = 500; // a few seconds; seeded-runs.slow.test.ts makes more
 
 describe(`CoordinationCore in seeded runs (MIRROR_TEST_SEED=${SEED})`, () => {
   it('repeats a run from its seed', () => {
@@ -14,13 +11,6 @@ describe(`CoordinationCore in seeded runs (MIRROR_TEST_SEED=${SEED})`, () => {
   });
 
   it(`has everything in its place after any faults, steering and takeovers (${RUNS} runs)`, () => {
-    for (let run = 0; run < RUNS; run += 1) {
-      const seed = SEED + run;
-      try {
-        new SeededRun(seed).run();
-      } catch (cause) {
-        throw new Error(`MIRROR_TEST_SEED=${seed}: ${(cause as Error).message}`, { cause });
-      }
-    }
+    runSeeds(RUNS);
   });
 });

@@ -22,7 +22,7 @@ export function randomFrom(seed: number): () => number {
 
 export const LEASE_TTL_MS = 10_000;
 
-/** How often agents report what they copy. */
+/** How often agents report those items that have a rate. */
 const REPORT_INTERVAL_MS = 5_000;
 
 export interface SimulatedAgent {
@@ -379,7 +379,8 @@ export class Simulation {
     for (const { connected, silent, sessionId, held } of this.agents.values()) {
       if (!connected || silent) continue;
       for (const [item, leaseEpoch] of held) {
-        const bytesPerSecond = this.rates.get(item) ?? 0;
+        const bytesPerSecond = this.rates.get(item);
+        if (bytesPerSecond === undefined) continue;
         this.event({ ...told, sessionId, lease: { item, leaseEpoch }, bytesPerSecond });
       }
     }
