@@ -30,6 +30,9 @@ export interface EnsuredTopic {
   partitionCount: number;
 }
 
+/** Kafka's limit on names of topics. */
+const TOPIC_LENGTH_MAX = 249;
+
 /** A fresh topic is known to every broker within this many looks, a quarter of a second apart. */
 const LOOKS_MAX = 40;
 const LOOK_INTERVAL_MS = 250;
@@ -45,6 +48,12 @@ export async function ensureMirrorTopic(
 ): Promise<EnsuredTopic> {
   const { targetTopic, partitionCount } = wanted;
   const { signal } = options;
+  if (targetTopic.length > TOPIC_LENGTH_MAX) {
+    const message =
+      `topic ${wanted.topic} would have a name of ${targetTopic.length} characters on the target, and ` +
+      `${TOPIC_LENGTH_MAX} are the most: exclude it, or let the flow keep names`;
+    throw new TopicProblem({ problem: 'topic-refused', topic: wanted.topic }, message);
+  }
   try {
     let found = await look(on, targetTopic, signal);
     if (found === undefined) {

@@ -20,6 +20,9 @@ import { createTopics, writeUnique } from '../kit/write-unique.js';
 /** Aliases at the edge of what is allowed, beside clusters that cannot be used. */
 const GOOD = 'east-1_x.y';
 
+/** Legal on the source, and with the alias too long for the target. */
+const TOO_LONG = `orders-${'y'.repeat(249 - GOOD.length - 7)}`;
+
 describe('clusters that cannot be used at the start', () => {
   let east: KafkaServers;
   let west: KafkaServers;
@@ -65,7 +68,10 @@ coordinator.http.listen = 127.0.0.1:0
     const longest = `orders-${'x'.repeat(249 - GOOD.length - 1 - 7)}`;
     await createTopics(
       east,
-      [{ topic: 'orders' }, { topic: longest }].map((t) => ({ ...t, partitions: 1 })),
+      [{ topic: 'orders' }, { topic: longest }, { topic: TOO_LONG }].map((t) => ({
+        ...t,
+        partitions: 1,
+      })),
     );
     await writeUnique(east, { topic: 'orders', count: 200 });
     await writeUnique(east, { topic: longest, count: 200 });
@@ -116,6 +122,14 @@ coordinator.http.listen = 127.0.0.1:0
     );
     assertMirrored(await readTopic(east, 'orders'), await readTopic(west, source));
     assert.equal((await flows()).get(`${GOOD}->west`)?.state, 'running');
+    const environment = { MIRRORCTL_COORDINATOR: String(maker.readyLine['grpc']) };
+    const one = () => runMirrorctl(['status', `${GOOD}:west`], environment);
+    await eventually(
+      async () =>
+        /y-0 topic-refused: .* 250 characters .* 249 are the most/.test((await one()).out),
+      one,
+      60_000,
+    );
     assert.equal((await status()).code, 3);
     assert.ok(maker.running);
   });

@@ -349,6 +349,34 @@ describe('consumer groups', () => {
     await eventually(async () => (await committed(west, 'early')).get('east.hollow:0') === 0n);
   });
 
+  it('have the latency of their checkpoints among the metrics, also once they have stopped', async () => {
+    const measured = async (group: string, suffix = ''): Promise<number> => {
+      const response = await fetch(`http://${String(maker.readyLine['http'])}/metrics`);
+      const labels = `source="east",target="west",group="${group}",topic="east.read",partition="0"`;
+      const name = `kafka_connect_mirror_mirrorcheckpointconnector_checkpoint_latency_ms${suffix}`;
+      const line = (await response.text())
+        .split('\n')
+        .find((each) => each.startsWith(`${name}{${labels}} `));
+      return Number(line?.split(' ').at(-1) ?? NaN);
+    };
+    const appears = (group: string) =>
+      eventually(
+        async () => (await measured(group)) >= 0,
+        () => group,
+      );
+    for (const offset of [1n, 2n, 3n]) await commit(east, 'metered', [['read', 0, offset]]);
+    await appears('metered');
+    const [min, avg, max] = await Promise.all(
+      ['_min', '_avg', '_max'].map((suffix) => measured('metered', suffix)),
+    );
+    assert.ok(0 <= min! && min! <= avg! && avg! <= max!, `${min} ${avg} ${max}`);
+    await eventually(async () => (await committed(west, 'metered')).get('east.read:0') === 3n);
+    const last = await measured('metered');
+    await commit(east, 'metered-later', [['read', 0, 5n]]);
+    await appears('metered-later');
+    assert.equal(await measured('metered'), last);
+  });
+
   it('are known after the loss of everything but the target', async () => {
     const request = { flow: FLOW, group: 'at-random-3', reverse: false };
     const { offsets: beforehand } = await client().translate(request);

@@ -4,6 +4,11 @@ import { sourceConfigs, type SourceConfigs } from '../../agent/site/source-confi
 import { targetAcls } from '../../coordinator/target/acl-rules.js';
 import type { TopicConfigEntry } from '../../kafka/admin/topic-admin.js';
 import { PatternList } from '../../mirror/policy/name-filter.js';
+import {
+  DefaultReplicationPolicy,
+  IdentityReplicationPolicy,
+  type ReplicationPolicyOptions,
+} from '../../mirror/policy/replication-policy.js';
 import { JavaProgram } from '../kit/run-java.js';
 import { flowOf } from '../mirror/config/load.js';
 
@@ -86,6 +91,34 @@ function ourAcl(policy: string, topic: string, words: [operation: string, permis
   return `${target.resourceName} ${name} ${target.permission === 2 ? 'DENY' : 'ALLOW'}`;
 }
 
+const SEPARATORS = ['.', '_', '-', '__', '.-.'];
+
+/** Made of each separator: names of topics that are, or look like, those of mirroring. */
+function namesWith(separator: string): string[] {
+  const parts = ['src', 'checkpoints', 'internal', 'heartbeats', 'orders', 'mm2-configs', ''];
+  const pairs = parts.flatMap((a) => parts.map((b) => `${a}${separator}${b}`));
+  const threes = pairs.flatMap((pair) => ['internal', 'orders'].map((c) => pair + separator + c));
+  return [...pairs, ...threes, 'mm2.x.internal', 'src.checkpoints.internal', '__x', 'heartbeats'];
+}
+
+function ourPolicy(policyClass: string, options: ReplicationPolicyOptions, topic: string): string {
+  const policy =
+    policyClass === 'identity'
+      ? new IdentityReplicationPolicy(options)
+      : new DefaultReplicationPolicy(options);
+  return [
+    policy.formatRemoteTopic('src', topic),
+    policy.topicSource(topic) ?? 'null',
+    policy.originalTopic(topic),
+    policy.offsetSyncsTopic('src'),
+    policy.checkpointsTopic('src'),
+    policy.isHeartbeatsTopic(topic),
+    policy.isCheckpointsTopic(topic),
+    policy.isMM2InternalTopic(topic),
+    policy.isInternalTopic(topic),
+  ].join(' ');
+}
+
 describe('the rules of MirrorMaker 2, judged by its own classes', () => {
   const judge = new JavaProgram('SourceConnectorJudge', 'org.apache.kafka.connect.mirror');
 
@@ -111,6 +144,20 @@ describe('the rules of MirrorMaker 2, judged by its own classes', () => {
           for (const permission of ['ALLOW', 'DENY']) {
             const question = ['acl', policy, topic, operation, permission].join(' ');
             questions.set(question, ourAcl(policy, topic, [operation, permission]));
+          }
+    const answers = await judge.ask(...questions.keys());
+    for (const [question, ours] of questions) assert.equal(ours, answers.get(question), question);
+  });
+
+  it('names topics as its policies do, with any separator, within internal names or not', async () => {
+    const questions = new Map<string, string>();
+    for (const policyClass of ['default', 'identity'])
+      for (const separator of SEPARATORS)
+        for (const internalTopicSeparatorEnabled of [true, false])
+          for (const topic of namesWith(separator)) {
+            const words = ['policy', policyClass, separator, internalTopicSeparatorEnabled, topic];
+            const options = { separator, internalTopicSeparatorEnabled };
+            questions.set(words.join(' '), ourPolicy(policyClass, options, topic));
           }
     const answers = await judge.ask(...questions.keys());
     for (const [question, ours] of questions) assert.equal(ours, answers.get(question), question);

@@ -19,6 +19,7 @@ import org.apache.kafka.common.resource.ResourceType;
  * answered by one line `question<TAB>answer`:
  *
  *   config DEFAULTS_FROM EXCLUDE NAME SOURCE READ_ONLY SENSITIVE   set, default or kept
+ *   policy CLASS SEPARATOR INTERNAL_SEPARATOR_ENABLED TOPIC        what the policy says of a topic
  *   acl POLICY TOPIC OPERATION PERMISSION                          target topic and operation, or dropped
  */
 public final class SourceConnectorJudge {
@@ -77,10 +78,32 @@ public final class SourceConnectorJudge {
         + target.entry().permissionType();
   }
 
+  private static String policy(String[] q) {
+    DefaultReplicationPolicy policy =
+        q[1].equals("identity") ? new IdentityReplicationPolicy() : new DefaultReplicationPolicy();
+    Map<String, Object> properties = new HashMap<>();
+    properties.put("replication.policy.separator", q[2]);
+    properties.put("replication.policy.internal.topic.separator.enabled", q[3]);
+    policy.configure(properties);
+    return String.join(
+        " ",
+        policy.formatRemoteTopic("src", q[4]),
+        String.valueOf(policy.topicSource(q[4])),
+        policy.originalTopic(q[4]),
+        policy.offsetSyncsTopic("src"),
+        policy.checkpointsTopic("src"),
+        String.valueOf(policy.isHeartbeatsTopic(q[4])),
+        String.valueOf(policy.isCheckpointsTopic(q[4])),
+        String.valueOf(policy.isMM2InternalTopic(q[4])),
+        String.valueOf(policy.isInternalTopic(q[4])));
+  }
+
   public static void main(String[] args) {
     for (String question : args) {
       String[] q = question.split(" ");
-      System.out.println(question + "\t" + (q[0].equals("acl") ? acl(q) : config(q)));
+      String answer =
+          q[0].equals("acl") ? acl(q) : q[0].equals("policy") ? policy(q) : config(q);
+      System.out.println(question + "\t" + answer);
     }
   }
 }
