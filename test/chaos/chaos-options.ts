@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
-import type { ScenarioName } from './scenarios.js';
-import { SCENARIOS } from './scenarios.js';
+import { GAP_MS_MAX } from './schedule.js';
+import { SCENARIOS, type ScenarioName } from './scenarios.js';
 
 const MINUTES_MAX = 24 * 60;
 const ETCD_MEMBERS: readonly number[] = [1, 3];
@@ -9,12 +9,13 @@ export interface ChaosOptions {
   readonly seed: number;
   readonly minutes: number;
   readonly etcdMembers: number;
+  readonly gapMsMax: number;
   /** In place of what the seed says. */
   readonly scenario: ScenarioName | undefined;
   readonly keepLogs: boolean;
 }
 
-export const CHAOS_HELP = `npm run chaos -- [--seed N] [--minutes M] [--etcd 1|3] [--scenario NAME] [--keep-logs]
+export const CHAOS_HELP = `npm run chaos -- [--seed N] [--minutes M] [--gap-ms MS] [--etcd 1|3] [--scenario NAME] [--keep-logs]
 
 Two Kafka clusters, etcd, two coordinators and three agents, each in a network namespace of its own,
 while traffic flows: kills, freezes, cuts the network between pairs in one direction or both, delays,
@@ -23,6 +24,7 @@ must have exactly one live holder. Needs Linux, and root or user namespaces.
 
   --seed N         which faults, and when; printed, and random unless told
   --minutes M      how long faults go on; 2 unless told
+  --gap-ms MS      at most between the beginnings of two faults; 4000 unless told
   --etcd 1|3       members of etcd; 3 unless told
   --scenario NAME  one of: ${Object.keys(SCENARIOS).join(', ')}
   --keep-logs      keep the logs even when all is well
@@ -39,6 +41,10 @@ function numberOf(name: string, text: string, isValid: (value: number) => boolea
   return value;
 }
 
+function isWholeAndPositive(value: number): boolean {
+  return Number.isSafeInteger(value) && value > 0;
+}
+
 /** What the command line asks for; undefined when it asks for help. Throws `ChaosUsageError`. */
 export function parseChaosOptions(
   args: readonly string[],
@@ -50,7 +56,7 @@ export function parseChaosOptions(
     parseArgs({
       args: [...args],
       options: {
-        ...{ seed: text, minutes: text, etcd: text, scenario: text },
+        ...{ seed: text, minutes: text, 'gap-ms': text, etcd: text, scenario: text },
         ...{ 'keep-logs': flag, help: { ...flag, short: 'h' } },
       },
     }),
@@ -62,6 +68,7 @@ export function parseChaosOptions(
   return {
     seed: numberOf('seed', values.seed ?? String(randomSeed()), Number.isSafeInteger),
     minutes: numberOf('minutes', values.minutes ?? '2', (m) => m > 0 && m <= MINUTES_MAX),
+    gapMsMax: numberOf('gap-ms', values['gap-ms'] ?? String(GAP_MS_MAX), isWholeAndPositive),
     etcdMembers: numberOf('etcd', values.etcd ?? '3', (count) => ETCD_MEMBERS.includes(count)),
     scenario: scenario as ScenarioName | undefined,
     keepLogs: values['keep-logs'],
@@ -78,7 +85,8 @@ function readArgs<T>(parse: () => T): T {
 
 /** The command that does the same again. */
 export function reproduceCommand(options: ChaosOptions): string {
-  const { seed, minutes, etcdMembers, scenario } = options;
+  const { seed, minutes, etcdMembers, gapMsMax, scenario } = options;
   if (scenario !== undefined) return `npm run chaos -- --scenario ${scenario}`;
-  return `npm run chaos -- --seed ${seed} --minutes ${minutes} --etcd ${etcdMembers}`;
+  const gap = gapMsMax === GAP_MS_MAX ? '' : ` --gap-ms ${gapMsMax}`;
+  return `npm run chaos -- --seed ${seed} --minutes ${minutes} --etcd ${etcdMembers}${gap}`;
 }

@@ -7,6 +7,7 @@ const PARTITIONS = ['orders-0', 'orders-1'];
 
 function views(change: Partial<HolderViews> = {}): HolderViews {
   return {
+    leaders: ['c'],
     copiers: new Map([
       ['a', ['orders-0']],
       ['b', ['orders-1']],
@@ -49,6 +50,11 @@ describe('checkHolders', () => {
       'orders-0 is held by a, and status says a, recovering',
       'orders-1 is held by b, and status says nothing',
     ]);
+  });
+
+  it('names two leaders, and none', () => {
+    assert.deepEqual(checkHolders(PARTITIONS, views({ leaders: ['c', 'd'] })), ['c, d leads']);
+    assert.deepEqual(checkHolders(PARTITIONS, views({ leaders: [] })), ['nobody leads']);
   });
 
   it('names what is held and should not be', () => {

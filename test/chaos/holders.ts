@@ -1,8 +1,10 @@
 /**
  * "Every partition has exactly one live holder", from three sides that must agree: what each agent
- * says it copies, whose lease etcd has, and what the coordinator tells operators.
+ * says it copies, whose lease etcd has, and what the coordinator tells operators. And one leader.
  */
 export interface HolderViews {
+  /** The coordinators that say they lead. */
+  readonly leaders: readonly string[];
   /** By agent, the partitions that it copies, as `topic-partition`. */
   readonly copiers: ReadonlyMap<string, readonly string[]>;
   /** By partition, the agent that etcd has a lease of. */
@@ -14,6 +16,8 @@ export interface HolderViews {
 /** Says of each partition why it has not exactly one live holder; empty when all have. */
 export function checkHolders(partitions: readonly string[], views: HolderViews): string[] {
   const wrong: string[] = [];
+  if (views.leaders.length !== 1)
+    wrong.push(`${views.leaders.length === 0 ? 'nobody' : views.leaders.join(', ')} leads`);
   const known = new Set(partitions);
   for (const partition of partitions) {
     const copiers = [...views.copiers]

@@ -28,12 +28,15 @@ function say(line: string): void {
 }
 
 async function disturb(world: World, network: Network, options: ChaosOptions): Promise<void> {
-  const { seed, minutes, scenario } = options;
+  const { seed, minutes, gapMsMax, scenario } = options;
   if (scenario !== undefined) {
     await SCENARIOS[scenario]({ world, network, say });
     return;
   }
-  const faults = scheduleFaults(seed, minutes * MINUTE_MS, world.topology);
+  const faults = scheduleFaults({
+    ...{ seed, gapMsMax, topology: world.topology },
+    durationMs: minutes * MINUTE_MS,
+  });
   say(`${faults.length} faults in ${minutes} minutes`);
   await new FaultRunner({ world, network, say }).run(faults);
 }

@@ -37,8 +37,9 @@ async function copiedBy(http: string): Promise<string[]> {
   );
 }
 
-/** As etcd itself tells, through its JSON gateway: none of our code is asked. */
-async function leases(endpoint: string): Promise<Map<string, string>> {
+/** By partition, the agent that has the lease. As etcd itself tells, through its JSON gateway: none of our code is asked. */
+export async function observeLeases(world: World): Promise<Map<string, string>> {
+  const [endpoint = ''] = world.etcd.endpoints;
   const base64 = (text: string): string => Buffer.from(text).toString('base64');
   const answer = await fetch(`${endpoint}/v3/kv/range`, {
     method: 'POST',
@@ -76,15 +77,16 @@ export async function observePartitions(world: World): Promise<ObservedPartition
 }
 
 export async function observeHolders(world: World): Promise<HolderViews> {
-  const { agents } = world.topology;
-  const [endpoint = ''] = world.etcd.endpoints;
-  const [copied, leased, told] = await Promise.all([
+  const { agents, coordinators } = world.topology;
+  const [copied, leased, told, leads] = await Promise.all([
     Promise.all(agents.map((agent) => copiedBy(world.http(agent)))),
-    leases(endpoint),
+    observeLeases(world),
     observePartitions(world),
+    Promise.all(coordinators.map((node) => world.leads(node))),
   ]);
   return {
     copiers: new Map(agents.map((agent, index) => [agent, copied[index] ?? []])),
+    leaders: coordinators.filter((_, index) => leads[index]),
     leases: leased,
     told: new Map(told.map(({ name, holder, state }) => [name, { holder, state }])),
   };

@@ -3,6 +3,7 @@ import { systemClock } from '../../common/clock.js';
 import { eventually } from '../kit/eventually.js';
 import { connectKafkajs } from '../kit/kafkajs-client.js';
 import type { Network } from './network.js';
+import { observeLeases } from './observe.js';
 import type { Node } from './topology.js';
 import { LEASE_TTL_MS, type World } from './world.js';
 
@@ -64,28 +65,68 @@ function oneWay(pairOf: (leader: Node, agent: Node) => [Node, Node]) {
   };
 }
 
+/** Waits for a leader other than this one, says when it led, and then looks whether all is copied. */
+async function assertTakeover({ world, say }: Scene, leader: Node): Promise<void> {
+  let now: Node | undefined = leader;
+  const startedMs = systemClock.nowMs();
+  const others = world.topology.coordinators.filter((node) => node !== leader);
+  await eventually(
+    async () => (now = await world.leader(others)) !== undefined,
+    () => `${now ?? 'nobody'} leads`,
+  );
+  const tookMs = Math.round(systemClock.nowMs() - startedMs);
+  say(`${now} leads after ${tookMs} ms, with a TTL of ${LEASE_TTL_MS} ms`);
+  await assertCopying(world);
+}
+
 async function leaderWithoutEtcd(scene: Scene): Promise<void> {
   const { world, say } = scene;
-  const { etcd, coordinators } = world.topology;
   const leader = await world.waitForLeader();
-  const pairs = etcd.flatMap((member): [Node, Node][] => [
+  const pairs = world.topology.etcd.flatMap((member): [Node, Node][] => [
     [leader, member],
     [member, leader],
   ]);
   say(`cuts ${leader}, which leads, off from etcd`);
-  await blocked(scene, pairs, async () => {
-    let now: Node | undefined = leader;
+  await blocked(scene, pairs, () => assertTakeover(scene, leader));
+}
+
+/** It wakes up in the belief that it leads, with all that it was about to write. */
+async function leaderFreezes(scene: Scene): Promise<void> {
+  const { world, say } = scene;
+  const leader = await world.waitForLeader();
+  say(`freezes ${leader}, which leads`);
+  await world.signal(leader, 'SIGSTOP');
+  await assertTakeover(scene, leader);
+  await world.signal(leader, 'SIGCONT');
+}
+
+/** What an agent held is copied by others; says how long that took. */
+function agentEnds(signal: 'SIGKILL' | 'SIGTERM') {
+  return async ({ world, say }: Scene): Promise<void> => {
+    const agent = world.topology.agents[0] ?? '';
+    const held = [...(await observeLeases(world))]
+      .filter(([, holder]) => holder === agent)
+      .map(([partition]) => partition);
+    assert.ok(held.length > 0, `${agent} holds something`);
     const startedMs = systemClock.nowMs();
+    await world.end(agent, signal);
+    const endedMs = systemClock.nowMs();
+    let leases = new Map<string, string>();
+    const isHeldByOthers = (partition: string): boolean =>
+      leases.has(partition) && leases.get(partition) !== agent;
     await eventually(
-      async () => (now = await world.leader()) !== undefined && now !== leader,
-      () => `${now} leads`,
+      async () => (leases = await observeLeases(world)).size > 0 && held.every(isHeldByOthers),
+      () => leases,
     );
-    say(`${now} leads after ${Math.round(systemClock.nowMs() - startedMs)} ms`);
+    const [ended, leased] = [endedMs, systemClock.nowMs()].map((ms) => Math.round(ms - startedMs));
     await assertCopying(world);
-  });
-  await systemClock.sleep(LEASE_TTL_MS);
-  const leaders = await Promise.all(coordinators.map((node) => world.leads(node)));
-  assert.equal(leaders.filter(Boolean).length, 1, 'one coordinator leads');
+    const copied = Math.round(systemClock.nowMs() - startedMs);
+    say(
+      `${signal} to ${agent}: it ended after ${ended} ms, its ${held.length} partitions were leased to ` +
+        `others after ${leased} ms and all copied after ${copied} ms, with a TTL of ${LEASE_TTL_MS} ms`,
+    );
+    world.start(agent);
+  };
 }
 
 async function etcdWithoutQuorum(scene: Scene): Promise<void> {
@@ -102,7 +143,10 @@ async function etcdWithoutQuorum(scene: Scene): Promise<void> {
 export const SCENARIOS = {
   'agent-hears-nothing': oneWay((leader, agent) => [leader, agent]),
   'agent-is-not-heard': oneWay((leader, agent) => [agent, leader]),
+  'agent-dies': agentEnds('SIGKILL'),
+  'agent-leaves': agentEnds('SIGTERM'),
   'leader-without-etcd': leaderWithoutEtcd,
+  'leader-freezes': leaderFreezes,
   'etcd-without-quorum': etcdWithoutQuorum,
 } as const satisfies Record<string, (scene: Scene) => Promise<void>>;
 

@@ -6,13 +6,14 @@ import { makeTopology, nodesOf, pairsOf } from './topology.js';
 
 const DURATION_MS = 600_000;
 const topology = makeTopology(3);
+const options = { durationMs: DURATION_MS, topology };
 const SEEDS = Array.from({ length: 50 }, (_, seed) => seed);
 
 describe('scheduleFaults', () => {
   it('makes the same list of a seed, and another of another', () => {
-    const first = scheduleFaults(1, DURATION_MS, topology);
-    assert.deepEqual(first, scheduleFaults(1, DURATION_MS, topology));
-    assert.notDeepEqual(first, scheduleFaults(2, DURATION_MS, topology));
+    const first = scheduleFaults({ ...options, seed: 1 });
+    assert.deepEqual(first, scheduleFaults({ ...options, seed: 1 }));
+    assert.notDeepEqual(first, scheduleFaults({ ...options, seed: 2 }));
   });
 
   it('draws the numbers that it has always drawn, so that an old seed stays worth something', () => {
@@ -21,9 +22,14 @@ describe('scheduleFaults', () => {
     assert.deepEqual(drawn, [601, 448, 852]);
   });
 
+  it('puts faults closer together when told', () => {
+    const close = scheduleFaults({ ...options, seed: 1, gapMsMax: 1_000 });
+    assert.ok(close.length > 2 * scheduleFaults({ ...options, seed: 1 }).length);
+  });
+
   it('undoes every fault before the end', () => {
     for (const seed of SEEDS) {
-      for (const { atMs, forMs } of scheduleFaults(seed, 60_000, topology)) {
+      for (const { atMs, forMs } of scheduleFaults({ ...options, seed, durationMs: 60_000 })) {
         assert.ok(atMs >= 0 && atMs + forMs < 60_000, `seed ${seed}: ${atMs} for ${forMs}`);
       }
     }
@@ -32,7 +38,7 @@ describe('scheduleFaults', () => {
   it('never signals a process that another fault has stopped', () => {
     const signals = ['kill', 'leave', 'freeze', 'quorum'];
     for (const seed of SEEDS) {
-      const faults = scheduleFaults(seed, DURATION_MS, topology);
+      const faults = scheduleFaults({ ...options, seed });
       const onProcess = faults.filter(({ kind }) => signals.includes(kind));
       for (const node of nodesOf(topology)) {
         const its = onProcess.filter(({ nodes }) => nodes.includes(node));
@@ -45,7 +51,7 @@ describe('scheduleFaults', () => {
   });
 
   it('comes to every kind of fault, every node and each pair that talks', () => {
-    const all = SEEDS.flatMap((seed) => scheduleFaults(seed, DURATION_MS, topology));
+    const all = SEEDS.flatMap((seed) => scheduleFaults({ ...options, seed }));
     assert.equal(new Set(all.map(({ kind }) => kind)).size, 9);
     assert.deepEqual(
       [...new Set(all.flatMap(({ nodes }) => nodes))].sort(),
@@ -65,7 +71,7 @@ describe('scheduleFaults', () => {
   it('takes enough members for the quorum to be gone', () => {
     for (const members of [1, 3]) {
       const quorum = SEEDS.flatMap((seed) =>
-        scheduleFaults(seed, DURATION_MS, makeTopology(members)),
+        scheduleFaults({ ...options, seed, topology: makeTopology(members) }),
       ).filter(({ kind }) => kind === 'quorum');
       assert.ok(quorum.length > 0);
       for (const { nodes } of quorum) assert.equal(new Set(nodes).size, members === 1 ? 1 : 2);

@@ -29,7 +29,8 @@ export interface Fault {
 /** Three times the lease's TTL of a chaos run, so that many outlast it and many do not. */
 const FAULT_MS_MAX = 9_000;
 const FAULT_MS_MIN = 500;
-const GAP_MS_MAX = 4_000;
+/** Between the beginnings of two faults, unless told: two or three are on at a time. */
+export const GAP_MS_MAX = 4_000;
 const DELAY_MS_MAX = 600;
 const HOUR_MS = 3_600_000;
 
@@ -126,14 +127,22 @@ function isProcessFault(kind: FaultKind): boolean {
   return kind === 'kill' || kind === 'leave' || kind === 'freeze' || kind === 'quorum';
 }
 
+export interface ScheduleOptions {
+  readonly seed: number;
+  readonly durationMs: number;
+  readonly topology: Topology;
+  readonly gapMsMax?: number;
+}
+
 /** Faults in the order in which they begin; all are undone before `durationMs`. */
-export function scheduleFaults(seed: number, durationMs: number, topology: Topology): Fault[] {
+export function scheduleFaults(options: ScheduleOptions): Fault[] {
+  const { seed, durationMs, topology, gapMsMax = GAP_MS_MAX } = options;
   const draw = new Draw(seed);
   const faults: Fault[] = [];
   const busyUntilMs = new Map<string, number>();
   let atMs = 0;
   for (;;) {
-    atMs += draw.between(0, GAP_MS_MAX);
+    atMs += draw.between(0, gapMsMax);
     const kind = draw.kind();
     const nodes = nodesFor(kind, topology, draw);
     const amountMs = amountOf(kind, draw);

@@ -19,6 +19,9 @@ import { SOURCE, TARGET, type Node, type Topology } from './topology.js';
 export const FLOW = 'source->target';
 export const LEASE_TTL_MS = 3_000;
 
+/** One that is frozen says nothing. */
+const ANSWER_MS_MAX = 2_000;
+
 const LEADER_MS_MAX = 60_000;
 
 /** Same ports in each namespace: nobody else is there. */
@@ -180,13 +183,14 @@ export class World {
   }
 
   /** The leader's node, as the coordinators' own metrics say; undefined while there is none. */
-  async leader(): Promise<Node | undefined> {
-    for (const node of this.topology.coordinators) if (await this.leads(node)) return node;
+  async leader(among = this.topology.coordinators): Promise<Node | undefined> {
+    for (const node of among) if (await this.leads(node)) return node;
     return undefined;
   }
 
   async leads(coordinator: Node): Promise<boolean> {
-    const text = await fetch(`http://${this.http(coordinator)}/metrics`)
+    const signal = AbortSignal.timeout(ANSWER_MS_MAX);
+    const text = await fetch(`http://${this.http(coordinator)}/metrics`, { signal })
       .then((answer) => answer.text())
       .catch(() => '');
     return /^mirror_coordinator_is_leader 1$/m.test(text);
