@@ -58,12 +58,7 @@ export class FlowCopier {
     const { source, target, clock, log } = options;
     const recovery = new PositionRecovery(options);
     this.#recovery = new RecoveryQueue({ source, target, clock, log, recovery });
-    const watch = new TargetWatch({
-      copiers: this.#copiers,
-      targetEnds: (copiers, signal) => recovery.targetEnds(copiers, signal),
-      clock,
-      log,
-    });
+    const watch = new TargetWatch({ copiers: this.#copiers, recovery, clock, log });
     const { signal } = this.#closing;
     this.#running.push(this.#recovery.run(signal), watch.run(signal));
     options.memory.onFree(this.#wakeLoops);

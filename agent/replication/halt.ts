@@ -9,6 +9,7 @@ export type HaltCode =
   | 'source-data-lost' //     retention or DeleteRecords removed records not yet copied
   | 'topic-deleted' //        the source topic is gone
   | 'topic-recreated' //      the source topic has another topic id
+  | 'target-deleted' //       the target topic is gone, and what was copied with it
   | 'target-recreated' //     the target topic has another topic id
   | 'target-not-empty' //     the target partition holds records that this flow knows nothing of
   | 'takeover-unclear' //     MirrorMaker 2 copied here, and where it stopped cannot be told

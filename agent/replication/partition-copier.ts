@@ -114,6 +114,8 @@ export class PartitionCopier {
   missingLooks = 0;
   /** Why its position was not found at the last try; empty while there is no such reason. */
   trouble = '';
+  /** The same of the target. */
+  targetMissingLooks = 0;
   /** Recoveries since the last successful append. */
   failures = 0;
   conflicts = 0;

@@ -32,6 +32,12 @@ export interface PositionRecoveryOptions {
   ) => Promise<readonly Run[]>;
 }
 
+export interface TargetEnds {
+  ends: ReadonlyMap<PartitionCopier, bigint>;
+  /** Which the target says it does not have: a new topic, a deleted one, or no right to see it. */
+  missing: readonly PartitionCopier[];
+}
+
 /**
  * Where to go on copying, from the one thing that is certain: the target's end offset T. The offset
  * map says which source offset follows T; what it does not know yet is counted on the source.
@@ -44,10 +50,7 @@ export class PositionRecovery {
   }
 
   /** The target's end offsets; partitions whose leader does not answer are left out. */
-  async targetEnds(
-    copiers: readonly PartitionCopier[],
-    signal: AbortSignal,
-  ): Promise<Map<PartitionCopier, bigint>> {
+  async targetEnds(copiers: readonly PartitionCopier[], signal: AbortSignal): Promise<TargetEnds> {
     const { target } = this.#options;
     const offsets = await target.listOffsets(
       copiers.map(({ assignment: { targetTopic: topic, partition } }) => ({ topic, partition })),
@@ -55,12 +58,14 @@ export class PositionRecovery {
       { isolationLevel: 0, signal },
     );
     const ends = new Map<PartitionCopier, bigint>();
+    const missing: PartitionCopier[] = [];
     for (const copier of copiers) {
       const { targetTopic, partition } = copier.assignment;
       const answer = offsets.get(`${targetTopic}:${partition}`);
       if (answer?.errorCode === ErrorCode.NONE) ends.set(copier, answer.offset);
+      else if (answer?.errorCode === ErrorCode.UNKNOWN_TOPIC_OR_PARTITION) missing.push(copier);
     }
-    return ends;
+    return { ends, missing };
   }
 
   /** Derives the position and gives it to the copier; throws HaltError, or what can be retried. */

@@ -160,7 +160,7 @@ export class RecoveryQueue {
   async #recoverAll(copiers: readonly PartitionCopier[], signal: AbortSignal): Promise<void> {
     const waiting = [...copiers];
     try {
-      const ends = await this.#options.recovery.targetEnds(waiting, signal);
+      const { ends } = await this.#options.recovery.targetEnds(waiting, signal);
       const workers = Array.from({ length: this.#scansMax }, async () => {
         for (let copier = waiting.pop(); copier !== undefined; copier = waiting.pop()) {
           await this.#recoverOne(copier, ends.get(copier), signal);

@@ -3,22 +3,19 @@ import { describeError } from '../../common/errors.js';
 import type { Logger } from '../../common/log.js';
 import { RECOVERY_BATCH_MAX, TARGET_LOOK_INTERVAL_MS } from './limits.js';
 import type { PartitionCopier } from './partition-copier.js';
+import type { PositionRecovery } from './position-recovery.js';
 
 export interface TargetWatchOptions {
   copiers: ReadonlySet<PartitionCopier>;
-  /** The target's end offsets; partitions whose leader does not answer are left out. */
-  targetEnds: (
-    copiers: readonly PartitionCopier[],
-    signal: AbortSignal,
-  ) => Promise<ReadonlyMap<PartitionCopier, bigint>>;
+  recovery: Pick<PositionRecovery, 'targetEnds'>;
   clock: Clock;
   log: Logger;
 }
 
 /**
  * Looks whether the target still has what quiet partitions copied. The next append would notice that
- * an unclean election cost it its tail; where the source is quiet there is none, and the records
- * would be missing until there is.
+ * an unclean election cost it its tail, or that the topic was deleted; where the source is quiet there
+ * is none, and the records would be missing until there is.
  */
 export class TargetWatch {
   readonly #options: TargetWatchOptions;
@@ -45,9 +42,9 @@ export class TargetWatch {
     for (let from = 0; from < quiet.length; from += RECOVERY_BATCH_MAX) {
       const asked = quiet.slice(from, from + RECOVERY_BATCH_MAX);
       const acknowledged = new Map(asked.map((copier) => [copier, copier.acked.targetNext]));
-      for (const [copier, end] of await this.#options.targetEnds(asked, signal)) {
-        copier.noteTargetEnd(end, acknowledged.get(copier)!);
-      }
+      const { ends, missing } = await this.#options.recovery.targetEnds(asked, signal);
+      for (const [copier, end] of ends) copier.noteTargetEnd(end, acknowledged.get(copier)!);
+      for (const copier of missing) copier.restart(); // which finds out whether it is there
     }
   }
 }

@@ -37,6 +37,10 @@ export const runResume: CommandRun<ResumeOptions> = async (context, options) => 
 
 const columns: readonly Column<ResumedPartition>[] = [
   { header: 'TOPIC', value: (row) => row.topic },
-  { header: 'PARTITION', value: (row) => String(row.partition), align: 'right' },
+  {
+    header: 'PARTITION',
+    value: (row) => (row.partition < 0 ? NONE : String(row.partition)),
+    align: 'right',
+  },
   { header: 'STOOD-STILL-FOR', value: (row) => row.halt?.code ?? NONE },
 ];

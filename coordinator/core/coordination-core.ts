@@ -32,9 +32,11 @@ import { Step } from './step.js';
 import {
   flowReopened,
   flowSteered,
+  targetRenewed,
   topicInventoried,
   topicProblem,
   topicReady,
+  topicRetried,
   topicsDeselected,
   topicsStopped,
 } from './topics.js';
@@ -131,6 +133,10 @@ function handle(step: Step, event: CoreEvent, leaseTtlMs: number): void {
       return progress(step, event);
     case 'resume':
       return resume(step, event);
+    case 'target-renewed':
+      return targetRenewed(step, event);
+    case 'topic-retried':
+      return topicRetried(step, event);
     case 'topics-deselected':
       return topicsDeselected(step, event);
     case 'flow-reopened':

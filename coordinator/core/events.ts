@@ -123,6 +123,10 @@ export type CoreEvent =
     }
   /** An operator lets halted items try again, and accepts what made them halt, if anything. */
   | { readonly kind: 'resume'; readonly items: readonly string[]; readonly accept: string }
+  /** What was copied of it is void: its target topic is made ready anew, and all of it copied again. */
+  | { readonly kind: 'target-renewed'; readonly flow: string; readonly topic: string }
+  /** The target is asked at once, not only when the wait since the last problem is over. */
+  | { readonly kind: 'topic-retried'; readonly flow: string; readonly topic: string }
   /** The flow's configuration no longer selects these: nobody is to copy them. */
   | {
       readonly kind: 'topics-deselected';

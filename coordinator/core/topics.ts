@@ -61,6 +61,27 @@ export function topicProblem(
   askSoon(step, topic, step.nowMs + wait);
 }
 
+/** Nobody goes on with what was granted; the items come back once the target topic is ready. */
+export function targetRenewed(step: Step, event: CoreEvent & { kind: 'target-renewed' }): void {
+  const topic = step.state.flows.get(event.flow)?.topics.get(event.topic);
+  if (topic?.source === undefined) return;
+  topic.target = undefined;
+  topic.problem = undefined;
+  topic.ensureFailures = 0;
+  askSoon(step, topic, step.nowMs);
+  for (const item of [...topic.items.values()]) {
+    if (item.state === 'unheld') step.unhold(item);
+    else step.revoke(item, 'the target topic is made ready anew');
+  }
+}
+
+export function topicRetried(step: Step, event: CoreEvent & { kind: 'topic-retried' }): void {
+  const topic = step.state.flows.get(event.flow)?.topics.get(event.topic);
+  if (topic?.source === undefined || topic.ensure !== 'due') return;
+  topic.ensureFailures = 0;
+  askSoon(step, topic, step.nowMs);
+}
+
 export function topicsDeselected(
   step: Step,
   event: CoreEvent & { kind: 'topics-deselected' },

@@ -53,13 +53,13 @@ export function operatorService(options: ServiceOptions): OperatorServiceServer 
       );
     },
     resume: (call, callback) => {
-      try {
+      void answer(async () => {
         const { flow, topics, accept, operator } = call.request;
-        const resumed = coordinator.resume({ flow: parseFlowId(flow), topics, accept, operator });
-        callback(null, { resumed: resumed.map((one) => ({ ...one })) });
-      } catch (error) {
-        callback(refuse(error, 'Resume'));
-      }
+        return coordinator.resume({ flow: parseFlowId(flow), topics, accept, operator });
+      }).then(
+        (resumed) => callback(null, { resumed: resumed.map((one) => ({ ...one })) }),
+        (error: unknown) => callback(refuse(error, 'Resume')),
+      );
     },
     ...steeringHandlers(coordinator, refuse),
     ...drillHandlers(coordinator, refuse),

@@ -215,10 +215,10 @@ export class Coordination<Opened extends OpenedFlowTarget> {
     };
   }
 
-  resume(request: ResumeRequest): ResumedPartition[] {
+  async resume(request: ResumeRequest): Promise<ResumedPartition[]> {
     const { target } = this.opened(request.flow);
     const emit = (event: CoreEvent): void => this.emit(event);
-    const resumed = resume({ core: this.core, target, emit, request });
+    const resumed = await resume({ core: this.core, target, emit, request });
     void this.journal.record(resumeEntry(request, resumed));
     return resumed;
   }

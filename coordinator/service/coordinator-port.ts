@@ -72,7 +72,7 @@ export interface CoordinatorPort {
   status(flow: string): StatusView;
   steer(request: SteerRequest): Promise<SteerOutcome>;
   drain(request: DrainRequest): Promise<DrainOutcome>;
-  resume(request: ResumeRequest): ResumedPartition[];
+  resume(request: ResumeRequest): Promise<ResumedPartition[]>;
   /** Newest first; of one flow, or of all if empty. */
   journal(flow: string, entriesMax: number): Promise<JournalEntry[]>;
   translate(request: TranslateRequest, signal: AbortSignal): Promise<TranslatedOffsetView[]>;

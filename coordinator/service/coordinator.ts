@@ -184,7 +184,7 @@ export class Coordinator<Opened extends OpenedFlowTarget> implements Coordinator
     return viewStatus(this.#leading(), flow);
   }
 
-  resume(request: ResumeRequest): ResumedPartition[] {
+  async resume(request: ResumeRequest): Promise<ResumedPartition[]> {
     return this.#leading().resume(request);
   }
 

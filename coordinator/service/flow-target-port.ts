@@ -49,6 +49,9 @@ export interface FlowTargetPort {
   /** An operator accepts that the target topic is another one: nothing copied before counts. */
   forgetTopic(topic: string): void;
 
+  /** An operator accepts that the target topic has more partitions; durable when it resolves. */
+  acceptWider(topic: string): Promise<void>;
+
   findMapEntry(topic: string, partition: number, targetOffset: bigint): MapRun[];
   onDurable(listener: (acks: readonly DurableAck[]) => void): void;
   onFenced(listener: () => void): void;

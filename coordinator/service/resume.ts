@@ -27,27 +27,40 @@ export interface ResumeContext {
   readonly request: ResumeRequest;
 }
 
+/** Accepted for a topic as a whole: what was copied of it is void, and the target topic another one. */
+const RENEWING: readonly string[] = ['target-recreated', 'target-deleted'];
+const SHRUNK = 'partition-count-shrunk';
+
 /**
  * Lets halted partitions try again. Without a code all of them do; with one, only those that stand
  * still for just that: what an operator accepts must be what there is.
  */
-export function resume({ core, target, emit, request }: ResumeContext): ResumedPartition[] {
-  const { accept } = request;
+export async function resume(context: ResumeContext): Promise<ResumedPartition[]> {
+  const { core, target, emit, request } = context;
+  const { flow, accept } = request;
   const selected = topicSelection(request.topics);
   const resumed: ResumedPartition[] = [];
   const items: string[] = [];
-  for (const topic of core.state.flows.get(request.flow)?.topics.values() ?? []) {
+  for (const topic of [...(core.state.flows.get(flow)?.topics.values() ?? [])]) {
     if (!selected(topic.name)) continue;
-    if (accept === 'target-recreated' && topic.problem?.code === accept) {
-      target.forgetTopic(topic.name);
-      resumed.push({ topic: topic.name, partition: -1, halt: topic.problem });
+    const { name, problem } = topic;
+    const halted = [...topic.items].filter(([, { halt }]) => {
+      return halt !== undefined && (accept === '' || halt.code === accept);
+    });
+    if (problem !== undefined && (accept === '' || problem.code === accept)) {
+      resumed.push({ topic: name, partition: -1, halt: problem });
     }
-    for (const [partition, item] of topic.items) {
-      const { halt } = item;
-      if (halt === undefined || (accept !== '' && halt.code !== accept)) continue;
-      items.push(item.key);
-      resumed.push({ topic: topic.name, partition, halt });
+    for (const [partition, { halt }] of halted)
+      resumed.push({ topic: name, partition, halt: halt! });
+    if (RENEWING.includes(accept)) {
+      if (halted.length === 0 && problem?.code !== accept) continue;
+      target.forgetTopic(name);
+      emit({ kind: 'target-renewed', flow, topic: name });
+      continue;
     }
+    if (accept === SHRUNK && problem?.code === accept) await target.acceptWider(name);
+    if (problem !== undefined) emit({ kind: 'topic-retried', flow, topic: name });
+    items.push(...halted.map(([, { key }]) => key));
   }
   emit({ kind: 'resume', items, accept });
   return resumed;

@@ -1,25 +1,27 @@
 import type { AclBinding } from '../../kafka/admin/acl-admin.js';
+import type { AclKey, GoneKey, WiderKey } from '../../mirror/records/offset-map-key.js';
 import {
   encodeOffsetMapRecord,
-  type AclKey,
-  type GoneKey,
   type GoneTopic,
-  type OwnedAcl,
+  type Mark,
 } from '../../mirror/records/offset-map-record.js';
 import { aclKey } from './acl-rules.js';
 import type { InternalTopic } from './internal-topic.js';
 
 export type BelongingRecord =
-  (AclKey & { value: OwnedAcl | undefined }) | (GoneKey & { value: GoneTopic | undefined });
+  | (AclKey & { value: Mark | undefined })
+  | (GoneKey & { value: GoneTopic | undefined })
+  | (WiderKey & { value: Mark | undefined });
 
 /**
  * What a flow remembers on its target besides its offset maps: the ACLs that it made there, and since
- * when a topic is missing on the source. Each change is durable before what rests on it is done.
+ * when a topic is missing on the source, and which may be wider than there. Each change is durable before what rests on it is done.
  */
 export class Belongings {
   readonly #topic: InternalTopic;
   readonly #owned = new Map<string, AclBinding>();
   readonly #gone = new Map<string, bigint>();
+  readonly #wider = new Set<string>();
 
   constructor(topic: InternalTopic) {
     this.#topic = topic;
@@ -35,9 +37,15 @@ export class Belongings {
     return this.#gone;
   }
 
+  /** Source topics whose target topic may have more partitions. */
+  get wider(): ReadonlySet<string> {
+    return this.#wider;
+  }
+
   restore(record: BelongingRecord): void {
     if (record.value === undefined) return;
     if (record.kind === 'acl') this.#owned.set(aclKey(record.binding), record.binding);
+    else if (record.kind === 'wider') this.#wider.add(record.topic);
     else this.#gone.set(record.topic, record.value.sinceMs);
   }
 
@@ -70,6 +78,11 @@ export class Belongings {
     if (!this.#gone.has(topic)) return;
     await this.#write([{ kind: 'gone', topic, value: undefined }], signal);
     this.#gone.delete(topic);
+  }
+
+  async acceptWider(topic: string, signal: AbortSignal): Promise<void> {
+    await this.#write([{ kind: 'wider', topic, value: {} }], signal);
+    this.#wider.add(topic);
   }
 
   async #write(records: readonly BelongingRecord[], signal: AbortSignal): Promise<void> {

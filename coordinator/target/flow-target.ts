@@ -1,5 +1,7 @@
 import { ClosedError, describeError, type MirrorError } from '../../common/errors.js';
 import type { FlowProducer } from '../../mirror/records/offset-map-record.js';
+import type { Belongings } from './belongings.js';
+import { ensureBase } from './ensure-base.js';
 import { TopicProblem, WriterFencedError } from './errors.js';
 import { FlowArming } from './flow-arming.js';
 import {
@@ -27,7 +29,6 @@ import {
   refuseCorrupt,
   type OffsetMapStore,
   type MapAck,
-  type MappedEntry,
   type ProgressUpdate,
 } from './offset-map-store.js';
 import {
@@ -57,6 +58,7 @@ export class FlowTarget implements AsyncDisposable {
   readonly arming: FlowArming;
   readonly #options: FlowTargetOptions;
   readonly #maps: OffsetMapStore;
+  readonly #belongings: Belongings;
   readonly #groups: GroupPositions;
   readonly #durableListeners: ((acks: MapAck[]) => void)[] = [];
   readonly #fencedListeners: (() => void)[] = [];
@@ -76,6 +78,7 @@ export class FlowTarget implements AsyncDisposable {
   private constructor(options: FlowTargetOptions, parts: FlowTargetParts) {
     this.#options = options;
     this.#maps = parts.maps;
+    this.#belongings = parts.belongings;
     this.#groups = parts.groups;
     const { admin, clock, flow, log } = options;
     const write = (work: () => Promise<void>): Promise<void> => this.#unlessFenced(work);
@@ -151,16 +154,18 @@ export class FlowTarget implements AsyncDisposable {
     const { replicationFactor } = flow;
     const configs = () => createConfigs(facts, name);
     const isOurs = isBegun(this.#maps, name);
+    const mayBeWider = this.#belongings.wider.has(name);
     const ensured = await ensureMirrorTopic(
       { admin, cluster },
-      { topic: name, targetTopic, partitionCount, replicationFactor, configs, isOurs },
+      { topic: name, targetTopic, partitionCount, replicationFactor, configs, isOurs, mayBeWider },
       { sleep: (ms) => clock.sleep(ms, signal), signal },
     );
     // Rules on prefixes may apply to it.
     if (this.#maps.find(name, 0)?.base === undefined) facts.aclsDue();
     const ids = { sourceTopicId: topic.topicId, targetTopicId: ensured.targetTopicId };
     for (let partition = 0; partition < partitionCount; partition += 1) {
-      this.#ensureBase({ topic: name, partition, ...ids });
+      const place = { topic: name, targetTopic, partition, ...ids };
+      ensureBase(this.#maps, place, this.producer.producerEpoch);
     }
     return { targetTopic, ...ensured };
   }
@@ -192,6 +197,11 @@ export class FlowTarget implements AsyncDisposable {
   /** An operator accepts that the target topic is another one: nothing copied before counts. */
   forgetTopic(topic: string): void {
     this.#maps.forgetTopic(topic);
+  }
+
+  /** An operator accepts that the target topic has more partitions than the source's. */
+  acceptWider(topic: string): Promise<void> {
+    return this.#unlessFenced(() => this.#belongings.acceptWider(topic, this.#stop.signal));
   }
 
   /** The topic is gone from both sides, for good: nothing of it is kept. */
@@ -277,28 +287,6 @@ export class FlowTarget implements AsyncDisposable {
   targetTopicOf(topic: string): string {
     const { policy, source } = this.#options.flow;
     return policy.formatRemoteTopic(source, topic);
-  }
-
-  /** The ids that were mapped stay: an agent that meets other ones must halt, not go on. */
-  #ensureBase(ids: {
-    topic: string;
-    partition: number;
-    sourceTopicId: string;
-    targetTopicId: string;
-  }): MappedEntry | undefined {
-    const { topic, partition, sourceTopicId, targetTopicId } = ids;
-    const entry = this.#maps.find(topic, partition);
-    if (entry?.base !== undefined) {
-      if (entry.base.targetTopicId === targetTopicId) return entry;
-      const message =
-        `topic ${this.targetTopicOf(topic)} was deleted and created again on the target: ` +
-        'what was copied to it is gone, and the offset map describes what is no longer there';
-      throw new TopicProblem({ problem: 'target-recreated', topic }, message);
-    }
-    if (entry?.corrupt !== undefined) return entry;
-    const { producerEpoch } = this.producer;
-    const base = { producerEpoch, sequenceBase: 0n, sourceTopicId, targetTopicId };
-    return this.#maps.setBase(topic, partition, base);
   }
 
   #makeSync(writer: FlowTargetParts['writer']): GroupSync | undefined {

@@ -4,12 +4,11 @@ import type { Logger } from '../../common/log.js';
 import type { OffsetMapChunk } from '../../mirror/offset-map-chunk.js';
 import type { OffsetRun } from '../../mirror/offset-map-run.js';
 import type { OffsetPair } from '../../mirror/offset-map.js';
+import { decodeOffsetMapKey, type OffsetMapKey } from '../../mirror/records/offset-map-key.js';
 import {
-  decodeOffsetMapKey,
   decodeOffsetMapRecord,
   encodeOffsetMapRecord,
   type FlowProducer,
-  type OffsetMapKey,
   type OffsetMapRecord,
   type PromotionMark,
   type SequenceBase,
@@ -314,7 +313,7 @@ export class OffsetMapStore {
         if (record.flow === this.#options.flow) this.#failback = record.value;
         continue;
       }
-      if (record.kind === 'acl' || record.kind === 'gone') {
+      if (record.kind === 'acl' || record.kind === 'gone' || record.kind === 'wider') {
         this.#options.belongings.restore(record);
         continue;
       }
@@ -340,7 +339,7 @@ export class OffsetMapStore {
       this.#countCorrupt(stored, describeError(error));
       const key = this.#keyOf(stored);
       if (key === undefined || key.kind === 'writer') return undefined;
-      if (key.kind === 'acl' || key.kind === 'gone') return undefined;
+      if (key.kind === 'acl' || key.kind === 'gone' || key.kind === 'wider') return undefined;
       const at = `offset ${stored.offset} of ${this.#options.topic.topic}`;
       if (key.kind === 'flow' || key.kind === 'promotion' || key.kind === 'failback') {
         // Without it another producer would be taken, and the old one no longer be fenced; or what

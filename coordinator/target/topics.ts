@@ -23,6 +23,8 @@ export interface WantedTopic {
   configs: () => Readonly<Record<string, string>>;
   /** Whether a copy was begun there: then the topic is ours to change. */
   isOurs: boolean;
+  /** Whether an operator accepted that the target has more partitions. */
+  mayBeWider: boolean;
 }
 
 export interface EnsuredTopic {
@@ -39,7 +41,8 @@ const LOOK_INTERVAL_MS = 250;
 
 /**
  * Makes sure that the target has the topic with the source's partition count: creates it, or grows
- * it. It is never shrunk, and never has more partitions than the source: keys would lie elsewhere.
+ * it. It is never shrunk, and unless an operator accepted it never has more partitions than the source:
+ * keys would lie elsewhere.
  */
 export async function ensureMirrorTopic(
   on: TopicsOnTarget,
@@ -76,7 +79,7 @@ export async function ensureMirrorTopic(
       const message = `topic ${targetTopic} does not appear on the target with ${partitionCount} partitions`;
       throw new TopicProblem({ problem: 'topic-refused', topic: wanted.topic }, message);
     }
-    if (found.partitionCount === partitionCount) return found;
+    if (found.partitionCount === partitionCount || wanted.mayBeWider) return found;
     throw new TopicProblem(
       { problem: 'partition-count-shrunk', topic: wanted.topic },
       `topic ${targetTopic} has ${found.partitionCount} partitions on the target, but the source ` +

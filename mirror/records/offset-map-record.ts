@@ -13,6 +13,7 @@
  *     16 acl    resource type INT8, pattern type INT8, resource STRING, principal STRING,
  *               host STRING, operation INT8, permission INT8: Kafka's numbers
  *     17 gone   topic STRING
+ *     18 wider  topic STRING
  *   value, null for a deletion
  *     chunk     see offset-map-chunk.ts
  *     flow      version INT16 (= 1), producerId INT64, producerEpoch INT16,
@@ -28,99 +29,30 @@
  *               uncrossed INT64, finishedAtMs INT64
  *     acl       version INT16 (= 1): the flow made this binding on the target, and may remove it
  *     gone      version INT16 (= 1), since INT64: when the topic was first missed on the source
+ *     wider     version INT16 (= 1): the target may have more partitions than the source
  */
 import { decodeChunk, encodeChunk, type OffsetMapChunk } from '../offset-map-chunk.js';
 import { OffsetMapChunkError } from '../offset-map-errors.js';
 import { decodeFailbackState, encodeFailbackState, type FailbackState } from './failback-state.js';
+import {
+  decodeOffsetMapKey,
+  encodeOffsetMapKey,
+  type AclKey,
+  type BaseKey,
+  type ChunkKey,
+  type FailbackKey,
+  type FlowKey,
+  type GoneKey,
+  type OffsetMapKey,
+  type PromotionKey,
+  type StartKey,
+  type WiderKey,
+  type WriterKey,
+} from './offset-map-key.js';
 import { SchemaReader } from './schema-reader.js';
 import { SchemaWriter } from './schema-writer.js';
 
-const KEY_VERSION = 1;
 const VALUE_VERSION = 1;
-
-const Kind = {
-  ...{ chunk: 1, flow: 2, base: 3, writer: 4, start: 5, promotion: 6, failback: 7 },
-  ...{ acl: 16, gone: 17 },
-} as const;
-
-/** Part of one partition's offset map. The topic is named as on the source. */
-export interface ChunkKey {
-  kind: 'chunk';
-  topic: string;
-  partition: number;
-  chunkIndex: number;
-}
-
-/** The producer id a flow owns on the target. */
-export interface FlowKey {
-  kind: 'flow';
-  flow: string;
-}
-
-/** What positioned append to one partition is based on. The topic is named as on the source. */
-export interface BaseKey {
-  kind: 'base';
-  topic: string;
-  partition: number;
-}
-
-/** The leader that writes this topic: whoever reads a higher term than its own must stop. */
-export interface WriterKey {
-  kind: 'writer';
-}
-
-/** Where a partition's copy goes on without any record yet. The topic is named as on the source. */
-export interface StartKey {
-  kind: 'start';
-  topic: string;
-  partition: number;
-}
-
-/** A promotion from its begin on: of one topic as on the source, or of the whole flow if empty. */
-export interface PromotionKey {
-  kind: 'promotion';
-  topic: string;
-}
-
-/** How far the failback of a flow has come. */
-export interface FailbackKey {
-  kind: 'failback';
-  flow: string;
-}
-
-/** A binding that the flow made on the target. */
-export interface AclKey {
-  kind: 'acl';
-  binding: OwnedBinding;
-}
-
-/** A topic that the source no longer has. It is named as on the source. */
-export interface GoneKey {
-  kind: 'gone';
-  topic: string;
-}
-
-/** One ACL binding, with Kafka's numbers. */
-export interface OwnedBinding {
-  resourceType: number;
-  resourceName: string;
-  patternType: number;
-  principal: string;
-  host: string;
-  operation: number;
-  permission: number;
-}
-
-export type OffsetMapKey =
-  | ChunkKey
-  | FlowKey
-  | BaseKey
-  | WriterKey
-  | StartKey
-  | PromotionKey
-  | FailbackKey
-  | AclKey
-  | GoneKey;
 
 export interface FlowProducer {
   producerId: bigint;
@@ -168,8 +100,8 @@ export interface PromotionMark {
   accept: readonly string[];
 }
 
-/** Nothing but that it is ours. */
-export type OwnedAcl = Record<never, never>;
+/** Nothing but that there is a record: an ACL is ours, a wider topic is accepted. */
+export type Mark = Record<never, never>;
 
 export interface GoneTopic {
   /** Wall clock, in ms since 1970. */
@@ -185,34 +117,9 @@ export type OffsetMapRecord =
   | (StartKey & { value: StartPair | undefined })
   | (PromotionKey & { value: PromotionMark | undefined })
   | (FailbackKey & { value: FailbackState | undefined })
-  | (AclKey & { value: OwnedAcl | undefined })
-  | (GoneKey & { value: GoneTopic | undefined });
-
-export function encodeOffsetMapKey(key: OffsetMapKey): Buffer {
-  const writer = new SchemaWriter().int16(KEY_VERSION).int8(Kind[key.kind]);
-  switch (key.kind) {
-    case 'chunk':
-      return writer.string(key.topic).int32(key.partition).int32(key.chunkIndex).bytes();
-    case 'flow':
-    case 'failback':
-      return writer.string(key.flow).bytes();
-    case 'base':
-    case 'start':
-      return writer.string(key.topic).int32(key.partition).bytes();
-    case 'promotion':
-      return writer.string(key.topic).bytes();
-    case 'writer':
-      return writer.bytes();
-    case 'acl': {
-      const { resourceType, patternType, resourceName, ...entry } = key.binding;
-      const resource = writer.int8(resourceType).int8(patternType).string(resourceName);
-      const subject = resource.string(entry.principal).string(entry.host);
-      return subject.int8(entry.operation).int8(entry.permission).bytes();
-    }
-    case 'gone':
-      return writer.string(key.topic).bytes();
-  }
-}
+  | (AclKey & { value: Mark | undefined })
+  | (GoneKey & { value: GoneTopic | undefined })
+  | (WiderKey & { value: Mark | undefined });
 
 export function encodeOffsetMapRecord(record: OffsetMapRecord): {
   key: Buffer;
@@ -250,6 +157,7 @@ function encodeValue(record: OffsetMapRecord): Buffer | null {
     case 'start':
       return writer.int64(record.value.sourceOffset).int64(record.value.targetOffset).bytes();
     case 'acl':
+    case 'wider':
       return writer.bytes();
     case 'gone':
       return writer.int64(record.value.sinceMs).bytes();
@@ -283,61 +191,6 @@ function decodeStrings(reader: SchemaReader, what: string): string[] {
   // Each takes a byte at least: the reader's end bounds what a wrong count can do.
   for (let index = 0; index < count; index += 1) strings.push(reader.string(what));
   return strings;
-}
-
-export function decodeOffsetMapKey(bytes: Uint8Array): OffsetMapKey {
-  const reader = new SchemaReader('offset map key', bytes);
-  reader.version(KEY_VERSION);
-  const key = decodeKeyOfKind(reader, reader.int8('kind'));
-  reader.end();
-  return key;
-}
-
-function decodeKeyOfKind(reader: SchemaReader, kind: number): OffsetMapKey {
-  switch (kind) {
-    case Kind.chunk: {
-      const { topic, partition } = decodePartition(reader);
-      const chunkIndex = reader.int32('chunk index');
-      if (chunkIndex < 0) throw reader.error(`chunk index ${chunkIndex}`);
-      return { kind: 'chunk', topic, partition, chunkIndex };
-    }
-    case Kind.flow:
-      return { kind: 'flow', flow: reader.string('flow') };
-    case Kind.base:
-      return { kind: 'base', ...decodePartition(reader) };
-    case Kind.writer:
-      return { kind: 'writer' };
-    case Kind.start:
-      return { kind: 'start', ...decodePartition(reader) };
-    case Kind.promotion:
-      return { kind: 'promotion', topic: reader.string('topic') };
-    case Kind.failback:
-      return { kind: 'failback', flow: reader.string('flow') };
-    case Kind.acl:
-      return { kind: 'acl', binding: decodeBinding(reader) };
-    case Kind.gone:
-      return { kind: 'gone', topic: reader.string('topic') };
-    default:
-      throw reader.error(`kind ${kind}`);
-  }
-}
-
-function decodeBinding(reader: SchemaReader): OwnedBinding {
-  const resourceType = reader.int8('resource type');
-  const patternType = reader.int8('pattern type');
-  const resourceName = reader.string('resource');
-  const principal = reader.string('principal');
-  const host = reader.string('host');
-  const operation = reader.int8('operation');
-  const permission = reader.int8('permission');
-  return { resourceType, patternType, resourceName, principal, host, operation, permission };
-}
-
-function decodePartition(reader: SchemaReader): { topic: string; partition: number } {
-  const topic = reader.string('topic');
-  const partition = reader.int32('partition');
-  if (partition < 0) throw reader.error(`partition ${partition}`);
-  return { topic, partition };
 }
 
 /** Throws RecordFormatError for bytes that encodeOffsetMapRecord() would not have written. */
@@ -384,6 +237,7 @@ function decodeValue(reader: SchemaReader, key: Exclude<OffsetMapKey, ChunkKey>)
       return { ...key, value: { sourceOffset, targetOffset: reader.int64('target offset') } };
     }
     case 'acl':
+    case 'wider':
       return { ...key, value: {} };
     case 'gone':
       return { ...key, value: { sinceMs: reader.int64('since') } };

@@ -4,7 +4,7 @@ import { FlowCopier } from '../../agent/replication/flow-copier.js';
 import { MemoryBudget } from '../../agent/replication/memory-budget.js';
 import type { PartitionCopier } from '../../agent/replication/partition-copier.js';
 import type { Run } from '../../agent/replication/run-tail.js';
-import { systemClock } from '../../common/clock.js';
+import { systemClock, type Clock } from '../../common/clock.js';
 import { silentLogger, type Logger } from '../../common/log.js';
 import { AdminClient } from '../../kafka/admin/admin-client.js';
 import { KafkaCluster } from '../../kafka/client/index.js';
@@ -32,6 +32,8 @@ export interface BenchOptions {
   readonly mapFile?: string;
   readonly memory?: MemoryBudget;
   readonly log?: Logger;
+  /** Of the copying, not of the connections. */
+  readonly clock?: Clock;
   /** Sees each cluster before it is used: to put faults into its connections. */
   readonly onCluster?: (side: Side, cluster: KafkaCluster) => void;
   /** After a report was made durable, before it is acknowledged. */
@@ -125,7 +127,7 @@ export class BenchFlow {
       target: this.target,
       start: 'earliest',
       memory: options.memory ?? new MemoryBudget(MEMORY_BYTES_MAX),
-      clock: systemClock,
+      clock: options.clock ?? systemClock,
       log: options.log ?? silentLogger,
       lanesPerBroker: 2,
       findMapEntry: async (copier, targetOffset) =>

@@ -3,7 +3,7 @@ import { after, before, describe, it } from 'node:test';
 
 import kafkajs, { type AclOperationTypes as AclOperation } from 'kafkajs';
 
-import { systemClock } from '../../common/clock.js';
+import { systemClock, type Clock } from '../../common/clock.js';
 import { AdminClient } from '../../kafka/admin/admin-client.js';
 import { connectKafkajs, type Connection } from '../kit/kafkajs-client.js';
 import { startKafka, type KafkaServers } from '../kit/start-kafka.js';
@@ -26,6 +26,12 @@ const AUTHORIZED = {
       'org.apache.kafka.common.security.plain.PlainLoginModule required ' +
       `user_${USER.username}="${USER.password}";`,
   },
+};
+
+/** Does not wait long between two looks. */
+const HASTY: Clock = {
+  ...systemClock,
+  sleep: (ms, signal) => systemClock.sleep(Math.min(ms, 200), signal),
 };
 
 async function grant(
@@ -147,6 +153,20 @@ describe('faults of one topic', () => {
     const flow = bench.start();
     const copier = flow.flow.add({ ...assignment, mapTail: bench.runs.tail('emptied-0') });
     assert.equal(await haltCodeOf(copier), 'target-recreated');
+    await assertStillCopies(flow);
+  });
+
+  it('halts as target-deleted, also when there is nothing to append', async () => {
+    await makePair('dropped');
+    await makePair('dropped-quiet');
+    const flow = bench.start({ clock: HASTY });
+    const [busy] = await flow.copy(copyOf('dropped'));
+    const [quiet] = await flow.copy(copyOf('dropped-quiet'));
+    await caughtUp([busy!, quiet!], 20n);
+    await deleteTopic(target, 'a.dropped');
+    await deleteTopic(target, 'a.dropped-quiet');
+    await writeUnique(source, { topic: 'dropped', count: 20, from: 20 });
+    for (const copier of [busy!, quiet!]) assert.equal(await haltCodeOf(copier), 'target-deleted');
     await assertStillCopies(flow);
   });
 

@@ -64,6 +64,10 @@ export class MemoryTarget implements FlowTargetPort {
 
   forgetTopic(): void {}
 
+  acceptWider(): Promise<void> {
+    return Promise.resolve();
+  }
+
   findMapEntry(_topic: string, _partition: number, targetOffset: bigint) {
     return [{ sourceStart: targetOffset, targetStart: targetOffset, length: 1n }];
   }

@@ -14,7 +14,7 @@ import { buildBatch, readBatch, type ReadRecord } from '../../../kafka/records/b
 import { initCodecs } from '../../../kafka/records/compression.js';
 import { OffsetMapConflictError } from '../../../mirror/offset-map-errors.js';
 import { decodeCheckpoint } from '../../../mirror/records/checkpoint.js';
-import { encodeOffsetMapKey } from '../../../mirror/records/offset-map-record.js';
+import { encodeOffsetMapKey } from '../../../mirror/records/offset-map-key.js';
 import { fetchBatches, produceBatch } from '../../kafka/records/on-broker.js';
 import { eventually } from '../../kit/eventually.js';
 import { startKafka, type KafkaServers } from '../../kit/start-kafka.js';
@@ -121,6 +121,19 @@ describe('FlowTarget', () => {
     assert.equal(grown.partitionCount, 3);
     assert.equal(grown.targetTopicId, made.targetTopicId);
     await assert.rejects(target.ensureTopic(orders(1)), isProblem('partition-count-shrunk'));
+  });
+
+  it('copies to a wider topic once an operator accepted that, also after a restart', async () => {
+    await using first = new TargetProcess(kafka.bootstrapServers);
+    const before = await first.open(flowFrom('wider'));
+    await before.ensureTopic(orders(3));
+    await assert.rejects(before.ensureTopic(orders(2)), isProblem('partition-count-shrunk'));
+    await before.acceptWider('orders');
+    assert.equal((await before.ensureTopic(orders(2))).partitionCount, 3);
+    await before.close();
+    await using second = new TargetProcess(kafka.bootstrapServers);
+    const after = await second.open(flowFrom('wider'));
+    assert.equal((await after.ensureTopic(orders(2))).partitionCount, 3);
   });
 
   it('tells a topic that cannot have its replicas by name', async () => {

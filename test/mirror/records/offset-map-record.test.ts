@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { decodeOffsetMapKey } from '../../../mirror/records/offset-map-key.js';
 import {
-  decodeOffsetMapKey,
   decodeOffsetMapRecord,
   encodeOffsetMapRecord,
   type OffsetMapRecord,
@@ -68,6 +68,11 @@ const GOLDEN: readonly { record: OffsetMapRecord; key: string; value: string }[]
     record: { kind: 'gone', topic: 'ab', value: { sinceMs: 256n } },
     key: '0001' + '11' + '00026162',
     value: '0001' + '0000000000000100',
+  },
+  {
+    record: { kind: 'wider', topic: 'ab', value: {} },
+    key: '0001' + '12' + '00026162',
+    value: '0001',
   },
   {
     record: { kind: 'writer', value: { term: 513n } },
