@@ -141,6 +141,8 @@ export class PartitionCopier {
     this.assignment = assignment;
     this.tail = new RunTail(assignment.mapTail);
     this.sequenceBase = assignment.sequenceBase;
+    // What it was granted for is the new topic: nothing would halt, and its first records be skipped.
+    if (assignment.accept === 'topic-recreated') this.wayOut = { kind: 'restart' };
     this.#events = events;
   }
 

@@ -37,8 +37,9 @@ function assignmentOf<Opened extends OpenedFlowTarget>(
   assert.ok(topic?.target !== undefined, 'a partition is granted once its target topic is ready');
   const accept = state.items.get(key)?.accept ?? '';
   const assignment = coordination.opened(flow).target.assignment(name, partition);
-  // Accepted: the topic that is there now is the one to copy.
-  const recreated = accept === 'topic-recreated' ? topic.source?.topicId : undefined;
-  const sourceTopicId = recreated ?? assignment.sourceTopicId;
-  return { ...topic.target, ...assignment, sourceTopicId, accept };
+  if (accept !== 'topic-recreated') return { ...topic.target, ...assignment, accept };
+  // Accepted: the topic that is there now is the one to copy, from its start, and that once.
+  const sourceTopicId = topic.source?.topicId ?? assignment.sourceTopicId;
+  const isRestarted = sourceTopicId === assignment.sourceTopicId;
+  return { ...topic.target, ...assignment, sourceTopicId, accept: isRestarted ? '' : accept };
 }

@@ -4,7 +4,10 @@ import { describe, it } from 'node:test';
 import { HaltError } from '../../../agent/replication/halt.js';
 import { RECOVERY_BATCH_MAX } from '../../../agent/replication/limits.js';
 import { PartitionCopier } from '../../../agent/replication/partition-copier.js';
-import type { PositionRecovery } from '../../../agent/replication/position-recovery.js';
+import type {
+  PositionRecovery,
+  TargetEnds as RecoveredEnds,
+} from '../../../agent/replication/position-recovery.js';
 import { RecoveryQueue } from '../../../agent/replication/recovery-queue.js';
 import { systemClock } from '../../../common/clock.js';
 import { silentLogger } from '../../../common/log.js';
@@ -24,10 +27,10 @@ const cluster = {
 
 type Recover = PositionRecovery['recover'];
 
-type TargetEnds = (copiers: readonly PartitionCopier[]) => Promise<Map<PartitionCopier, bigint>>;
+type TargetEnds = (copiers: readonly PartitionCopier[]) => Promise<RecoveredEnds>;
 
 const endsOf: TargetEnds = (copiers) =>
-  Promise.resolve(new Map(copiers.map((copier) => [copier, 0n])));
+  Promise.resolve({ ends: new Map(copiers.map((copier) => [copier, 0n])), missing: [] });
 
 /** A queue whose answers this file gives: what a broker says is for the tests with real ones. */
 function start(recover: Recover, targetEnds: TargetEnds = endsOf) {

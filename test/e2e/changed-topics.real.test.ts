@@ -14,7 +14,7 @@ interface Resumed {
   resumed: { topic: string; partition: number; halt: { code: string } }[];
 }
 
-describe('target topics that are not as they should be, and the ways out', () => {
+describe('topics that are not as they should be, and the ways out', () => {
   let pair: MirroredPair;
 
   before(async () => {
@@ -66,6 +66,29 @@ describe('target topics that are not as they should be, and the ways out', () =>
     assert.deepEqual(await accept('partition-count-shrunk'), []);
   });
 
+  it('copies a recreated topic from its start, behind the old records, once that is accepted', async () => {
+    await pair.stop();
+    const admin = connectKafkajs(pair.east).admin();
+    await admin.connect();
+    await admin.deleteTopics({ topics: ['wide'] });
+    await admin.disconnect();
+    const old = await readTopic(pair.west, 'us-east.wide');
+    await createTopics(pair.east, [{ topic: 'wide' }]);
+    await writeUnique(pair.east, { topic: 'wide', count: 250, producer: 'second' });
+    await pair.start();
+    await statusSays(/topic-recreated/);
+    assert.equal((await accept('topic-recreated')).length, 1);
+    await pair.caughtUp(['wide']);
+    const all = await readTopic(pair.west, 'us-east.wide');
+    assert.equal(all.length, old.length + 250);
+    assertMirrored(old, all.slice(0, old.length));
+    const added = all.slice(old.length).map(({ value }) => value?.toString('latin1'));
+    const wanted = (await readTopic(pair.east, 'wide')).map(({ value }) =>
+      value?.toString('latin1'),
+    );
+    assert.deepEqual(added, wanted);
+  });
+
   it('makes a deleted topic again and copies everything once that is accepted', async () => {
     const admin = connectKafkajs(pair.west).admin();
     await admin.connect();
@@ -77,7 +100,7 @@ describe('target topics that are not as they should be, and the ways out', () =>
     await admin.disconnect();
     const resumed = await accept('target-deleted');
     assert.ok(resumed.length > 0);
-    await pair.caughtUp(['orders', 'wide']);
+    await pair.caughtUp(['orders']);
     await assertCopied('orders');
   });
 });
