@@ -22,16 +22,9 @@ export function fetchOutcomeOf(
 ): FetchOutcome {
   const { topic, partition } = copier.assignment;
   if (answer.divergingEpoch !== null) {
-    const { epoch, endOffset } = answer.divergingEpoch;
     return {
       kind: 'halt',
-      error: new HaltError(
-        'source-truncated',
-        `${topic}-${partition}: the source's log parted from what was copied at offset ` +
-          `${endOffset} (leader epoch ${epoch}); offsets ${endOffset} to ` +
-          `${copier.fetchOffset - 1n} on the target are no longer in the source`,
-        { wayOut: { kind: 'cut', sourceNext: endOffset } },
-      ),
+      error: divergedHalt(copier, { ...answer.divergingEpoch, copiedTo: copier.fetchOffset }),
     };
   }
   const { name, retriable } = describeErrorCode(answer.errorCode);
@@ -59,6 +52,21 @@ export function fetchOutcomeOf(
   function halt(code: HaltError['haltCode'], text: string): FetchOutcome {
     return { kind: 'halt', error: new HaltError(code, `${topic}-${partition}: ${text}`) };
   }
+}
+
+/** The source's log is another one from some offset on, whatever its length. */
+export function divergedHalt(
+  copier: PartitionCopier,
+  { epoch, endOffset, copiedTo }: { epoch: number; endOffset: bigint; copiedTo: bigint },
+): HaltError {
+  const { topic, partition } = copier.assignment;
+  return new HaltError(
+    'source-truncated',
+    `${topic}-${partition}: the source's log parted from what was copied at offset ` +
+      `${endOffset} (leader epoch ${epoch}); offsets ${endOffset} to ` +
+      `${copiedTo - 1n} on the target are no longer in the source`,
+    { wayOut: { kind: 'cut', sourceNext: endOffset } },
+  );
 }
 
 /** The offset to fetch lies outside the source's log: which way, and so what was lost. */

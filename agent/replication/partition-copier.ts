@@ -12,7 +12,7 @@ import { NEAR } from './pace.js';
 import type { Prepared, PreparedBatch, SourceRun } from './prepared-batch.js';
 import { splitPrepared } from './split-prepared.js';
 import { RunTail, type Position, type Run } from './run-tail.js';
-import { SourceEpochs } from './source-epochs.js';
+import { SourceEpochs, type SourceEpoch } from './source-epochs.js';
 
 export type CopierState =
   | 'recovering' // its position is being derived from the target's end offset
@@ -35,6 +35,8 @@ export interface CopierAssignment {
   producerEpoch: number;
   sequenceBase: bigint;
   mapTail: readonly Run[];
+  /** Where the durable map ends, or near that; undefined if it is not known. */
+  sourceEpoch?: SourceEpoch | undefined;
   /** The halt that an operator accepted, once; empty if none. */
   accept: string;
 }
@@ -76,6 +78,7 @@ const SEQUENCE_MODULUS = 2n ** 31n;
 export class PartitionCopier {
   readonly assignment: CopierAssignment;
   readonly tail: RunTail;
+  readonly epochs = new SourceEpochs();
   state: CopierState = 'recovering';
   halt: HaltError | undefined;
 
@@ -131,7 +134,6 @@ export class PartitionCopier {
   #sequenceProven = false;
   /** Damaged batches in a row, without one that was appended. */
   #damaged = 0;
-  readonly #epochs = new SourceEpochs();
   readonly #events: CopierEvents;
   #acceptUsed = false;
   #onStopped: (() => void) | undefined;
@@ -140,6 +142,7 @@ export class PartitionCopier {
   constructor(assignment: CopierAssignment, events: CopierEvents) {
     this.assignment = assignment;
     this.tail = new RunTail(assignment.mapTail);
+    this.epochs.know(assignment.sourceEpoch);
     this.sequenceBase = assignment.sequenceBase;
     // What it was granted for is the new topic: nothing would halt, and its first records be skipped.
     if (assignment.accept === 'topic-recreated') this.wayOut = { kind: 'restart' };
@@ -152,7 +155,7 @@ export class PartitionCopier {
     this.trouble = '';
     this.acked = position;
     this.fetchOffset = position.sourceNext;
-    this.lastFetchedEpoch = this.#epochs.before(position.sourceNext);
+    this.lastFetchedEpoch = this.epochs.before(position.sourceNext);
     this.#nextTarget = position.targetNext;
     this.#sequenceProven = false;
     this.#enter(this.tail.startIsDurable ? 'running' : 'starting');
@@ -205,7 +208,7 @@ export class PartitionCopier {
   accept(prepared: Prepared): void {
     assert.equal(this.state, 'running');
     const batches = prepared.batches.flatMap((batch) => splitPrepared(batch, this.batchBytesMax));
-    this.#epochs.fetched(this.fetchOffset, prepared.sourceNext, prepared.leaderEpoch);
+    this.epochs.fetched(this.fetchOffset, prepared.sourceNext, prepared.leaderEpoch);
     this.fetchOffset = prepared.sourceNext;
     if (prepared.leaderEpoch >= 0) this.lastFetchedEpoch = prepared.leaderEpoch;
     let held = 0;
@@ -311,11 +314,6 @@ export class PartitionCopier {
   /** Nothing is sent or about to be. */
   get quiet(): boolean {
     return this.state === 'running' && this.#inflight.length === 0 && this.#queue.length === 0;
-  }
-
-  /** The target's end, asked for when `acknowledged` was: less than that is a tail that it lost. */
-  noteTargetEnd(end: bigint, acknowledged: bigint): void {
-    if (end < acknowledged) this.restart();
   }
 
   /** Sends nothing more; resolves when nothing is in flight. Idempotent and joinable. */

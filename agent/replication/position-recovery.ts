@@ -11,6 +11,7 @@ import { HaltError } from './halt.js';
 import type { PartitionCopier } from './partition-copier.js';
 import { FetchRetryError } from './read-partition.js';
 import type { KnownPosition, Position, Run } from './run-tail.js';
+import { explainEpoch } from './source-fault.js';
 import { scanSource, type SourceScan } from './source-scan.js';
 import { scanTarget, type TargetSegment } from './target-scan.js';
 import { fittingSequenceBase, takeWayOut } from './way-out.js';
@@ -89,6 +90,7 @@ export class PositionRecovery {
     if (tail.end.targetNext > targetEnd) {
       await this.#shorten(copier, targetEnd, signal);
     }
+    await this.#checkSource(copier, targetEnd, signal);
     const from = tail.floor(targetEnd);
     if (from === undefined) throw this.#unknownTarget(copier, targetEnd);
     try {
@@ -98,6 +100,19 @@ export class PositionRecovery {
       const isForeign = error instanceof HaltError && error.haltCode === 'target-diverged';
       if (!isForeign || !(await this.#takeOver(copier, targetEnd, signal))) throw error;
     }
+  }
+
+  /** Where the next fetch does not compare epochs itself, or where something is to be counted first. */
+  async #checkSource(
+    copier: PartitionCopier,
+    targetEnd: bigint,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { tail, epochs } = copier;
+    const { end } = tail;
+    if (end?.targetNext === targetEnd && epochs.before(end.sourceNext) >= 0) return;
+    const halt = await explainEpoch(this.#options.source, copier, signal);
+    if (halt !== undefined) throw halt;
   }
 
   /** What to do about a batch that was too large is decided here, where there is time to ask. */

@@ -43,7 +43,7 @@ export class TargetWatch {
       const asked = quiet.slice(from, from + RECOVERY_BATCH_MAX);
       const acknowledged = new Map(asked.map((copier) => [copier, copier.acked.targetNext]));
       const { ends, missing } = await this.#options.recovery.targetEnds(asked, signal);
-      for (const [copier, end] of ends) copier.noteTargetEnd(end, acknowledged.get(copier)!);
+      for (const [copier, end] of ends) if (end < acknowledged.get(copier)!) copier.restart();
       for (const copier of missing) copier.restart(); // which finds out whether it is there
     }
   }

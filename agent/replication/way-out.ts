@@ -26,6 +26,8 @@ export async function takeWayOut(options: WayOutOptions, signal: AbortSignal): P
   const sequenceBase = await fittingSequenceBase(options, signal);
   const sourceNext =
     wayOut.kind === 'restart' ? await options.firstSourceOffset() : wayOut.sourceNext;
+  // Wherever the copy goes on, what was fetched there before is not to be compared with it.
+  copier.epochs.forgetFrom(wayOut.kind === 'restart' ? 0n : sourceNext);
   if (wayOut.kind === 'restart') {
     tail.reset();
     copier.mapRestarted = true;

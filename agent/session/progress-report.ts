@@ -87,6 +87,7 @@ export class ProgressReport {
     const { assignment, acked, sourceEnd, state, trouble } = copier;
     this.#reported.set(copier, { state, ...acked, sourceEnd, trouble, atMs: nowMs });
     const truncatedTo = copier.truncatedTo;
+    const mapped = copier.tail.end?.sourceNext ?? -1n;
     return {
       item: partitionItem(flow, assignment.topic, assignment.partition),
       leaseEpoch,
@@ -106,6 +107,7 @@ export class ProgressReport {
       mapRestarted: copier.mapRestarted,
       sequenceBase: copier.sequenceBase,
       trouble,
+      sourceEpoch: copier.epochs.at(mapped, acked.sourceNext),
     };
   }
 

@@ -127,6 +127,7 @@ function keepBeside(world: ScaleWorld): { meter: CopyMeter; map: PartitionMap }[
     const totals = { records: 1_000_000n, bytes: 100_000_000n, lastTimestampMs: 0 };
     const rest = {
       truncatedTo: undefined,
+      sourceEpoch: undefined,
       mapRestarted: false,
       trouble: '',
       sequenceBase: 0n,

@@ -173,8 +173,11 @@ export function* writeCoordinatorMessage(says: CoordinatorSays): Iterable<Coordi
 }
 
 function writeGrant({ lease, assignment, mirroredTopics }: GrantMessage) {
-  const partition =
-    assignment === undefined ? undefined : { ...assignment, mapTail: [...assignment.mapTail] };
+  const partition = assignment && {
+    ...assignment,
+    mapTail: [...assignment.mapTail],
+    sourceEpoch: assignment.sourceEpoch,
+  };
   return { ...writeLease(lease), partition, mirroredTopics: [...mirroredTopics] };
 }
 
@@ -206,13 +209,14 @@ function readLease(lease: { item?: WorkItem | undefined; leaseEpoch: bigint }): 
 }
 
 function readProgress(progress: PartitionProgress): ProgressReport {
-  const { truncatedTo, halt } = progress;
+  const { truncatedTo, halt, sourceEpoch } = progress;
   const runs = progress.runs.map(readRun);
   const { sourceNext, targetNext, sourceEnd, records, bytes, trouble } = progress;
   return {
     lease: readLease(progress),
     copier: readCopierState(progress.state),
-    ...{ halt, runs, truncatedTo, sourceNext, targetNext, sourceEnd, records, bytes, trouble },
+    ...{ halt, runs, truncatedTo, sourceEpoch, sourceNext, targetNext, sourceEnd },
+    ...{ records, bytes, trouble },
     mapRestarted: progress.mapRestarted,
     sequenceBase: progress.sequenceBase,
     sourceEndAgeMs: Number(progress.sourceEndAgeMs),

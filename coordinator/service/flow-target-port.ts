@@ -1,3 +1,4 @@
+import type { EpochMark } from '../../mirror/records/offset-map-record.js';
 import type { FlowConfig } from '../../mirror/config/mirror-config.js';
 import type { SourceTopic } from '../core/events.js';
 import type { PromotedScope } from '../target/flow-promotions.js';
@@ -36,6 +37,7 @@ export interface FlowTargetPort {
     sequenceBase: bigint;
     sourceTopicId: string;
     mapTail: MapRun[];
+    sourceEpoch?: EpochMark | undefined;
   };
 
   applyProgress(update: {
@@ -43,6 +45,7 @@ export interface FlowTargetPort {
     partition: number;
     runs: readonly MapRun[];
     truncatedTo?: bigint;
+    sourceEpoch?: EpochMark | undefined;
     renewed?: RenewedBase;
   }): void;
 

@@ -1,3 +1,4 @@
+import type { EpochMark } from '../../mirror/records/offset-map-record.js';
 import type { CopierState, LeaseRef, Problem, SourceTopic } from '../core/events.js';
 import type { AclBinding } from '../../kafka/admin/acl-admin.js';
 import type { TopicConfigFacts } from '../target/source-facts.js';
@@ -26,6 +27,7 @@ export interface ProgressReport {
   readonly halt: Problem | undefined;
   readonly runs: readonly MapRun[];
   readonly truncatedTo: bigint | undefined;
+  readonly sourceEpoch: EpochMark | undefined;
   /** The map before `runs` is void: an operator accepted another topic on one of the sides. */
   readonly mapRestarted: boolean;
   readonly sequenceBase: bigint;
@@ -96,6 +98,7 @@ export interface PartitionAssignment {
   readonly producerEpoch: number;
   readonly sequenceBase: bigint;
   readonly mapTail: readonly MapRun[];
+  readonly sourceEpoch?: EpochMark | undefined;
   /** The halt that an operator accepted; empty if none. */
   readonly accept: string;
 }

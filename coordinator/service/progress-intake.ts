@@ -51,14 +51,14 @@ function takeReport<Opened extends OpenedFlowTarget>(options: TakeReport<Opened>
   const { flow, topic, partition, report, intake } = options;
   const { emit, log, sessionId, nowMs } = intake;
   let { copier, halt } = report;
-  const { lease, runs, truncatedTo, sequenceBase } = report;
+  const { lease, runs, truncatedTo, sequenceBase, sourceEpoch } = report;
   // While a blocked target has no map in memory the agent keeps its runs, and repeats them.
   if (flow.target !== undefined && (runs.length > 0 || truncatedTo !== undefined)) {
     try {
       const truncation = truncatedTo === undefined ? {} : { truncatedTo };
       const restarted = report.mapRestarted ? topicIds(intake, flow.id, topic) : undefined;
       const renewed = { sequenceBase, restarted };
-      flow.target.applyProgress({ topic, partition, runs, ...truncation, renewed });
+      flow.target.applyProgress({ topic, partition, runs, ...truncation, sourceEpoch, renewed });
     } catch (error) {
       if (!(error instanceof MirrorError)) throw error;
       // One partition's fault: its runs are never acknowledged, and the others go on.

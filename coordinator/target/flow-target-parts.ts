@@ -3,6 +3,7 @@ import type { Logger } from '../../common/log.js';
 import type { AdminClient } from '../../kafka/admin/admin-client.js';
 import type { KafkaCluster } from '../../kafka/client/index.js';
 import type { FlowConfig } from '../../mirror/config/mirror-config.js';
+import type { EpochMark } from '../../mirror/records/offset-map-record.js';
 import type { Belongings } from './belongings.js';
 import type { GroupPositions, GroupRow } from './group-positions.js';
 import type { OffsetMapStore } from './offset-map-store.js';
@@ -41,6 +42,7 @@ export interface PartitionGrant {
   sequenceBase: bigint;
   sourceTopicId: string;
   mapTail: MapRun[];
+  sourceEpoch: EpochMark | undefined;
 }
 
 /** Of the flow's data: one producer for all its partitions and agents. */

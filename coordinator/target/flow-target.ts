@@ -182,7 +182,8 @@ export class FlowTarget implements AsyncDisposable {
     const { sequenceBase, sourceTopicId, producerEpoch } = entry.base;
     const mapTail = entry.map.tail(MAP_TAIL_RUNS_MAX);
     const { producerId } = this.producer;
-    return { producerId, producerEpoch, sequenceBase, sourceTopicId, mapTail };
+    const sourceEpoch = entry.epoch;
+    return { producerId, producerEpoch, sequenceBase, sourceTopicId, mapTail, sourceEpoch };
   }
 
   /** Idempotent for repeats. Throws OffsetMapConflictError, or TopicProblem for a corrupt map. */

@@ -11,6 +11,7 @@ import {
   type FlowProducer,
   type OffsetMapRecord,
   type PromotionMark,
+  type EpochMark,
   type SequenceBase,
 } from '../../mirror/records/offset-map-record.js';
 import type { FailbackState } from '../../mirror/records/failback-state.js';
@@ -30,6 +31,8 @@ export interface MappedEntry {
   /** Undefined until the topic was ensured. */
   base: SequenceBase | undefined;
   baseUnsaved: boolean;
+  epoch: EpochMark | undefined;
+  epochUnsaved: boolean;
   /** Why the stored map cannot be trusted; then nothing is translated, granted or reported. */
   corrupt: string | undefined;
 }
@@ -46,6 +49,7 @@ export interface ProgressUpdate {
   partition: number;
   runs: readonly MapRun[];
   truncatedTo?: bigint | undefined;
+  sourceEpoch?: EpochMark | undefined;
   /** What an accepted halt made different. */
   renewed?: RenewedBase | undefined;
 }
@@ -80,6 +84,7 @@ interface FlushedEntry {
   entry: MappedEntry;
   unsaved: UnsavedMap;
   baseTaken: boolean;
+  epochTaken: boolean;
   end: MapEnd | undefined;
 }
 
@@ -177,6 +182,7 @@ export class OffsetMapStore {
     const { topic, partition, base, runs, start } = seed;
     const entry = this.setBase(topic, partition, base);
     refuseCorrupt(entry);
+    setEpoch(entry, undefined);
     entry.map.adopt(runs, start);
   }
 
@@ -194,6 +200,7 @@ export class OffsetMapStore {
     for (const entry of this.#entries.values()) {
       if (entry.topic !== topic || entry.base === undefined) continue;
       entry.map.reset();
+      setEpoch(entry, undefined);
       entry.base = undefined;
       entry.baseUnsaved = true;
       this.#dirty.add(entry);
@@ -220,12 +227,17 @@ export class OffsetMapStore {
     const { base } = entry;
     if (renewed !== undefined && base !== undefined) {
       const next = { ...base, ...renewed.restarted, sequenceBase: renewed.sequenceBase };
-      if (renewed.restarted !== undefined) entry.map.reset();
+      if (renewed.restarted !== undefined) {
+        entry.map.reset();
+        setEpoch(entry, undefined);
+      }
       if (next.sequenceBase !== base.sequenceBase || renewed.restarted !== undefined) {
         this.setBase(update.topic, update.partition, next);
       }
     }
     entry.map.apply(update.runs, update.truncatedTo);
+    if (update.truncatedTo !== undefined) setEpoch(entry, undefined);
+    if (update.sourceEpoch !== undefined) setEpoch(entry, update.sourceEpoch);
     // Also after a mere repeat: its sender waits for an acknowledgement that got lost.
     this.#dirty.add(entry);
     return entry;
@@ -263,7 +275,7 @@ export class OffsetMapStore {
   /** A start goes before its chunks: without them it is right or, behind the map's end, ignored. */
   #take(entry: MappedEntry, records: InternalRecord[]): FlushedEntry {
     const { topic, partition, base } = entry;
-    const baseTaken = entry.baseUnsaved;
+    const { baseUnsaved: baseTaken, epochUnsaved: epochTaken } = entry;
     const unsaved = entry.map.takeUnsaved();
     const add = (record: OffsetMapRecord): unknown => records.push(encodeOffsetMapRecord(record));
     if (baseTaken) add({ kind: 'base', topic, partition, value: base });
@@ -274,13 +286,16 @@ export class OffsetMapStore {
       const value = runs.length === 0 ? undefined : { generation, runs };
       add({ kind: 'chunk', topic, partition, chunkIndex: index, value });
     }
+    if (epochTaken) add({ kind: 'epoch', topic, partition, value: entry.epoch });
     entry.baseUnsaved = false;
-    return { entry, unsaved, baseTaken, end: entry.map.end };
+    entry.epochUnsaved = false;
+    return { entry, unsaved, baseTaken, epochTaken, end: entry.map.end };
   }
 
-  #putBack({ entry, unsaved, baseTaken }: FlushedEntry): void {
+  #putBack({ entry, unsaved, baseTaken, epochTaken }: FlushedEntry): void {
     entry.map.markUnsaved(unsaved);
     entry.baseUnsaved ||= baseTaken;
+    entry.epochUnsaved ||= epochTaken;
     this.#dirty.add(entry);
   }
 
@@ -289,7 +304,9 @@ export class OffsetMapStore {
     let entry = this.#entries.get(key);
     if (entry === undefined) {
       const map = new PartitionMap();
-      entry = { topic, partition, map, base: undefined, baseUnsaved: false, corrupt: undefined };
+      const unsaved = { baseUnsaved: false, epochUnsaved: false };
+      const nothing = { base: undefined, epoch: undefined, corrupt: undefined };
+      entry = { topic, partition, map, ...nothing, ...unsaved };
       this.#entries.set(key, entry);
     }
     return entry;
@@ -319,6 +336,7 @@ export class OffsetMapStore {
       }
       const entry = this.#entryOf(record.topic, record.partition);
       if (record.kind === 'base') entry.base = record.value;
+      else if (record.kind === 'epoch') entry.epoch = record.value;
       else if (record.kind === 'start') starts.set(entry, record.value);
       else {
         const ofEntry = chunks.get(entry) ?? new Map<number, OffsetMapChunk>();
@@ -366,6 +384,12 @@ export class OffsetMapStore {
     this.corruptRecords += 1;
     log.error({ topic: topic.topic, offset: String(stored.offset), reason }, 'corrupt map record');
   }
+}
+
+function setEpoch(entry: MappedEntry, epoch: EpochMark | undefined): void {
+  if (entry.epoch?.offset === epoch?.offset && entry.epoch?.epoch === epoch?.epoch) return;
+  entry.epoch = epoch;
+  entry.epochUnsaved = true;
 }
 
 /** What was read wrongly must not be built upon; only an operator can decide what to make of it. */

@@ -6,6 +6,7 @@ const KEY_VERSION = 1;
 
 const Kind = {
   ...{ chunk: 1, flow: 2, base: 3, writer: 4, start: 5, promotion: 6, failback: 7 },
+  ...{ epoch: 8 },
   ...{ acl: 16, gone: 17, wider: 18 },
 } as const;
 
@@ -38,6 +39,13 @@ export interface WriterKey {
 /** Where a partition's copy goes on without any record yet. The topic is named as on the source. */
 export interface StartKey {
   kind: 'start';
+  topic: string;
+  partition: number;
+}
+
+/** Where a partition's source log was known to be the copied one. The topic is named as on the source. */
+export interface EpochKey {
+  kind: 'epoch';
   topic: string;
   partition: number;
 }
@@ -89,6 +97,7 @@ export type OffsetMapKey =
   | BaseKey
   | WriterKey
   | StartKey
+  | EpochKey
   | PromotionKey
   | FailbackKey
   | AclKey
@@ -105,6 +114,7 @@ export function encodeOffsetMapKey(key: OffsetMapKey): Buffer {
       return writer.string(key.flow).bytes();
     case 'base':
     case 'start':
+    case 'epoch':
       return writer.string(key.topic).int32(key.partition).bytes();
     case 'promotion':
       return writer.string(key.topic).bytes();
@@ -146,6 +156,8 @@ function decodeKeyOfKind(reader: SchemaReader, kind: number): OffsetMapKey {
       return { kind: 'writer' };
     case Kind.start:
       return { kind: 'start', ...decodePartition(reader) };
+    case Kind.epoch:
+      return { kind: 'epoch', ...decodePartition(reader) };
     case Kind.promotion:
       return { kind: 'promotion', topic: reader.string('topic') };
     case Kind.failback:

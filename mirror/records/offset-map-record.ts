@@ -10,6 +10,7 @@
  *     5 start   topic STRING, partition INT32
  *     6 promotion  topic STRING, empty for the whole flow
  *     7 failback   flow STRING
+ *     8 epoch   topic STRING, partition INT32
  *     16 acl    resource type INT8, pattern type INT8, resource STRING, principal STRING,
  *               host STRING, operation INT8, permission INT8: Kafka's numbers
  *     17 gone   topic STRING
@@ -27,6 +28,7 @@
  *               counts INT32 and as many group patterns, accepted codes STRING
  *     failback  version INT16 (= 1), phase INT8, startedAtMs INT64, operator STRING,
  *               uncrossed INT64, finishedAtMs INT64
+ *     epoch     version INT16 (= 1), source offset INT64, leader epoch INT32 of the record before it
  *     acl       version INT16 (= 1): the flow made this binding on the target, and may remove it
  *     gone      version INT16 (= 1), since INT64: when the topic was first missed on the source
  *     wider     version INT16 (= 1): the target may have more partitions than the source
@@ -40,6 +42,7 @@ import {
   type AclKey,
   type BaseKey,
   type ChunkKey,
+  type EpochKey,
   type FailbackKey,
   type FlowKey,
   type GoneKey,
@@ -83,6 +86,12 @@ export interface StartPair {
   targetOffset: bigint;
 }
 
+/** The source's record before `offset` had this leader epoch when it was copied. */
+export interface EpochMark {
+  offset: bigint;
+  epoch: number;
+}
+
 export interface PromotionMark {
   /** Of the flow when it began: a mark of the whole flow is void once that is another one. */
   producerEpochBefore: number;
@@ -115,6 +124,7 @@ export type OffsetMapRecord =
   | (BaseKey & { value: SequenceBase | undefined })
   | (WriterKey & { value: WriterTerm | undefined })
   | (StartKey & { value: StartPair | undefined })
+  | (EpochKey & { value: EpochMark | undefined })
   | (PromotionKey & { value: PromotionMark | undefined })
   | (FailbackKey & { value: FailbackState | undefined })
   | (AclKey & { value: Mark | undefined })
@@ -156,6 +166,8 @@ function encodeValue(record: OffsetMapRecord): Buffer | null {
       return encodeFailbackState(writer, record.value);
     case 'start':
       return writer.int64(record.value.sourceOffset).int64(record.value.targetOffset).bytes();
+    case 'epoch':
+      return writer.int64(record.value.offset).int32(record.value.epoch).bytes();
     case 'acl':
     case 'wider':
       return writer.bytes();
@@ -235,6 +247,10 @@ function decodeValue(reader: SchemaReader, key: Exclude<OffsetMapKey, ChunkKey>)
     case 'start': {
       const sourceOffset = reader.int64('source offset');
       return { ...key, value: { sourceOffset, targetOffset: reader.int64('target offset') } };
+    }
+    case 'epoch': {
+      const offset = reader.int64('offset');
+      return { ...key, value: { offset, epoch: reader.int32('epoch') } };
     }
     case 'acl':
     case 'wider':

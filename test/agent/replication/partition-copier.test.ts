@@ -197,7 +197,7 @@ class World {
 
   /** As target-watch.ts does it. */
   look({ copier }: Rival): void {
-    if (copier.quiet) copier.noteTargetEnd(BigInt(this.target.end), copier.acked.targetNext);
+    if (copier.quiet && BigInt(this.target.end) < copier.acked.targetNext) copier.restart();
   }
 
   /** All is copied; what comes next, if anything, may hold no record that is to be appended. */

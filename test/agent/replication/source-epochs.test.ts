@@ -52,4 +52,26 @@ describe('SourceEpochs', () => {
     });
     fc.assert(property, { seed: seedFor('SourceEpochs'), numRuns: 500 });
   });
+
+  it('goes on from what was durable', () => {
+    const epochs = new SourceEpochs();
+    epochs.know(undefined);
+    assert.equal(epochs.newest, undefined);
+    epochs.know({ offset: 20n, epoch: 3 });
+    assert.deepEqual(epochs.newest, { offset: 20n, epoch: 3 });
+    assert.equal(epochs.before(19n), -1);
+    epochs.fetched(20n, 30n, 3);
+    assert.deepEqual(epochs.at(31n, 25n), { offset: 25n, epoch: 3 });
+    assert.equal(epochs.at(31n), undefined);
+  });
+
+  it('forgets what is another log now', () => {
+    const epochs = new SourceEpochs();
+    epochs.know({ offset: 20n, epoch: 3 });
+    epochs.fetched(20n, 30n, 4);
+    epochs.forgetFrom(25n);
+    assert.deepEqual(epochs.newest, { offset: 20n, epoch: 3 });
+    epochs.forgetFrom(20n);
+    assert.equal(epochs.newest, undefined);
+  });
 });

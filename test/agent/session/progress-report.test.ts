@@ -57,6 +57,16 @@ describe('ProgressReport', () => {
     assert.deepEqual(collect(), []);
   });
 
+  it('tells which leader epoch the source had where the map ends', () => {
+    const { copier, collect } = setup();
+    copier.epochs.know({ offset: 15n, epoch: 4 });
+    copier.resumeAt({ sourceNext: 15n, targetNext: 5n });
+    assert.deepEqual(collect()[0]?.sourceEpoch, { offset: 15n, epoch: 4 });
+    copier.epochs.forgetFrom(15n);
+    copier.noteSourceEnd(40n, 0);
+    assert.equal(collect()[0]?.sourceEpoch, undefined);
+  });
+
   it('tells why a partition halted', () => {
     const { copier, collect } = setup();
     copier.haltWith(new HaltError('topic-deleted', 'it is gone'));

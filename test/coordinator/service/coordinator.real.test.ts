@@ -131,7 +131,13 @@ describe('mirror-coordinator', { timeout: 240_000 }, () => {
     const runs = [{ sourceStart: 5n, targetStart: 0n, length: 0n }];
     const progress = {
       ...{ item, leaseEpoch, state: PartitionState.RUNNING, halt: undefined, runs },
-      ...{ truncatedTo: undefined, sourceNext: 5n, targetNext: 0n, sourceEnd: 5n },
+      ...{
+        truncatedTo: undefined,
+        sourceEpoch: undefined,
+        sourceNext: 5n,
+        targetNext: 0n,
+        sourceEnd: 5n,
+      },
       ...{ sourceEndAgeMs: 0n, records: 0n, bytes: 0n, lastTimestampMs: -1n },
       mapRestarted: false,
       trouble: '',

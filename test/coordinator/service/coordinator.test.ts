@@ -89,7 +89,13 @@ describe('Coordinator', () => {
     const counts = { records: 10n, bytes: 100n, lastTimestampMs: 5n };
     const report = {
       ...{ item, leaseEpoch, state: PartitionState.RUNNING, halt: undefined, runs },
-      ...{ truncatedTo: undefined, sourceNext: 10n, targetNext: 10n, sourceEnd: 12n },
+      ...{
+        truncatedTo: undefined,
+        sourceEpoch: undefined,
+        sourceNext: 10n,
+        targetNext: 10n,
+        sourceEnd: 12n,
+      },
       ...{ sourceEndAgeMs: 0n, mapRestarted: false, sequenceBase: 0n, trouble: '', ...counts },
     };
     // A report under an earlier lease counts for nothing.

@@ -183,6 +183,8 @@ describe('FlowTarget', () => {
     await target.ensureTopic(orders(3));
     target.applyProgress(progress(0, run(500, 0, 0), run(500, 0, 10), run(520, 10, 5)));
     target.applyProgress(progress(1, run(7, 0, 0)));
+    const sourceEpoch = { offset: 525n, epoch: 4 };
+    target.applyProgress({ ...progress(0, run(520, 10, 5)), sourceEpoch });
     for (let index = 0; index < 2_000; index += 1) {
       target.applyProgress(progress(2, run(index * 3, index * 2, 2)));
     }
@@ -198,6 +200,7 @@ describe('FlowTarget', () => {
     await target.flush();
     const partitions = [0, 1, 2];
     const assignments = partitions.map((partition) => target.assignment('orders', partition));
+    assert.deepEqual(assignments[0]?.sourceEpoch, sourceEpoch);
     const mapped = target.mappedPartitions();
     const positions = target.groupPositions();
     assert.deepEqual(

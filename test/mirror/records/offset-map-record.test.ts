@@ -70,6 +70,11 @@ const GOLDEN: readonly { record: OffsetMapRecord; key: string; value: string }[]
     value: '0001' + '0000000000000100',
   },
   {
+    record: { kind: 'epoch', topic: 'ab', partition: 1, value: { offset: 500n, epoch: 7 } },
+    key: '0001' + '08' + '00026162' + '00000001',
+    value: '0001' + '00000000000001f4' + '00000007',
+  },
+  {
     record: { kind: 'wider', topic: 'ab', value: {} },
     key: '0001' + '12' + '00026162',
     value: '0001',

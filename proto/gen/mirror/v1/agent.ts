@@ -20,7 +20,7 @@ import {
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
-import { Halt, MapRun, PartitionState, WorkItem } from "./common.js";
+import { Halt, MapRun, PartitionState, SourceEpoch, WorkItem } from "./common.js";
 import { CancelSiteTask, SiteTask, SiteTaskAck, SiteTaskReport } from "./site_task.js";
 
 export const protobufPackage = "mirror.v1";
@@ -169,6 +169,8 @@ export interface PartitionAssignment {
   mapTail: MapRun[];
   /** The halt that an operator accepts: the copier goes on past it, once. Empty if none. */
   accept: string;
+  /** By what is durable; absent if that does not tell. */
+  sourceEpoch: SourceEpoch | undefined;
 }
 
 export interface Revokes {
@@ -297,6 +299,10 @@ export interface PartitionProgress {
   mapRestarted: boolean;
   /** As in the assignment, unless an accepted halt made another one necessary. */
   sequenceBase: bigint;
+  /** At the end of `runs`, or at `source_next`; absent if it is not known. */
+  sourceEpoch:
+    | SourceEpoch
+    | undefined;
   /** While recovering: why the position was not found at the last try, such as a cluster that does not answer. */
   trouble: string;
 }
@@ -1490,6 +1496,7 @@ function createBasePartitionAssignment(): PartitionAssignment {
     sequenceBase: 0n,
     mapTail: [],
     accept: "",
+    sourceEpoch: undefined,
   };
 }
 
@@ -1524,6 +1531,9 @@ export const PartitionAssignment: MessageFns<PartitionAssignment> = {
     }
     if (message.accept !== "") {
       writer.uint32(66).string(message.accept);
+    }
+    if (message.sourceEpoch !== undefined) {
+      SourceEpoch.encode(message.sourceEpoch, writer.uint32(74).fork()).join();
     }
     return writer;
   },
@@ -1605,6 +1615,14 @@ export const PartitionAssignment: MessageFns<PartitionAssignment> = {
             message.accept = reader.string();
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.sourceEpoch = SourceEpoch.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1634,6 +1652,9 @@ export const PartitionAssignment: MessageFns<PartitionAssignment> = {
       : 0n;
     message.mapTail = object.mapTail?.map((e) => MapRun.fromPartial(e)) || [];
     message.accept = object.accept ?? "";
+    message.sourceEpoch = (object.sourceEpoch !== undefined && object.sourceEpoch !== null)
+      ? SourceEpoch.fromPartial(object.sourceEpoch)
+      : undefined;
     return message;
   },
 };
@@ -2727,6 +2748,7 @@ function createBasePartitionProgress(): PartitionProgress {
     lastTimestampMs: 0n,
     mapRestarted: false,
     sequenceBase: 0n,
+    sourceEpoch: undefined,
     trouble: "",
   };
 }
@@ -2807,6 +2829,9 @@ export const PartitionProgress: MessageFns<PartitionProgress> = {
         throw new globalThis.Error("value provided for field message.sequenceBase of type int64 too large");
       }
       writer.uint32(120).int64(message.sequenceBase);
+    }
+    if (message.sourceEpoch !== undefined) {
+      SourceEpoch.encode(message.sourceEpoch, writer.uint32(130).fork()).join();
     }
     if (message.trouble !== "") {
       writer.uint32(162).string(message.trouble);
@@ -2947,6 +2972,14 @@ export const PartitionProgress: MessageFns<PartitionProgress> = {
             message.sequenceBase = reader.int64() as bigint;
             continue;
           }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.sourceEpoch = SourceEpoch.decode(reader, reader.uint32());
+            continue;
+          }
           case 20: {
             if (tag !== 162) {
               break;
@@ -3001,6 +3034,9 @@ export const PartitionProgress: MessageFns<PartitionProgress> = {
     message.sequenceBase = (object.sequenceBase !== undefined && object.sequenceBase !== null)
       ? BigInt(object.sequenceBase)
       : 0n;
+    message.sourceEpoch = (object.sourceEpoch !== undefined && object.sourceEpoch !== null)
+      ? SourceEpoch.fromPartial(object.sourceEpoch)
+      : undefined;
     message.trouble = object.trouble ?? "";
     return message;
   },

@@ -69,6 +69,13 @@ export interface MapRun {
   length: bigint;
 }
 
+/** Which leader epoch the source's record before an offset had when it was copied (KIP-320). */
+export interface SourceEpoch {
+  /** The offset after that record. */
+  offset: bigint;
+  epoch: number;
+}
+
 /** Why a partition stands still. */
 export interface Halt {
   /** Stable name: `source-truncated`, `target-not-empty`, …; docs/operations.md lists all. */
@@ -368,6 +375,76 @@ export const MapRun: MessageFns<MapRun> = {
       ? BigInt(object.targetStart)
       : 0n;
     message.length = (object.length !== undefined && object.length !== null) ? BigInt(object.length) : 0n;
+    return message;
+  },
+};
+
+function createBaseSourceEpoch(): SourceEpoch {
+  return { offset: 0n, epoch: 0 };
+}
+
+export const SourceEpoch: MessageFns<SourceEpoch> = {
+  encode(message: SourceEpoch, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.offset !== 0n) {
+      if (BigInt.asIntN(64, message.offset) !== message.offset) {
+        throw new globalThis.Error("value provided for field message.offset of type int64 too large");
+      }
+      writer.uint32(8).int64(message.offset);
+    }
+    if (message.epoch !== 0) {
+      writer.uint32(16).int32(message.epoch);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SourceEpoch {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSourceEpoch();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.offset = reader.int64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.epoch = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SourceEpoch>): SourceEpoch {
+    return SourceEpoch.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SourceEpoch>): SourceEpoch {
+    const message = createBaseSourceEpoch();
+    message.offset = (object.offset !== undefined && object.offset !== null) ? BigInt(object.offset) : 0n;
+    message.epoch = object.epoch ?? 0;
     return message;
   },
 };
