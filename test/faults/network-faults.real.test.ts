@@ -21,6 +21,7 @@ import {
 const CUTS = 24;
 const BIG_VALUE_BYTES = 200_000;
 const HELD_MS = 1_500;
+const LATE_ROUNDS = 6;
 
 /** One broker that everybody, its test included, reaches through a link with faults. */
 class LinkedKafka {
@@ -129,6 +130,40 @@ describe('faults of the network', () => {
     }
     await caughtUp(copiers, 20_000n);
     assert.equal(await check('held'), 20_000);
+    await flow.close();
+  });
+
+  // As a request does whose time is over: the client gives up the connection, and the request is still
+  // on its way. It arrives before the client has asked where the log ends, while it sends again, or
+  // long after it has.
+  it(`is exact though appends arrive late, after they were sent again, ${LATE_ROUNDS} times`, async () => {
+    const random = new Seeded(seedFor('late appends'));
+    await makePair('late');
+    const flow = bench.start();
+    const [copier] = await copy(flow, 'late');
+    await eventually(() => copier!.state === 'running');
+    let written = 0;
+    const write = async (count: number): Promise<void> => {
+      await writeUnique(source, { topic: 'late', count, from: written, batchRecords: 10 });
+      written += count;
+    };
+    let lateBytes = 0;
+    for (let round = 0; round < LATE_ROUNDS; round += 1) {
+      await write(100);
+      await caughtUp([copier!], BigInt(written)); // so that it has connections to send on
+      target.link.hold();
+      await write(500);
+      await eventually(() => copier!.inflightCount > 0);
+      const deliver = target.link.strand();
+      target.link.release();
+      if (round % 3 === 0) await caughtUp([copier!], BigInt(written));
+      else await pause(random.below(round % 3 === 1 ? 20 : 200));
+      lateBytes += await deliver();
+      await caughtUp([copier!], BigInt(written));
+    }
+    assert.ok(lateBytes > LATE_ROUNDS * 1_000, `only ${lateBytes} bytes were late`);
+    assert.ok(flow.setbacks >= LATE_ROUNDS);
+    assert.equal(await check('late'), written);
     await flow.close();
   });
 

@@ -45,6 +45,7 @@ class DelayedPipe {
   readonly #queue: Chunk[] = [];
   #queuedBytes = 0;
   #ended = false;
+  #stranded = false;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(link: DelayProxy, direction: Direction, ends: { from: Socket; to: Socket }) {
@@ -64,7 +65,8 @@ class DelayedPipe {
   pump(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    if (this.#link.held || this.#to.destroyed || this.#to.writableNeedDrain) return;
+    if (this.#link.held || this.#stranded || this.#to.destroyed || this.#to.writableNeedDrain)
+      return;
     const nowMs = systemClock.nowMs();
     for (let head = this.#queue[0]; head !== undefined; head = this.#queue[0]) {
       if (head.dueMs > nowMs) {
@@ -84,6 +86,24 @@ class DelayedPipe {
       if (full) return;
     }
     if (this.#ended) this.#to.end();
+  }
+
+  /** Keeps what is on the way until `deliver`, whatever becomes of its sender. */
+  strand(): void {
+    this.#stranded = true;
+  }
+
+  /** Passes on what was stranded; resolves with its bytes once its receiver has answered. */
+  async deliver(): Promise<number> {
+    const bytes = this.#queuedBytes;
+    this.#stranded = false;
+    const answered = new Promise((resolve) => {
+      this.#to.once('data', resolve);
+      this.#to.once('close', resolve);
+    });
+    this.pump();
+    if (bytes > 0) await answered;
+    return bytes;
   }
 
   /** Whether its sender has said that nothing more comes. */
@@ -114,6 +134,8 @@ export class DelayProxy {
   readonly #sockets = new Set<Socket>();
   readonly #pipes = new Set<DelayedPipe>();
   readonly #faults: ByteFault[] = [];
+  /** By the sockets of its clients. */
+  readonly #pairs = new Map<Socket, { readonly up: DelayedPipe; readonly server: Socket }>();
   #serverPort = 0;
   #held = false;
 
@@ -162,6 +184,27 @@ export class DelayProxy {
     for (const socket of this.#sockets) socket.destroy();
   }
 
+  /**
+   * Breaks all connections for their clients, and for the server not yet: what clients had sent comes
+   * to it when the answer of this is called, as late as that may be. Answers are lost.
+   */
+  strand(): () => Promise<number> {
+    const stranded = [...this.#pairs];
+    for (const [client, { up }] of stranded) {
+      up.strand();
+      this.#pairs.delete(client);
+      client.destroy();
+    }
+    return async () => {
+      let bytes = 0;
+      for (const [, { up, server }] of stranded) {
+        bytes += await up.deliver();
+        server.destroy();
+      }
+      return bytes;
+    };
+  }
+
   /** Breaks the connection on which the last of this many more bytes has passed. */
   cutAfter(direction: Direction, bytes: number): void {
     this.#faults.push({ direction, bytesLeft: bytes, kind: 'cut' });
@@ -204,10 +247,9 @@ export class DelayProxy {
       noDelay: true,
       allowHalfOpen: true,
     });
-    const pipes = [
-      new DelayedPipe(this, 'up', { from: client, to: server }),
-      new DelayedPipe(this, 'down', { from: server, to: client }),
-    ];
+    const up = new DelayedPipe(this, 'up', { from: client, to: server });
+    const pipes = [up, new DelayedPipe(this, 'down', { from: server, to: client })];
+    this.#pairs.set(client, { up, server });
     for (const pipe of pipes) this.#pipes.add(pipe);
     const breakBoth = (): void => {
       for (const pipe of pipes) {
@@ -222,6 +264,7 @@ export class DelayProxy {
       socket.on('error', () => undefined); // its close tells the same
       socket.on('close', (failed) => {
         this.#sockets.delete(socket);
+        if (socket === client && !this.#pairs.delete(client)) return; // stranded
         // After an orderly end, what it said last may still be on its way to the other.
         const bothEnded = pipes.every((pipe) => pipe.ended);
         if (failed || !bothEnded || (client.destroyed && server.destroyed)) breakBoth();
