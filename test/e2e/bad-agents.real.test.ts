@@ -133,7 +133,12 @@ describe('agents that do not behave, at a real coordinator', () => {
           {
             ...{ item, leaseEpoch: 1n, state: PartitionState.RUNNING, halt: undefined },
             ...{ runs: [run], sourceNext: 1_000_000n, targetNext: 1_000_000n, ...counts },
-            ...{ sourceEnd: 1_000_000n, sourceEndAgeMs: 0n, mapRestarted: false },
+            ...{
+              sourceEnd: 1_000_000n,
+              sourceEndAgeMs: 0n,
+              sourceEpoch: undefined,
+              mapRestarted: false,
+            },
           },
         ],
       },

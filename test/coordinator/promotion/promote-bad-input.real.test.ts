@@ -10,7 +10,7 @@ import {
 import { ErrorCode } from '../../../kafka/messages/error-codes.js';
 import { buildBatch } from '../../../kafka/records/build-batch.js';
 import { encodeCheckpoint } from '../../../mirror/records/checkpoint.js';
-import { encodeOffsetMapKey } from '../../../mirror/records/offset-map-record.js';
+import { encodeOffsetMapKey } from '../../../mirror/records/offset-map-key.js';
 import { produceBatch } from '../../kafka/records/on-broker.js';
 import { startKafka, type KafkaServers } from '../../kit/start-kafka.js';
 import { NEVER, TargetProcess } from '../target/open-on-broker.js';
