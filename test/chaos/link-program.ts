@@ -15,6 +15,8 @@ const proxy = await DelayProxy.start({ roundTripMs: 0, host, port: Number(port) 
 proxy.leadTo(Number(serverPort));
 const control = createServer((request, response) => {
   proxy.oneWayMs = Number((request.url ?? '/0').slice(1)) / 2;
+  // A connection that is kept may be closed just as the next request is written to it.
+  response.setHeader('connection', 'close');
   response.end();
 });
 control.listen(0, host, () => {
