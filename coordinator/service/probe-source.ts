@@ -7,8 +7,13 @@ import type { SiteAgent } from './site-tasks.js';
 /** How long an agent waits for a broker of the source: a live one that is busy answers sooner. */
 export const PROBE_BROKER_MS_MAX = 2_000;
 
-/** How long the agents may take; beyond it they are as cut off as their source. */
+/**
+ * How long the agents may take; beyond it they are as cut off as their source. Also how long one is
+ * waited for: after a change of leader they need a moment to connect.
+ */
 export const PROBE_MS_MAX = 4_000;
+
+const AGENT_POLL_MS = 100;
 
 /** Agents that are asked: one that sees the source is enough. */
 const AGENTS_ASKED_MAX = 4;
@@ -23,10 +28,11 @@ export async function probeSource<Opened extends OpenedFlowTarget>(
   signal: AbortSignal,
 ): Promise<void> {
   const { clock, siteTasks } = coordination;
-  const agents = siteTasks.agentsFor(flowId).slice(0, AGENTS_ASKED_MAX);
-  if (agents.length === 0) return;
   const flow = coordination.flow(flowId);
   const atMs = clock.nowMs();
+  while (siteTasks.agentsFor(flowId).length === 0 && clock.nowMs() - atMs < PROBE_MS_MAX)
+    await clock.sleep(AGENT_POLL_MS, signal);
+  const agents = siteTasks.agentsFor(flowId).slice(0, AGENTS_ASKED_MAX);
   const done = new AbortController();
   const limit = AbortSignal.any([signal, done.signal, AbortSignal.timeout(PROBE_MS_MAX)]);
   const task = { $case: 'probeSource', value: { timeoutMs: PROBE_BROKER_MS_MAX } } as const;
@@ -51,8 +57,10 @@ export async function probeSource<Opened extends OpenedFlowTarget>(
   signal.throwIfAborted();
   if (done.signal.aborted || cannotTell) return;
   const names = agents.map(({ agentId }) => agentId).join(', ');
+  const mute =
+    names === '' ? 'no agent that reaches it is connected' : `its agents do not answer: ${names}`;
   flow.unansweredProbe =
     silent.length > 0
       ? { atMs, state: 'unreachable', evidence: `it does not answer ${silent.join(', ')}` }
-      : { atMs, state: 'unknown', evidence: `connected agents do not answer: ${names}` };
+      : { atMs, state: 'unknown', evidence: mute };
 }

@@ -31,8 +31,8 @@ export class CoordinationPromotionHost<Opened extends OpenedFlowTarget> implemen
     const nowMs = coordination.clock.nowMs();
     const { unansweredProbe: probe, sourceSeenAtMs } = flow;
     const seenMs = ageMs(sourceSeenAtMs, nowMs);
-    const isRefuted = probe !== undefined && (sourceSeenAtMs ?? -Infinity) < probe.atMs;
-    if (!isRefuted && seenMs !== undefined && seenMs <= SOURCE_LOOK_FRESH_MS)
+    const probeStands = probe !== undefined && (sourceSeenAtMs ?? -Infinity) < probe.atMs;
+    if (!probeStands && seenMs !== undefined && seenMs <= SOURCE_LOOK_FRESH_MS)
       return { state: 'reachable', evidence: `an agent read the source ${seconds(seenMs)} ago` };
     const look =
       seenMs === undefined
@@ -41,7 +41,7 @@ export class CoordinationPromotionHost<Opened extends OpenedFlowTarget> implemen
     const agents = this.#connectedAgents(flow);
     if (agents.length === 0)
       return { state: 'unknown', evidence: `no agent of the flow is connected; ${look}` };
-    if (isRefuted) return { state: probe.state, evidence: `${probe.evidence}; ${look}` };
+    if (probeStands) return { state: probe.state, evidence: `${probe.evidence}; ${look}` };
     const names = agents.join(', ');
     return { state: 'unreachable', evidence: `${look}, though connected: ${names}` };
   }

@@ -7,6 +7,8 @@ import { eventually } from '../kit/eventually.js';
 import { connectKafkajs } from '../kit/kafkajs-client.js';
 import { MirroredPair } from '../kit/mirrored-pair.js';
 import { projectRoot } from '../kit/project-root.js';
+import { temporaryFolder } from '../kit/temporary-folder.js';
+import { withAdmin } from '../kit/with-admin.js';
 import { createTopics, writeUnique } from '../kit/write-unique.js';
 
 const GROUP = 'payment-consumer-group';
@@ -33,13 +35,19 @@ describe('docs/operations.md', () => {
   const markdown = readFileSync(join(projectRoot(), 'docs', 'operations.md'), 'utf8');
   let pair: MirroredPair;
   let consumer: Consumer;
+  const folder = temporaryFolder('runbook');
 
   before(async () => {
     pair = await MirroredPair.open({
       flowLines: ['us-east->us-west.topics = orders.*', 'us-east->us-west.groups = .*'],
+      agents: ['factory-7-a', 'factory-7-b'],
     });
     await createTopics(pair.east, [{ topic: 'orders', partitions: 2 }]);
     await writeUnique(pair.east, { topic: 'orders', partitions: [0, 1], count: 200 });
+    await withAdmin(pair.east, async (admin) => {
+      const offsets = [0, 1].map((partition) => ({ topic: 'orders', partition, offset: 100n }));
+      assert.deepEqual(await admin.commitGroupOffsets(GROUP, offsets), []);
+    });
     await pair.start();
     await pair.caughtUp(['orders']);
     consumer = connectKafkajs(pair.west).consumer({ groupId: GROUP });
@@ -55,14 +63,34 @@ describe('docs/operations.md', () => {
     await pair.close();
   });
 
-  const commands = commandsOf(markdown);
-  it('has commands to run', () => assert.ok(commands.length > 0));
-  for (const { line, args, exit } of commands) {
+  /** What the runbook names as an example only. */
+  const substitutes = (): Readonly<Record<string, string>> => ({
+    '/var/lib/mirror': folder,
+    'mm2.properties': pair.configFile,
+  });
+
+  function runs({ line, args, exit }: ReturnType<typeof commandsOf>[number]): void {
     it(line, async () => {
-      const { code, out, err } = await pair.mirrorctl(...args);
+      const words = args.map((word) => {
+        for (const [example, real] of Object.entries(substitutes()))
+          if (word.startsWith(example)) return word.replace(example, real);
+        return word;
+      });
+      const command = pair.startMirrorctl(...words);
+      if (args.includes('--watch')) {
+        const isShown = (): boolean => command.out.includes('us-east->us-west');
+        await eventually(isShown, () => command.out).finally(() => command.interrupt());
+      }
+      const { code, out, err } = await command.finished;
       assert.equal(code, exit, out + err);
     });
   }
+
+  const commands = commandsOf(markdown);
+  const isFailover = ({ args }: { args: string[] }): boolean =>
+    /^(promote|failback)$/.test(args[0]!);
+  it('has commands to run', () => assert.ok(commands.length > 25));
+  for (const command of commands) if (!isFailover(command)) runs(command);
 
   it('validates: refuses what is not there, fails what is not active', async () => {
     const target = await pair.mirrorctl('validate', 'us-north', GROUP);
@@ -77,4 +105,7 @@ describe('docs/operations.md', () => {
     assert.equal(idle.code, 1);
     assert.match(idle.out, /FAIL +active +no members/);
   });
+
+  // In their order as well, but last: nothing is mirrored in between.
+  for (const command of commands) if (isFailover(command)) runs(command);
 });

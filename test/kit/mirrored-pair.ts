@@ -154,6 +154,11 @@ export class MirroredPair {
     await eventually(look, () => last, CAUGHT_UP_MS_MAX);
   }
 
+  /** Of what mirrors, as it was last started. */
+  get configFile(): string {
+    return join(this.#folder, 'mirror.properties');
+  }
+
   write(name: string, lines: readonly string[]): string {
     const file = join(this.#folder, name);
     writeFileSync(file, `${lines.join('\n')}\n`);
