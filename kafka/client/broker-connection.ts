@@ -4,7 +4,12 @@ import { responseHeaderFlexible, type Api } from '../messages/api.js';
 import { ErrorCode } from '../messages/error-codes.js';
 import { FrameSplitter, type FramePool } from '../wire/index.js';
 import { authenticate } from './authenticate.js';
-import { BrokerResponseError, ConnectionError, UnsupportedVersionError } from './errors.js';
+import {
+  type BadAnswerError,
+  BrokerResponseError,
+  ConnectionError,
+  UnsupportedVersionError,
+} from './errors.js';
 import type { RequestOptions } from './request-options.js';
 import { RequestPipeline, type PipelineRequest } from './request-pipeline.js';
 import type { SecurityOptions } from './security.js';
@@ -115,6 +120,11 @@ export class BrokerConnection implements AsyncDisposable {
   /** The fastest answer so far, in ms: the network's round trip, once a request did not have to wait. */
   get roundTripMs(): number {
     return this.#pipeline.roundTripMs;
+  }
+
+  /** Why it was given up, if the broker sent something that cannot be read. */
+  get badAnswer(): BadAnswerError | undefined {
+    return this.#pipeline.badAnswer;
   }
 
   /** Resolves once the socket is gone, for whatever reason. */

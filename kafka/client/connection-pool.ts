@@ -3,6 +3,7 @@ import { describeError, type ClosedError } from '../../common/errors.js';
 import type { Logger } from '../../common/log.js';
 import { abortable } from './abortable.js';
 import { BACKOFF_MS_MAX, backoffMs } from './backoff.js';
+import type { BadAnswerError } from './errors.js';
 import { BrokerConnection, type BrokerConnectionOptions } from './broker-connection.js';
 import { formatAddress, type Address } from './socket.js';
 
@@ -134,9 +135,17 @@ export class ConnectionPool {
     const { clock } = this.#options;
     const openedMs = clock.nowMs();
     void connection.closed.then(() => {
+      this.#logBadAnswer(connection.badAnswer);
       if (clock.nowMs() - openedMs >= STABLE_AFTER_MS) this.#faults.delete(broker);
       else if (!this.#stop.signal.aborted) this.#recordFailure(broker, openedMs);
     });
+  }
+
+  /** Once for a connection, however many requests and partitions it costs their answers. */
+  #logBadAnswer(bad: BadAnswerError | undefined): void {
+    if (bad === undefined) return;
+    const { broker, api, place } = bad;
+    this.#options.log.error({ broker, api, place, error: describeError(bad) }, 'bad answer');
   }
 
   /** Lanes that fail together are one failure: what began before the last one adds nothing to it. */

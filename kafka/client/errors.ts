@@ -1,5 +1,6 @@
 import { MirrorError } from '../../common/errors.js';
 import { describeErrorCode } from '../messages/error-codes.js';
+import { WireFormatError } from '../wire/index.js';
 
 /** Thrown when a connection cannot be made, or ends while a request waits for its answer. */
 export class ConnectionError extends MirrorError {
@@ -16,6 +17,27 @@ export class ConnectionError extends MirrorError {
     super(`${options.broker}: ${message}`, causeOf(options.cause));
     this.broker = options.broker;
     this.sent = options.sent;
+  }
+}
+
+/** A broker sent bytes that are no answer: from there on nothing on its connection can be trusted. */
+export class BadAnswerError extends MirrorError {
+  readonly code = 'MIRROR_BAD_ANSWER';
+  readonly retriable = true; // on another connection
+
+  readonly broker: string;
+
+  /** What the answer was due to, by Kafka's name; 'nothing' if no request was waiting. */
+  readonly api: string;
+
+  /** The field and its byte, where they are known. */
+  readonly place: string;
+
+  constructor(broker: string, api: string, cause: unknown) {
+    super(`${broker}: the answer to ${api} cannot be read`, { cause });
+    this.broker = broker;
+    this.api = api;
+    this.place = cause instanceof WireFormatError ? `${cause.field} at byte ${cause.position}` : '';
   }
 }
 

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import type { Clock } from '../../common/clock.js';
 import { ClosedError, TimeoutError } from '../../common/errors.js';
 import { Reader, type FrameSplitter, WireFormatError, Writer } from '../wire/index.js';
-import { ConnectionError, RequestQueueFullError } from './errors.js';
+import { BadAnswerError, ConnectionError, RequestQueueFullError } from './errors.js';
 
 /** Requests that may wait behind those in flight. Each is small; payloads are held by reference. */
 export const WAITING_REQUESTS_MAX = 1024;
@@ -85,6 +85,9 @@ export class RequestPipeline {
 
   /** Shortest time from a request to its answer, in ms. */
   roundTripMs = Infinity;
+
+  /** What the broker sent and nobody could read: why the socket was given up. */
+  badAnswer: BadAnswerError | undefined;
 
   /** Resolves once the socket is gone. */
   readonly closed: Promise<void>;
@@ -213,10 +216,15 @@ export class RequestPipeline {
   }
 
   #onData(chunk: Buffer): void {
+    let due = this.#queue[0]?.name;
     try {
-      for (const frame of this.#splitter.push(chunk)) this.#onFrame(frame);
+      for (const frame of this.#splitter.push(chunk)) {
+        due = this.#queue[0]?.name;
+        this.#onFrame(frame);
+      }
     } catch (error) {
-      this.#fail('the broker sent something that cannot be read', error);
+      this.badAnswer = new BadAnswerError(this.#options.broker, due ?? 'nothing', error);
+      this.#fail('the broker sent something that cannot be read', this.badAnswer);
     }
   }
 

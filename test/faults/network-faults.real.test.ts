@@ -3,6 +3,8 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 
+import { pino } from 'pino';
+
 import { MemoryBudget } from '../../agent/replication/memory-budget.js';
 import { Seeded, seedFor } from '../agent/replication/seeded.js';
 import { DelayProxy, type Direction } from '../kit/delay-proxy.js';
@@ -187,6 +189,30 @@ describe('faults of the network', () => {
       assert.equal(copier!.state, 'running', copier!.halt?.message);
       assert.equal(flow.setbacks, 1, 'nothing was damaged: the test showed nothing');
       assert.equal(await check(topic), 3);
+      await flow.close();
+    });
+  }
+
+  // Byte 7 is in the answer's correlation id, byte 8 counts its tagged fields.
+  for (const byte of [7, 8]) {
+    it(`says once what was wrong with an answer whose byte ${byte} is another one`, async () => {
+      const topic = `bad-answer-${byte}`;
+      await makePair(topic, 4);
+      await writeUnique(source, { topic, partitions: [0, 1, 2, 3], count: 10 });
+      const lines: string[] = [];
+      const log = pino({ level: 'error' }, { write: (line: string) => void lines.push(line) });
+      const flow = bench.start({ log });
+      const copiers = await copy(flow, topic, 4);
+      await caughtUp(copiers, 10n);
+      source.link.flipBitAfter('down', byte); // nothing but the fetch's empty answers is on the way
+      await eventually(() => lines.length > 0);
+      await writeUnique(source, { topic, partitions: [0, 1, 2, 3], count: 10, from: 10 });
+      await caughtUp(copiers, 20n);
+      assert.equal(lines.length, 1, lines.join(''));
+      const { broker, api, place, msg } = JSON.parse(lines[0]!) as Record<string, string>;
+      assert.deepEqual({ broker, msg }, { broker: source.bootstrapServers, msg: 'bad answer' });
+      assert.match(`${api}: ${place}`, /^Fetch: .+ at byte \d+$/);
+      assert.equal(await check(topic), 80);
       await flow.close();
     });
   }
