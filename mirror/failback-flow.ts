@@ -1,10 +1,17 @@
 import type { FlowConfig } from './config/mirror-config.js';
-import { FAILBACK_SUFFIX, formatFlowId, type FlowId } from './flow.js';
+import { FAILBACK_SUFFIX, formatFlowId, parseFlowSides, type FlowId } from './flow.js';
 import { FailbackPolicy, FailbackTopicFilter } from './policy/failback-policy.js';
 
 /** The name of the copy that a failback of the flow makes: `B->A~failback` of `A->B`. */
 export function failbackFlowId({ source, target }: Pick<FlowConfig, 'source' | 'target'>): FlowId {
   return `${formatFlowId(target, source)}${FAILBACK_SUFFIX}`;
+}
+
+/** The flow that a copy of a failback belongs to; undefined for any other flow. */
+export function failedBackFlowId(copy: string): FlowId | undefined {
+  if (!copy.endsWith(FAILBACK_SUFFIX)) return undefined;
+  const { source, target } = parseFlowSides(copy.slice(0, -FAILBACK_SUFFIX.length));
+  return formatFlowId(target, source);
 }
 
 /**

@@ -2,6 +2,7 @@ import { activeProducers } from './active-producers.js';
 import { canary } from './canary.js';
 import { compareRanges } from './compare-ranges.js';
 import { probeSource } from './probe-source.js';
+import { kafkaRequest } from './kafka-request.js';
 import type { SiteTaskExecutor, SiteTaskKind } from './site-task.js';
 
 /** Every kind of task that this agent can do; what is not here is answered with `unsupported`. */
@@ -10,4 +11,5 @@ export const SITE_TASK_EXECUTORS: { readonly [K in SiteTaskKind]: SiteTaskExecut
   canary,
   activeProducers,
   probeSource,
+  kafkaRequest,
 };

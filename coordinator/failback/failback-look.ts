@@ -36,8 +36,7 @@ export interface FailbackScope {
   readonly flow: FlowConfig;
   readonly original: FlowTarget;
   readonly target: Side;
-  /** Undefined where the coordinator has no address of it. */
-  readonly source: Side | undefined;
+  readonly source: Side;
   readonly clock: Clock;
 }
 
@@ -78,10 +77,6 @@ export async function planFailback(
   }
   if (original.promoted.completedAtMs === undefined)
     return refused('not-promoted', `the promotion of ${flow.id} is not finished: promote it again`);
-  if (source === undefined) {
-    const key = `${flow.source}.bootstrap.servers`;
-    return refused('source-unreachable', `the coordinator has no ${key}, which a failback needs`);
-  }
   const mapped = mappedToFailBack(scope);
   for (const [code, alias, side] of [
     ['source-unreachable', flow.source, source],

@@ -72,6 +72,7 @@ function writeTask(task: SiteTask): SiteTaskMessage['kind'] {
       return { $case, value: { ...value, topics: [...value.topics] } };
     }
     case 'probeSource':
+    case 'kafkaRequest':
       return task;
     case 'canary': {
       const { act, partitions, ...value } = task.value;

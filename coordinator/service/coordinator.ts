@@ -41,6 +41,7 @@ import {
   type TranslateRequest,
 } from './group-views.js';
 import type { AgentConnection, AgentHello, AgentLink } from './messages.js';
+import type { SiteTasks } from './site-tasks.js';
 import type { FailbackDriver, FailbackListener, FailbackRequest } from './failback-runner.js';
 import type { Promoter, StepListener } from './promotion-runner.js';
 import { reconfigure, type StillCopying } from './reconfigure.js';
@@ -161,6 +162,11 @@ export class Coordinator<Opened extends OpenedFlowTarget> implements Coordinator
     const { id, version, storeName } = this.#options;
     const { term } = this.#leading();
     return { id, address: this.#address, term, version, store: storeName };
+  }
+
+  /** Of the present term. */
+  get siteTasks(): SiteTasks {
+    return this.#leading().siteTasks;
   }
 
   async connect(hello: AgentHello, link: AgentLink): Promise<AgentConnection> {

@@ -1,33 +1,30 @@
 import { failbackFlow } from '../../mirror/failback-flow.js';
-import { FailbackRefusedError } from '../failback/errors.js';
 import { Failback } from '../failback/failback.js';
 import { planFailback, progressOf, type FailbackScope } from '../failback/failback-look.js';
 import { Quarantine } from '../failback/quarantine.js';
 import { CoordinationFailbackHost } from './failback-host.js';
 import type { FailbackContext, FailbackDriver } from './failback-runner.js';
-import type { targetConnector } from './connect-target.js';
+import type { ConnectTarget } from './connect-target.js';
 import type { ConnectedFlowTarget } from './open-target.js';
 
 type Context = FailbackContext<ConnectedFlowTarget>;
-type ConnectTarget = ReturnType<typeof targetConnector>;
 
-/** Failback on real clusters. The coordinator itself must reach both. */
+/** Failback on real clusters: the new primary is reached from here, the old one at least by an agent. */
 export function kafkaFailback(connect: ConnectTarget): FailbackDriver<ConnectedFlowTarget> {
   return {
     plan: (context, signal) =>
-      withSource(connect, context, async (scope) => (await planFailback(scope, signal)).plan),
+      withSource(
+        { connect, context, signal },
+        async (scope) => (await planFailback(scope, signal)).plan,
+      ),
     failback: (context, signal) =>
-      withSource(connect, context, async (scope) => {
+      withSource({ connect, context, signal }, async (scope) => {
         const { coordination, request, resumed, onStep } = context;
-        const { source, flow } = scope;
-        if (source === undefined) {
-          const { plan } = await planFailback(scope, signal);
-          throw new FailbackRefusedError(flow.id, plan.blockers);
-        }
+        const { flow } = scope;
         const { operator, wait } = request;
         const host = new CoordinationFailbackHost(coordination, { original: flow, operator });
         const { log } = coordination;
-        const options = { ...scope, source, operator, wait, resumed, host, log, onStep };
+        const options = { ...scope, operator, wait, resumed, host, log, onStep };
         return new Failback(options).run(signal);
       }),
     isUnderWay: ({ target }) => {
@@ -43,19 +40,25 @@ export function kafkaFailback(connect: ConnectTarget): FailbackDriver<ConnectedF
   };
 }
 
+interface Asked {
+  readonly connect: ConnectTarget;
+  readonly context: Context;
+  readonly signal: AbortSignal;
+}
+
 /** With sockets of its own to the old primary, for as long as the work lasts. */
 async function withSource<T>(
-  connect: ConnectTarget,
-  { opened, coordination, request }: Context,
+  { connect, context, signal }: Asked,
   work: (scope: FailbackScope) => Promise<T>,
 ): Promise<T> {
+  const { opened, coordination, request } = context;
   const { flow } = coordination.flow(request.flow);
-  const source = connect(failbackFlow(flow));
+  const source = await connect(failbackFlow(flow), signal);
   const { target: original, cluster, admin } = opened;
   const target = { cluster, admin };
   try {
     return await work({ flow, original, target, source, clock: coordination.clock });
   } finally {
-    await source?.cluster.close();
+    await source.cluster.close();
   }
 }

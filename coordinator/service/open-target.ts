@@ -5,7 +5,7 @@ import type { GroupLook } from '../validation/group-validation.js';
 import { lookAtGroup } from '../validation/look-at-group.js';
 import { FlowTarget } from '../target/flow-target.js';
 import { startHeartbeats } from '../target/heartbeats.js';
-import { connectTarget, type TargetOpenerOptions } from './connect-target.js';
+import { targetConnector, type TargetOpenerOptions } from './connect-target.js';
 import type { OpenedFlowTarget, OpenFlowTarget } from './flow-target-port.js';
 
 /** A flow's target on its Kafka cluster, with the sockets that it alone uses. */
@@ -20,8 +20,9 @@ export interface ConnectedFlowTarget extends OpenedFlowTarget {
 /** How a leader opens the target of a flow. */
 export function targetOpener(options: TargetOpenerOptions): OpenFlowTarget<ConnectedFlowTarget> {
   const { clock, log } = options;
+  const connect = targetConnector(options);
   return async ({ flow, term, facts }, signal) => {
-    const { cluster, admin } = connectTarget(options, flow);
+    const { cluster, admin } = await connect(flow, signal);
     const writtenCheckpoints = new Set<GroupRow>();
     try {
       const shared = { flow, cluster, admin, facts, term, clock, log };

@@ -1,3 +1,4 @@
+import { failedBackFlowId } from '../../mirror/failback-flow.js';
 import type { CoreState } from '../core/state.js';
 import type { AgentSession } from './agent-directory.js';
 import type { SiteAgent } from './site-tasks.js';
@@ -12,7 +13,8 @@ export function siteAgents(
   sessions: ReadonlyMap<string, AgentSession>,
   flowId: string,
 ): SiteAgent[] {
-  const flow = state.flows.get(flowId);
+  // A failback asks before its copy is a flow: whoever does the flow's work can do the copy's.
+  const flow = state.flows.get(failedBackFlowId(flowId) ?? flowId);
   if (flow === undefined) return [];
   const holder = flow.site.holder?.sessionId;
   const able: SiteAgent[] = [];

@@ -22,6 +22,11 @@ export interface SiteTaskKinds {
     readonly piece: never;
     readonly result: { readonly answered: boolean; readonly problem: string };
   };
+  kafkaRequest: {
+    readonly task: KafkaRequestTask;
+    readonly piece: { readonly bytes: Buffer };
+    readonly result: object;
+  };
 }
 
 export type SiteTaskKind = keyof SiteTaskKinds;
@@ -118,4 +123,13 @@ export interface CanaryPartition {
 export interface CanaryResult {
   readonly partitions: readonly CanaryPartition[];
   readonly committed: readonly CanaryPartition[];
+}
+
+/** See `KafkaRequest` in site_task.proto. */
+export interface KafkaRequestTask {
+  readonly host: string;
+  readonly port: number;
+  readonly apiKey: number;
+  readonly apiVersion: number;
+  readonly body: Buffer;
 }

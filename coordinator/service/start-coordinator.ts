@@ -42,6 +42,7 @@ export async function startCoordinator(
   const id = config.coordinator.id ?? options.id;
   const targets: TargetOpenerOptions = {
     config: () => coordinator.config,
+    siteTasks: () => coordinator.siteTasks,
     clock,
     log,
     clientId: `mirror-coordinator-${id}`,

@@ -11,6 +11,7 @@ import {
   UnsupportedVersionError,
 } from './errors.js';
 import type { RequestOptions } from './request-options.js';
+import { RelaySocket, type BrokerRelay } from './relay-socket.js';
 import { RequestPipeline, type PipelineRequest } from './request-pipeline.js';
 import type { SecurityOptions } from './security.js';
 import { formatAddress, openSocket, type Address } from './socket.js';
@@ -32,6 +33,8 @@ export interface BrokerConnectionOptions extends Address {
   clientId: string;
   clock: Clock;
   security?: SecurityOptions | undefined;
+  /** Instead of a socket of our own: whoever relays has its own rights on the broker. */
+  relay?: BrokerRelay | undefined;
   connectTimeoutMs?: number | undefined;
   /** For requests that do not bring their own. */
   requestTimeoutMs?: number | undefined;
@@ -78,13 +81,16 @@ export class BrokerConnection implements AsyncDisposable {
     options: BrokerConnectionOptions,
     signal?: AbortSignal,
   ): Promise<BrokerConnection> {
-    const { clock, clientId, security } = options;
+    const { clock, clientId, security, relay } = options;
     const connectTimeoutMs = options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS_DEFAULT;
     const target = { host: options.host, port: options.port, tls: security?.tls };
     const frameBytesMax = options.frameBytesMax ?? FRAME_BYTES_MAX_DEFAULT;
     const splitter = new FrameSplitter(frameBytesMax, options.frames);
     const readTarget = (): Buffer => splitter.readTarget();
-    const socket = await openSocket({ ...target, connectTimeoutMs, clock, readTarget, signal });
+    const socket =
+      relay === undefined
+        ? await openSocket({ ...target, connectTimeoutMs, clock, readTarget, signal })
+        : new RelaySocket(options, relay, frameBytesMax);
     const pipeline = new RequestPipeline(socket, {
       broker: formatAddress(options),
       clientId,

@@ -33,6 +33,7 @@ export {
   type OffsetLookupOptions,
   type TopicPartition,
 } from './offset-lookup.js';
+export { type BrokerRelay, type RelayedRequest } from './relay-socket.js';
 export { type RequestOptions } from './request-options.js';
 export {
   type SaslMechanism,

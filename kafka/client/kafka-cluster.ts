@@ -26,6 +26,7 @@ import {
   type OffsetLookupOptions,
   type TopicPartition,
 } from './offset-lookup.js';
+import type { BrokerRelay } from './relay-socket.js';
 import type { RequestOptions } from './request-options.js';
 import type { SecurityOptions } from './security.js';
 import { formatAddress, parseAddress, type Address } from './socket.js';
@@ -47,6 +48,8 @@ export interface KafkaClusterOptions {
   clock: Clock;
   log: Logger;
   security?: SecurityOptions | undefined;
+  /** How requests get to brokers that are not reached from here; see RelaySocket. */
+  relay?: BrokerRelay | undefined;
   connectTimeoutMs?: number | undefined;
   requestTimeoutMs?: number | undefined;
   frameBytesMax?: number | undefined;
@@ -136,6 +139,12 @@ export class KafkaCluster implements AsyncDisposable {
   /** From the cache. */
   get nodeIds(): number[] {
     return this.#cache.brokers.map(({ nodeId }) => nodeId);
+  }
+
+  /** From the cache: the node that is at this address. */
+  nodeAt({ host, port }: Address): number | undefined {
+    const found = this.#cache.brokers.find((each) => each.host === host && each.port === port);
+    return found?.nodeId;
   }
 
   /** The socket of this lane to this node: shared, and opened again when it is broken. */

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { Clock } from '../../common/clock.js';
 import { ClosedError, TimeoutError } from '../../common/errors.js';
 import { Reader, type FrameSplitter, WireFormatError, Writer } from '../wire/index.js';
@@ -63,7 +63,7 @@ interface QueuedRequest {
  * place, and its answer is dropped.
  */
 export class RequestPipeline {
-  readonly #socket: Socket;
+  readonly #socket: Duplex;
   readonly #options: RequestPipelineOptions;
   readonly #splitter: FrameSplitter;
 
@@ -93,7 +93,7 @@ export class RequestPipeline {
   readonly closed: Promise<void>;
   #markClosed: () => void = () => {};
 
-  constructor(socket: Socket, options: RequestPipelineOptions) {
+  constructor(socket: Duplex, options: RequestPipelineOptions) {
     assert(options.inflightRequestsMax >= 1);
     this.#socket = socket;
     this.#options = options;

@@ -45,6 +45,7 @@ export interface SiteTask {
     | { $case: "canary"; value: Canary }
     | { $case: "activeProducers"; value: ActiveProducers }
     | { $case: "probeSource"; value: ProbeSource }
+    | { $case: "kafkaRequest"; value: KafkaRequest }
     | undefined;
 }
 
@@ -70,7 +71,10 @@ export interface SiteTaskReport {
 
 /** Progress, or a part of a large result. Of the kind that was asked for. */
 export interface SiteTaskPiece {
-  kind: { $case: "compareRanges"; value: ComparedRange } | undefined;
+  kind:
+    | { $case: "compareRanges"; value: ComparedRange }
+    | { $case: "kafkaRequest"; value: KafkaAnswerPart }
+    | undefined;
 }
 
 export interface SiteTaskResult {
@@ -79,6 +83,7 @@ export interface SiteTaskResult {
     | { $case: "canary"; value: CanaryResult }
     | { $case: "activeProducers"; value: ActiveProducersResult }
     | { $case: "probeSource"; value: ProbeSourceResult }
+    | { $case: "kafkaRequest"; value: KafkaAnswered }
     | undefined;
 }
 
@@ -219,6 +224,29 @@ export interface ProbeSourceResult {
   problem: string;
 }
 
+/**
+ * One request to a broker of the old primary, for a failback whose coordinator does not reach it: the
+ * task's flow is the copy back, and the agent sends it to that flow's target, with its own
+ * connection and rights. Agents refuse APIs that a failback does not need.
+ */
+export interface KafkaRequest {
+  /** The broker, as the cluster's metadata lists it; any broker if the host is empty. */
+  host: string;
+  port: number;
+  apiKey: number;
+  apiVersion: number;
+  /** What follows the client id in the request's header. */
+  body: Buffer;
+}
+
+/** What follows the correlation id of the answer, in order. */
+export interface KafkaAnswerPart {
+  bytes: Buffer;
+}
+
+export interface KafkaAnswered {
+}
+
 function createBaseSiteTask(): SiteTask {
   return { taskId: "", flow: "", kind: undefined };
 }
@@ -243,6 +271,9 @@ export const SiteTask: MessageFns<SiteTask> = {
         break;
       case "probeSource":
         ProbeSource.encode(message.kind.value, writer.uint32(178).fork()).join();
+        break;
+      case "kafkaRequest":
+        KafkaRequest.encode(message.kind.value, writer.uint32(186).fork()).join();
         break;
     }
     return writer;
@@ -309,6 +340,14 @@ export const SiteTask: MessageFns<SiteTask> = {
             message.kind = { $case: "probeSource", value: ProbeSource.decode(reader, reader.uint32()) };
             continue;
           }
+          case 23: {
+            if (tag !== 186) {
+              break;
+            }
+
+            message.kind = { $case: "kafkaRequest", value: KafkaRequest.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -350,6 +389,12 @@ export const SiteTask: MessageFns<SiteTask> = {
       case "probeSource": {
         if (object.kind?.value !== undefined && object.kind?.value !== null) {
           message.kind = { $case: "probeSource", value: ProbeSource.fromPartial(object.kind.value) };
+        }
+        break;
+      }
+      case "kafkaRequest": {
+        if (object.kind?.value !== undefined && object.kind?.value !== null) {
+          message.kind = { $case: "kafkaRequest", value: KafkaRequest.fromPartial(object.kind.value) };
         }
         break;
       }
@@ -600,6 +645,9 @@ export const SiteTaskPiece: MessageFns<SiteTaskPiece> = {
       case "compareRanges":
         ComparedRange.encode(message.kind.value, writer.uint32(10).fork()).join();
         break;
+      case "kafkaRequest":
+        KafkaAnswerPart.encode(message.kind.value, writer.uint32(186).fork()).join();
+        break;
     }
     return writer;
   },
@@ -623,6 +671,14 @@ export const SiteTaskPiece: MessageFns<SiteTaskPiece> = {
             }
 
             message.kind = { $case: "compareRanges", value: ComparedRange.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 23: {
+            if (tag !== 186) {
+              break;
+            }
+
+            message.kind = { $case: "kafkaRequest", value: KafkaAnswerPart.decode(reader, reader.uint32()) };
             continue;
           }
         }
@@ -649,6 +705,12 @@ export const SiteTaskPiece: MessageFns<SiteTaskPiece> = {
         }
         break;
       }
+      case "kafkaRequest": {
+        if (object.kind?.value !== undefined && object.kind?.value !== null) {
+          message.kind = { $case: "kafkaRequest", value: KafkaAnswerPart.fromPartial(object.kind.value) };
+        }
+        break;
+      }
     }
     return message;
   },
@@ -672,6 +734,9 @@ export const SiteTaskResult: MessageFns<SiteTaskResult> = {
         break;
       case "probeSource":
         ProbeSourceResult.encode(message.kind.value, writer.uint32(178).fork()).join();
+        break;
+      case "kafkaRequest":
+        KafkaAnswered.encode(message.kind.value, writer.uint32(186).fork()).join();
         break;
     }
     return writer;
@@ -722,6 +787,14 @@ export const SiteTaskResult: MessageFns<SiteTaskResult> = {
             message.kind = { $case: "probeSource", value: ProbeSourceResult.decode(reader, reader.uint32()) };
             continue;
           }
+          case 23: {
+            if (tag !== 186) {
+              break;
+            }
+
+            message.kind = { $case: "kafkaRequest", value: KafkaAnswered.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -761,6 +834,12 @@ export const SiteTaskResult: MessageFns<SiteTaskResult> = {
       case "probeSource": {
         if (object.kind?.value !== undefined && object.kind?.value !== null) {
           message.kind = { $case: "probeSource", value: ProbeSourceResult.fromPartial(object.kind.value) };
+        }
+        break;
+      }
+      case "kafkaRequest": {
+        if (object.kind?.value !== undefined && object.kind?.value !== null) {
+          message.kind = { $case: "kafkaRequest", value: KafkaAnswered.fromPartial(object.kind.value) };
         }
         break;
       }
@@ -2151,6 +2230,207 @@ export const ProbeSourceResult: MessageFns<ProbeSourceResult> = {
     const message = createBaseProbeSourceResult();
     message.answered = object.answered ?? false;
     message.problem = object.problem ?? "";
+    return message;
+  },
+};
+
+function createBaseKafkaRequest(): KafkaRequest {
+  return { host: "", port: 0, apiKey: 0, apiVersion: 0, body: Buffer.alloc(0) };
+}
+
+export const KafkaRequest: MessageFns<KafkaRequest> = {
+  encode(message: KafkaRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.host !== "") {
+      writer.uint32(10).string(message.host);
+    }
+    if (message.port !== 0) {
+      writer.uint32(16).int32(message.port);
+    }
+    if (message.apiKey !== 0) {
+      writer.uint32(24).int32(message.apiKey);
+    }
+    if (message.apiVersion !== 0) {
+      writer.uint32(32).int32(message.apiVersion);
+    }
+    if (message.body.length !== 0) {
+      writer.uint32(42).bytes(message.body);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): KafkaRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseKafkaRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.host = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.port = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.apiKey = reader.int32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.apiVersion = reader.int32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.body = Buffer.from(reader.bytes());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<KafkaRequest>): KafkaRequest {
+    return KafkaRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<KafkaRequest>): KafkaRequest {
+    const message = createBaseKafkaRequest();
+    message.host = object.host ?? "";
+    message.port = object.port ?? 0;
+    message.apiKey = object.apiKey ?? 0;
+    message.apiVersion = object.apiVersion ?? 0;
+    message.body = object.body ?? Buffer.alloc(0);
+    return message;
+  },
+};
+
+function createBaseKafkaAnswerPart(): KafkaAnswerPart {
+  return { bytes: Buffer.alloc(0) };
+}
+
+export const KafkaAnswerPart: MessageFns<KafkaAnswerPart> = {
+  encode(message: KafkaAnswerPart, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.bytes.length !== 0) {
+      writer.uint32(10).bytes(message.bytes);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): KafkaAnswerPart {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseKafkaAnswerPart();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.bytes = Buffer.from(reader.bytes());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<KafkaAnswerPart>): KafkaAnswerPart {
+    return KafkaAnswerPart.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<KafkaAnswerPart>): KafkaAnswerPart {
+    const message = createBaseKafkaAnswerPart();
+    message.bytes = object.bytes ?? Buffer.alloc(0);
+    return message;
+  },
+};
+
+function createBaseKafkaAnswered(): KafkaAnswered {
+  return {};
+}
+
+export const KafkaAnswered: MessageFns<KafkaAnswered> = {
+  encode(_: KafkaAnswered, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): KafkaAnswered {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseKafkaAnswered();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<KafkaAnswered>): KafkaAnswered {
+    return KafkaAnswered.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<KafkaAnswered>): KafkaAnswered {
+    const message = createBaseKafkaAnswered();
     return message;
   },
 };
