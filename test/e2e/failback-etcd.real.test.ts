@@ -51,7 +51,10 @@ describe('failback through the agent of a site', () => {
     await writeUnique(site.b, { topic: 'orders', producer: 'again', count: 15 });
     const done = await site.failback();
     assert.equal(done.code, 0, done.err);
-    assert.match(done.out, /10 records never crossed are saved in mm2-quarantine\.A\.internal/);
+    assert.match(
+      done.out,
+      /10 records that never crossed are saved in mm2-quarantine\.A\.internal/,
+    );
     await untilStretches(site.a, orders, 'first:100 west:30 back:20 lost:10 again:15');
     await writeUnique(site.a, { topic: 'orders', producer: 'last', count: 5 });
     await untilStretches(site.b, orders, 'first:100 west:30 back:20 again:15 last:5');

@@ -66,7 +66,7 @@ export class FailbackSite {
     this.#coordinator = await startProcess({ name: 'coordinator', args });
     // Ready is not yet: leading, with its target open.
     const plan = (): Promise<Finished> => this.ctl('failback', 'A:B', '--plan');
-    await eventually(async () => [0, 4].includes((await plan()).code), plan, STEP_MS_MAX);
+    await eventually(async () => (await plan()).out.startsWith('Failback of'), plan, STEP_MS_MAX);
   }
 
   async stopCoordinator(): Promise<void> {
@@ -83,6 +83,10 @@ export class FailbackSite {
     ];
     const args = ['agent/main.js', this.#write('agent.properties', lines)];
     this.#agent = await startProcess({ name: 'agent', args });
+  }
+
+  async killCoordinator(): Promise<void> {
+    await this.#coordinator?.kill('SIGKILL');
   }
 
   async killAgent(): Promise<void> {
