@@ -4,7 +4,7 @@ import { SUBJECTS, type Subject } from './results.js';
 export const ROUNDS_DEFAULT = 3;
 const ROUNDS_MAX = 99;
 
-export const HELP = `npm run bench -- [--quick] [--only NAME]... [--subject N]... [--rounds N] [--json FILE] [--profile] [--micro] [--scale]
+export const HELP = `npm run bench -- [--quick] [--only NAME]... [--subject N]... [--rounds N] [--json FILE] [--profile] [--micro] [--scale] [--agents]
 
 Runs mirror-maker, MirrorMaker 2 and a producer of the same batches ("broker limit") on the same
 brokers in turn, and prints what each needed. A full run writes docs/benchmarks.json and .md.
@@ -18,6 +18,9 @@ brokers in turn, and prints what each needed. A full run writes docs/benchmarks.
   --profile     profile mirror-maker on every workload, not only where a goal is missed
   --micro       only the inner loops, without brokers
   --scale       only the coordinator's core, up to a million partitions; writes docs/scale.md
+  --agents      only coordination: 20 agents, a coordinator and etcd with ten thousand partitions, and
+                what they say to each other; writes its part of docs/scale.md. With --quick: 3 and 300,
+                with --partitions N: so many
 `;
 
 export interface BenchOptions {

@@ -20,8 +20,18 @@ export function parsePeakBytes(status: string): number {
   return Number(kilobytes ?? NaN) * 1024;
 }
 
+/** The memory that is resident now: from the text of /proc/PID/status. */
+export function parseResidentBytes(status: string): number {
+  const kilobytes = /^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1];
+  return Number(kilobytes ?? NaN) * 1024;
+}
+
 export function cpuSecondsOf(pid: number): number {
   return parseCpuSeconds(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+}
+
+export function residentBytesOf(pid: number): number {
+  return parseResidentBytes(readFileSync(`/proc/${pid}/status`, 'utf8'));
 }
 
 export function peakBytesOf(pid: number): number {

@@ -17,7 +17,8 @@ const SCALE_FLAGS = ['--expose-gc', '--max-old-space-size=8192'];
 /** Ends with the benchmark's code; its brokers end with it, however it ends. */
 function runBench(args) {
   const scale = args.includes('--scale');
-  const program = join(ROOT, 'dist', 'bench', ...(scale ? ['scale'] : []), 'main.js');
+  const part = ['scale', 'agents'].find((name) => args.includes(`--${name}`));
+  const program = join(ROOT, 'dist', 'bench', ...(part === undefined ? [] : [part]), 'main.js');
   const flags = scale ? SCALE_FLAGS : ['--enable-source-maps'];
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [...flags, program, ...args], {
@@ -31,7 +32,8 @@ function runBench(args) {
 async function main() {
   const args = process.argv.slice(2);
   const brokers = !args.includes('--micro') && !args.includes('--scale');
-  await bootstrap({ kafka: brokers ? [KAFKA_CURRENT] : [] });
+  const etcd = args.includes('--agents');
+  await bootstrap({ kafka: brokers ? [KAFKA_CURRENT] : [], etcd });
   const code = await runBench(args);
   const written = ['benchmarks.json', 'benchmarks.md', 'scale.md']
     .map((name) => join(ROOT, 'docs', name))

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { parseCpuSeconds, parsePeakBytes } from '../../bench/process-usage.js';
+import { parseCpuSeconds, parsePeakBytes, parseResidentBytes } from '../../bench/process-usage.js';
 
 /** Captured from Linux 6; the name was changed to hold what names may hold. */
 const STAT =
@@ -17,5 +17,11 @@ describe('parseCpuSeconds', () => {
 describe('parsePeakBytes', () => {
   it('is the high-water mark of what was resident', () => {
     assert.equal(parsePeakBytes(STATUS), 160 * 1024 * 1024);
+  });
+});
+
+describe('parseResidentBytes', () => {
+  it('is what is resident now', () => {
+    assert.equal(parseResidentBytes(STATUS), 120_000 * 1024);
   });
 });

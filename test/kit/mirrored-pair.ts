@@ -15,6 +15,7 @@ export interface PairOptions {
   /** Lines for the configuration, beside the clusters and what one broker each needs. */
   readonly flowLines: readonly string[];
   readonly broker?: KafkaOptions['config'];
+  readonly brokerHeapMb?: number;
   /** A coordinator on etcd and agents of these names, in place of one mirror-maker. */
   readonly agents?: readonly string[];
   /** How many coordinators share the etcd; one unless told. */
@@ -67,10 +68,11 @@ export class MirroredPair {
 
   /** Clusters only; `start` mirrors. */
   static async open(options: PairOptions): Promise<MirroredPair> {
-    const config = options.broker ?? {};
+    const { broker: config = {}, brokerHeapMb } = options;
+    const cluster = { config, ...(brokerHeapMb === undefined ? {} : { heapMb: brokerHeapMb }) };
     const [east, west, etcd, ports] = await Promise.all([
-      startKafka({ name: 'us-east', config }),
-      startKafka({ name: 'us-west', config }),
+      startKafka({ name: 'us-east', ...cluster }),
+      startKafka({ name: 'us-west', ...cluster }),
       options.agents === undefined ? undefined : startEtcd(),
       freePorts(options.coordinators ?? 1),
     ]);
@@ -138,7 +140,7 @@ export class MirroredPair {
   }
 
   /** Resolves once these topics are mirrored, nothing is halted, and nothing lags. */
-  async caughtUp(topics: readonly string[]): Promise<void> {
+  async caughtUp(topics: readonly string[], limitMs = CAUGHT_UP_MS_MAX): Promise<void> {
     let last: unknown;
     const look = async (): Promise<boolean> => {
       const { out, err } = await this.mirrorctl('--json', 'topics');
@@ -151,7 +153,7 @@ export class MirroredPair {
         rows.some((row) => row.topic === topic && row.state === 'running' && row.lagRecords === 0),
       );
     };
-    await eventually(look, () => last, CAUGHT_UP_MS_MAX);
+    await eventually(look, () => last, limitMs);
   }
 
   /** Of what mirrors, as it was last started. */

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import type { IHeaders, KafkaJSError, Message, Producer } from 'kafkajs';
+import type { Admin, IHeaders, KafkaJSError, Message, Producer } from 'kafkajs';
+import { eventually } from './eventually.js';
 import { connectKafkajs, type Connection } from './kafkajs-client.js';
 
 const BATCH_RECORDS = 100;
@@ -7,6 +8,9 @@ const VALUE_BYTES = 100;
 const HASH_CHARACTERS = 16;
 const PERSIST_MS_MAX = 60_000;
 const PERSIST_INTERVAL_MS = 200;
+
+/** A busy broker makes some tens of partitions a second. */
+const CREATE_MS_MAX = 300_000;
 
 /** What a unique value says about itself. */
 export interface UniqueValue {
@@ -137,6 +141,24 @@ export async function writeUnique(connection: Connection, options: WriteOptions)
   }
 }
 
+/** kafkajs waits as well, and fails if a broker has not heard of the topic when it first looks. */
+async function waitForLeaders(admin: Admin, topics: string[]): Promise<void> {
+  const haveLeaders = async (): Promise<boolean> => {
+    try {
+      const metadata = await admin.fetchTopicMetadata({ topics });
+      return metadata.topics.every(({ partitions }) =>
+        partitions.every(
+          ({ leader, partitionErrorCode }) => leader >= 0 && partitionErrorCode === 0,
+        ),
+      );
+    } catch (error) {
+      if ((error as KafkaJSError).retriable) return false;
+      throw error;
+    }
+  };
+  await eventually(haveLeaders, () => topics, CREATE_MS_MAX);
+}
+
 /** Creates topics and waits until they can be written to. */
 export async function createTopics(
   connection: Connection,
@@ -151,7 +173,7 @@ export async function createTopics(
   await admin.connect();
   try {
     await admin.createTopics({
-      waitForLeaders: true,
+      waitForLeaders: false,
       topics: topics.map(({ topic, partitions, replicas, config }) => ({
         topic,
         numPartitions: partitions ?? 1,
@@ -159,6 +181,10 @@ export async function createTopics(
         configEntries: Object.entries(config ?? {}).map(([name, value]) => ({ name, value })),
       })),
     });
+    await waitForLeaders(
+      admin,
+      topics.map(({ topic }) => topic),
+    );
   } finally {
     await admin.disconnect();
   }
@@ -178,9 +204,10 @@ export async function createAssigned(
       replicas: [nodeId],
     }));
     await admin.createTopics({
-      waitForLeaders: true,
+      waitForLeaders: false,
       topics: [{ topic, numPartitions: -1, replicationFactor: -1, replicaAssignment }],
     });
+    await waitForLeaders(admin, [topic]);
   } finally {
     await admin.disconnect();
   }

@@ -1,0 +1,99 @@
+import { eventually } from '../../test/kit/eventually.js';
+import { assertMirrored } from '../../test/kit/history-checker.js';
+import { readTopic } from '../../test/kit/read-topic.js';
+import { createTopics, writeUnique } from '../../test/kit/write-unique.js';
+import { commit, describeMachine } from '../machine.js';
+import { writeRealPart } from '../scale/scale-document.js';
+import { agentsMarkdown, type AgentsReport } from './agents-markdown.js';
+import { Deployment } from './deployment.js';
+import { residentOf, sample } from './sample.js';
+
+const FULL = { agents: 20, partitions: 10_000, brokerHeapMb: 1_024, restMs: 60_000 };
+const QUICK = { agents: 3, partitions: 300, brokerHeapMb: 320, restMs: 5_000 };
+
+const TOPICS = 10;
+const LEASE_TTL_MS = 10_000;
+
+/** A lease runs out, and what it held is granted and found again. */
+const LOSS_WINDOW_MS = 30_000;
+
+/** What follows a start has calmed down by then. */
+const CALM_MS = 15_000;
+const SETTLE_MS_MAX = 900_000;
+
+type Size = typeof FULL;
+
+function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+async function until(what: string, holds: () => Promise<boolean>): Promise<number> {
+  const fromMs = performance.now();
+  await eventually(holds, () => what, SETTLE_MS_MAX);
+  const tookMs = performance.now() - fromMs;
+  print(`${what}: ${(tookMs / 1_000).toFixed(1)} s`);
+  return tookMs;
+}
+
+async function measure(deployment: Deployment, size: Size): Promise<AgentsReport> {
+  const { agents, partitions, restMs } = size;
+  const perTopic = partitions / TOPICS;
+  const topics = Array.from({ length: TOPICS }, (_, index) => `scale-${index}`);
+  for (const topic of topics)
+    await createTopics(deployment.source, [{ topic, partitions: perTopic }]);
+  print(`${partitions} partitions are there; starting ${agents} agents`);
+  const fromMs = performance.now();
+  await deployment.start(size);
+  await until('all are copied', () => deployment.allCopied(topics));
+  const settledMs = performance.now() - fromMs;
+  await pause(CALM_MS);
+  const rest = await sample(deployment, restMs);
+  const resident = residentOf(deployment);
+  await deployment.kill(`agent-${agents}`);
+  const loss = await sample(deployment, LOSS_WINDOW_MS);
+  await until('others hold what was lost', () => deployment.allHeld(partitions));
+  await deployment.kill(`agent-${agents - 1}`);
+  const what = 'others hold what one more had held';
+  const regrantMs = await until(what, () => deployment.allHeld(partitions));
+  await check(deployment, { topic: topics[0]!, partitions: perTopic });
+  const about = { machine: describeMachine(), node: process.versions.node, commit: commit() };
+  const measured = { settledMs, rest, loss, regrantMs, resident, leaseTtlMs: LEASE_TTL_MS };
+  return { agents, partitions, topics: TOPICS, ...measured, ...about };
+}
+
+/** A record in each partition of one topic, copied after all of that. */
+async function check(
+  { source, target }: Deployment,
+  { topic, partitions }: { topic: string; partitions: number },
+): Promise<void> {
+  const all = Array.from({ length: partitions }, (_, partition) => partition);
+  await writeUnique(source, { topic, partitions: all, count: 1, batchRecords: 1 });
+  const original = await readTopic(source, topic);
+  const copies = async (): Promise<boolean> =>
+    (await readTopic(target, `factory.${topic}`)).length === original.length;
+  await until('a record in each partition of one topic is copied', copies);
+  assertMirrored(original, await readTopic(target, `factory.${topic}`));
+}
+
+/** `--partitions N`: fewer, where the machine has no room for all. */
+function sizeOf(args: readonly string[]): Size {
+  const size = args.includes('--quick') ? QUICK : FULL;
+  const at = args.indexOf('--partitions');
+  return at < 0 ? size : { ...size, partitions: Math.max(TOPICS, Number(args[at + 1])) };
+}
+
+async function main(args: readonly string[]): Promise<void> {
+  const size = sizeOf(args);
+  const deployment = await Deployment.open(size);
+  try {
+    const text = agentsMarkdown(await measure(deployment, size));
+    print(`\n${text}`);
+    if (!args.includes('--quick')) writeRealPart(text);
+  } finally {
+    await deployment.close();
+  }
+}
+
+await main(process.argv.slice(2));
