@@ -1,18 +1,8 @@
-import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
 
-import { MirrorError } from '../../common/errors.js';
+import { SecuritySettingError } from './security-setting-error.js';
+import { identityOf, trustOf } from './tls-stores.js';
 import type { SaslMechanism, SaslOptions, SecurityOptions, TlsOptions } from './security.js';
-
-/** Thrown for security settings of a cluster that cannot be used; names the alias and the key. */
-export class SecuritySettingError extends MirrorError {
-  readonly code = 'MIRROR_SECURITY_SETTING';
-  readonly retriable = false;
-
-  constructor(alias: string, key: string, reason: string) {
-    super(`${alias}.${key}: ${reason}`);
-  }
-}
 
 type Properties = Readonly<Record<string, string>>;
 
@@ -38,8 +28,8 @@ const JAAS_OPTION = /([a-zA-Z.]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*
 
 /**
  * The security settings of a cluster, from the options of Kafka's own clients
- * (`security.protocol`, `sasl.*`, `ssl.*`); undefined for PLAINTEXT. Key stores are PEM or PKCS12, trust
- * stores are PEM: Java's own formats are refused with the command that converts them.
+ * (`security.protocol`, `sasl.*`, `ssl.*`); undefined for PLAINTEXT. Stores are PEM, PKCS12 or JKS; others
+ * are refused with the command that converts them.
  */
 export function securityOf(alias: string, properties: Properties): SecurityOptions | undefined {
   const protocol = (properties['security.protocol'] ?? 'PLAINTEXT').toUpperCase();
@@ -84,22 +74,13 @@ function saslOf(alias: string, properties: Properties): SaslOptions {
 
 function tlsOf(alias: string, properties: Properties): TlsOptions {
   const tls: TlsOptions = {
+    ...identityOf(alias, properties),
     verifyHostname: properties['ssl.endpoint.identification.algorithm'] !== '',
+    // As in Java: whatever is in the trust store is trusted, roots or not.
+    allowPartialTrustChain: true,
   };
-  const ca = pemOf(alias, properties, 'truststore');
-  const pfx = pkcs12Of(alias, properties);
-  const store = pfx === undefined ? pemOf(alias, properties, 'keystore') : undefined;
-  const cert = properties['ssl.keystore.certificate.chain'] ?? store;
-  const key = properties['ssl.keystore.key'] ?? store;
-  const passphrase = properties['ssl.key.password'];
+  const ca = trustOf(alias, properties);
   if (ca !== undefined) tls.ca = ca;
-  if (cert !== undefined) tls.cert = cert;
-  if (key !== undefined) tls.key = key;
-  if (passphrase !== undefined) tls.passphrase = passphrase;
-  if (pfx !== undefined) {
-    tls.pfx = pfx;
-    tls.passphrase = passphrase ?? properties['ssl.keystore.password'] ?? '';
-  }
   const versions = (properties['ssl.enabled.protocols'] ?? '')
     .split(',')
     .map((version) => version.trim())
@@ -124,51 +105,7 @@ function requireSoundStore(alias: string, tls: TlsOptions): void {
   } catch (cause) {
     const store = pfx === undefined && cert === undefined ? 'truststore' : 'keystore';
     const reason = cause instanceof Error ? cause.message : String(cause);
-    const hint = 'is it PEM (or a PKCS12 key store), and is the password right?';
+    const hint = 'is it a store of that type, and is the password right?';
     throw new SecuritySettingError(alias, `ssl.${store}.location`, `${reason}; ${hint}`);
   }
-}
-
-function pkcs12Of(alias: string, properties: Properties): Buffer | undefined {
-  const file = properties['ssl.keystore.location'];
-  if (file === undefined || storeType(properties, 'keystore') !== 'PKCS12') return undefined;
-  return readStore(alias, 'ssl.keystore.location', file);
-}
-
-function storeType(properties: Properties, store: 'truststore' | 'keystore'): string {
-  return (properties[`ssl.${store}.type`] ?? 'JKS').toUpperCase();
-}
-
-function readStore(alias: string, key: string, file: string): Buffer {
-  try {
-    return readFileSync(file);
-  } catch (cause) {
-    throw new SecuritySettingError(alias, key, `${file} cannot be read (${String(cause)})`);
-  }
-}
-
-/** How to make of a Java store what can be read here. */
-function conversion(store: 'truststore' | 'keystore', file: string): string {
-  if (store === 'truststore')
-    return `'keytool -list -rfc -keystore ${file} > ca.pem', and set ssl.truststore.type=PEM`;
-  return (
-    `'keytool -importkeystore -srckeystore ${file} -destkeystore ${file}.p12 -deststoretype ` +
-    "PKCS12', and set ssl.keystore.type=PKCS12"
-  );
-}
-
-function pemOf(
-  alias: string,
-  properties: Properties,
-  store: 'truststore' | 'keystore',
-): string | undefined {
-  const inline = properties['ssl.truststore.certificates'];
-  if (store === 'truststore' && inline !== undefined) return inline;
-  const key = `ssl.${store}.location`;
-  const file = properties[key];
-  if (file === undefined) return undefined;
-  const type = storeType(properties, store);
-  if (type === 'PEM') return readStore(alias, key, file).toString('utf8');
-  const reason = `a ${store} of type ${type} cannot be read here; convert it with `;
-  throw new SecuritySettingError(alias, key, reason + conversion(store, file));
 }

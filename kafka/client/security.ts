@@ -8,7 +8,15 @@ export interface SecurityOptions {
 
 export interface TlsOptions extends Pick<
   SecureContextOptions,
-  'ca' | 'cert' | 'key' | 'pfx' | 'passphrase' | 'ciphers' | 'minVersion' | 'maxVersion'
+  | 'ca'
+  | 'cert'
+  | 'key'
+  | 'pfx'
+  | 'passphrase'
+  | 'ciphers'
+  | 'minVersion'
+  | 'maxVersion'
+  | 'allowPartialTrustChain'
 > {
   /** Name to expect in the certificate; the broker's host name if absent. */
   servername?: string;

@@ -31,6 +31,7 @@ const PURE: readonly Place[] = [
   'kafka/wire',
   'kafka/messages',
   'kafka/records',
+  'kafka/key-stores',
   'mirror',
 ];
 

@@ -66,19 +66,29 @@ describe('securityOf', () => {
       /a\.sasl\.jaas\.config: it must have username/,
     ],
     [
-      'a JKS trust store, with what to do',
-      { ...SSL, 'ssl.truststore.location': '/t.jks' },
-      /truststore of type JKS.*keytool -list -rfc -keystore \/t\.jks > ca\.pem.*type=PEM/,
+      'a trust store of another kind, with what to do',
+      { ...SSL, 'ssl.truststore.type': 'JCEKS', 'ssl.truststore.location': '/t.jks' },
+      /truststore of type JCEKS.*keytool -list -rfc -keystore \/t\.jks > ca\.pem.*type=PEM/,
     ],
     [
-      'a JKS key store, with what to do',
-      { ...SSL, 'ssl.keystore.location': '/k.jks' },
-      /keystore of type JKS.*-deststoretype PKCS12.*ssl\.keystore\.type=PKCS12/,
+      'a key store of another kind, with what to do',
+      { ...SSL, 'ssl.keystore.type': 'JCEKS', 'ssl.keystore.location': '/k.jks' },
+      /keystore of type JCEKS.*-deststoretype PKCS12.*ssl\.keystore\.type=PKCS12/,
+    ],
+    [
+      'certificates that are cut off',
+      { ...SSL, 'ssl.truststore.certificates': '-----BEGIN CERTIFICATE-----' },
+      /a\.ssl\.truststore\.certificates: there is no whole certificate/,
+    ],
+    [
+      'a PEM store whose type is not said',
+      { ...SSL, 'ssl.truststore.location': join(TLS, 'ca.pem') },
+      /ca\.pem is no store of type JKS; set ssl\.truststore\.type=PEM/,
     ],
     [
       'a damaged store',
       { ...SSL, 'ssl.keystore.type': 'PKCS12', 'ssl.keystore.location': damaged },
-      /a\.ssl\.keystore\.location: .*is it PEM/,
+      /a\.ssl\.keystore\.location: .*damaged\.p12 is no store of type PKCS12/,
     ],
     [
       'a file that is not there',
