@@ -15,6 +15,9 @@ import type { TlsFiles } from '../mirror/config/mirror-config.js';
 import { channelSecurity } from './rpc/channel-security.js';
 import { OperatorClient } from './rpc/operator-client.js';
 
+// Node's own, such as of an address in place of a name under TLS: not for those who run a program.
+process.noDeprecation = true;
+
 const stopped = new AbortController();
 process.on('SIGINT', () => stopped.abort());
 // `mirrorctl … | head` closes the pipe early: nobody reads on, and that is no fault.

@@ -93,7 +93,13 @@ export class CoordinatorLink {
       this.#redirect = leaderOf(ended);
       this.#failures += 1;
       log.warn(
-        { coordinator: address, leader: this.#redirect, error: ended?.details },
+        {
+          ...{ coordinator: address, leader: this.#redirect, error: ended?.details },
+          hint:
+            ended?.code === status.UNAVAILABLE
+              ? tlsHint(ended.details, this.#options.tls)
+              : undefined,
+        },
         'no session',
       );
       const wait = Math.min(RECONNECT_MAX_MS, RECONNECT_MIN_MS * 2 ** Math.min(this.#failures, 6));
@@ -163,6 +169,24 @@ export class CoordinatorLink {
       stream.write({ message: { $case: 'hello', value: hello() } });
     });
   }
+}
+
+/** Nobody listens there, or nothing leads there: TLS has no part in it. */
+const NO_TLS_FAULT = /ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT/;
+
+/** A peer that breaks off says no more than this, whatever did not please it. */
+const BROKEN_OFF = /ECONNRESET|EPIPE|Protocol error|Failed to connect|socket/i;
+
+function tlsHint(details: string, { ca, cert }: TlsFiles): string | undefined {
+  if (NO_TLS_FAULT.test(details)) return undefined;
+  if (ca === null && cert === null) {
+    if (!BROKEN_OFF.test(details)) return undefined;
+    return 'if the coordinator has coordinator.tls.cert, set agent.tls.ca to the CA that signed it';
+  }
+  return (
+    'agent.tls.ca names the CA that signed coordinator.tls.cert, which must be for the address called; ' +
+    'where coordinator.tls.ca is set, that CA must have signed agent.tls.cert'
+  );
 }
 
 function leaderOf(error: ServiceError | undefined): string | undefined {

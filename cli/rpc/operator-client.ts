@@ -66,9 +66,12 @@ const ANSWER_BYTES_MAX = 64 * 1024 * 1024;
 /** How Node and OpenSSL speak of certificates and of peers that talk no TLS. */
 const TLS_FAULT = /certificate|self[- ]signed|issuer|altname|SSL|TLS|wrong version number|EPROTO/i;
 
+/** Nobody listens there: TLS has no part in it. */
+const NO_TLS_FAULT = /ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT/;
+
 const TLS_HINT =
   '--tls-ca (MIRRORCTL_TLS_CA) names the CA that signed coordinator.tls.cert; if the coordinator ' +
-  'has coordinator.tls.ca, it also asks for --tls-cert and --tls-key';
+  'has coordinator.tls.ca, that CA must have signed --tls-cert, which needs --tls-key';
 
 /** Standbys pointing at each other in turn, while a leader is elected, are given up after this. */
 const REDIRECTS_MAX = 5;
@@ -259,7 +262,9 @@ export class OperatorClient {
   #unreachable(cause: ServiceError | undefined): UnreachableError {
     const addresses = this.#addresses.join(', ');
     const reason = cause?.details ?? '';
-    if (TLS_FAULT.test(reason)) {
+    // A coordinator that does not like a certificate just breaks off.
+    const refused = this.#credentials._isSecure() && !NO_TLS_FAULT.test(reason);
+    if (TLS_FAULT.test(reason) || refused) {
       return new UnreachableError(`no TLS connection to a coordinator at ${addresses}: ${reason}`, {
         cause,
         hint: TLS_HINT,

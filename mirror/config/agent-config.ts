@@ -100,9 +100,33 @@ export function loadAgentConfig(options: LoadAgentConfigOptions): AgentConfig {
       'for example agent.coordinators = mirror-1:7700,mirror-2:7700',
     );
   }
+  if (standalone) checkOwnCoordinator(properties, config.tls, problems);
   problems.throwIfErrors();
   // Standalone, the file is the mm2 one, whose loader gives the same warnings.
   return standalone ? config : Object.freeze({ ...config, warnings: problems.warnings });
+}
+
+/** In one process as well, the agent calls its coordinator by TLS: it has to know it, and to be known. */
+function checkOwnCoordinator(
+  properties: Properties,
+  tls: TlsFiles,
+  problems: ProblemCollector,
+): void {
+  const served = properties.get('coordinator.tls.cert');
+  if (served !== undefined && tls.ca === null) {
+    problems.error(
+      served,
+      '`coordinator.tls.cert` needs `agent.tls.ca`: the agent in this process calls it as well',
+      'agent.tls.ca is the PEM file of the CA that signed it; it must be valid for the address of coordinator.listen',
+    );
+  }
+  const asked = properties.get('coordinator.tls.ca');
+  if (asked !== undefined && tls.cert === null) {
+    problems.error(
+      asked,
+      '`coordinator.tls.ca` needs `agent.tls.cert` and `agent.tls.key`: the agent in this process is asked for them',
+    );
+  }
 }
 
 function readId(properties: Properties, hostname: string, problems: ProblemCollector): string {

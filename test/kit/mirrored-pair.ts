@@ -22,6 +22,8 @@ export interface PairOptions {
   readonly coordinators?: number;
   /** Short unless told, so that what a killed program held moves soon. */
   readonly leaseTtlMs?: number;
+  /** For `mirrorctl`, where the coordinator asks for more than its address. */
+  readonly operatorEnv?: Readonly<Record<string, string>>;
 }
 
 /** The programs of another version than this one, by its compiled output. */
@@ -136,7 +138,10 @@ export class MirroredPair {
   }
 
   startMirrorctl(...args: string[]): RunningMirrorctl {
-    return new RunningMirrorctl(args, { MIRRORCTL_COORDINATOR: this.coordinator });
+    return new RunningMirrorctl(args, {
+      MIRRORCTL_COORDINATOR: this.coordinator,
+      ...this.#options.operatorEnv,
+    });
   }
 
   /** Resolves once these topics are mirrored, nothing is halted, and nothing lags. */
