@@ -12,6 +12,7 @@ export class TokenBucket {
   #bytesPerMs = 0;
   #tokens = 0;
   #atMs: number;
+  #heldBack = false;
 
   /** Zero bytes per second is no limit. It begins full. */
   constructor(bytesPerSecond: number, nowMs: number) {
@@ -41,7 +42,16 @@ export class TokenBucket {
   /** Until half a burst may come: asking for each byte as it is allowed would be all requests. */
   waitMs(nowMs: number): number {
     const missing = this.#burst / 2 - this.availableBytes(nowMs);
-    return missing <= 0 || !this.isLimited ? 0 : Math.ceil(missing / this.#bytesPerMs);
+    if (missing <= 0 || !this.isLimited) return 0;
+    this.#heldBack = true;
+    return Math.ceil(missing / this.#bytesPerMs);
+  }
+
+  /** Whether it made anybody wait since this was asked last. */
+  takeHeldBack(): boolean {
+    const heldBack = this.#heldBack;
+    this.#heldBack = false;
+    return heldBack;
   }
 
   spend(bytes: number, nowMs: number): void {

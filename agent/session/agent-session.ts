@@ -190,6 +190,9 @@ export class AgentSession {
       case 'configuration':
         this.#configure(message.value.properties);
         return;
+      case 'flowLimit':
+        this.#flows.limitFlow(message.value.flow, Number(message.value.bytesPerSecond));
+        return;
       case 'mapAcks':
         for (const ack of message.value.acks) this.#mapAcknowledged(ack);
         return;
@@ -372,7 +375,8 @@ export class AgentSession {
     if (nowMs < this.#heartbeatDueMs) return;
     const sequence = this.#lease.send();
     const bufferedBytes = BigInt(this.memory.heldBytes);
-    this.#link.send({ $case: 'heartbeat', value: { sequence, bufferedBytes } });
+    const limitedFlows = this.#flows.takeLimited();
+    this.#link.send({ $case: 'heartbeat', value: { sequence, bufferedBytes, limitedFlows } });
     this.#heartbeatDueMs = nowMs + this.#lease.intervalMs;
   }
 }

@@ -59,6 +59,8 @@ export class FlowRuntimes {
   /** Clusters that no flow uses any more once their copiers have stopped. */
   readonly #retired = new Set<KafkaCluster>();
   readonly #flows = new Map<string, FlowRuntime>();
+  /** This agent's part of a flow's limit, in bytes per second, as the coordinator said last. */
+  readonly #shares = new Map<string, number>();
   #config: MirrorConfig | undefined;
 
   constructor(options: FlowRuntimesOptions) {
@@ -111,10 +113,28 @@ export class FlowRuntimes {
     runtime.config = config;
     runtime.heartbeats = heartbeats;
     runtime.copier.start = config.startOffset;
-    runtime.limit.limit(config.bandwidthBytesPerSecond, this.#options.clock.nowMs());
+    runtime.limit.limit(this.#limitOf(config), this.#options.clock.nowMs());
     void runtime.offsetSyncs.close(); // it never rejects, and the new one writes newer syncs
     runtime.offsetSyncs = this.#offsetSyncs(runtime);
     return true;
+  }
+
+  /** Other agents copy the flow as well: this is what is left to this one. */
+  limitFlow(id: string, bytesPerSecond: number): void {
+    this.#shares.set(id, bytesPerSecond);
+    const runtime = this.#flows.get(id);
+    runtime?.limit.limit(this.#limitOf(runtime.config), this.#options.clock.nowMs());
+  }
+
+  /** Flows whose limit held them back since this was asked last. */
+  takeLimited(): string[] {
+    return [...this.#flows].filter(([, { limit }]) => limit.takeHeldBack()).map(([id]) => id);
+  }
+
+  /** A coordinator that does not share leaves the whole of it to each agent. */
+  #limitOf({ id, bandwidthBytesPerSecond }: FlowConfig): number {
+    if (bandwidthBytesPerSecond === 0) return 0;
+    return Math.min(bandwidthBytesPerSecond, this.#shares.get(id) ?? Infinity);
   }
 
   /** Of retired flows, after their partitions were let go of. */
@@ -140,7 +160,7 @@ export class FlowRuntimes {
     if (source === undefined || target === undefined) return undefined;
     const { memory, clock, lanesPerBroker, findMapEntry, onStateChanged } = this.#options;
     const log = this.#options.log.child({ flow: id });
-    const limit = new TokenBucket(config.bandwidthBytesPerSecond, clock.nowMs());
+    const limit = new TokenBucket(this.#limitOf(config), clock.nowMs());
     const copier = new FlowCopier({
       takeover: new Mm2Takeover({ config, source, target, clock, log }),
       flow: id,

@@ -141,6 +141,12 @@ export function* writeCoordinatorMessage(says: CoordinatorSays): Iterable<Coordi
     case 'heartbeat-ack':
       yield { message: { $case: 'heartbeatAck', value: { sequence: says.sequence } } };
       return;
+    case 'flow-limit': {
+      const { flow } = says;
+      const bytesPerSecond = BigInt(says.bytesPerSecond);
+      yield { message: { $case: 'flowLimit', value: { flow, bytesPerSecond } } };
+      return;
+    }
     case 'grants':
       for (const part of parts(says.grants, GRANTS_PER_MESSAGE_MAX))
         yield { message: { $case: 'grants', value: { grants: part.map(writeGrant) } } };

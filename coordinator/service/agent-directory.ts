@@ -14,7 +14,7 @@ import {
   StreamReplacedError,
 } from './errors.js';
 import { RefusedAgents } from './refused-agents.js';
-import type { AgentHello, AgentLink, CoordinatorSays } from './messages.js';
+import type { AgentHello, AgentLink, AgentSays, CoordinatorSays } from './messages.js';
 
 /**
  * A heartbeat goes on to the store unless the last one did so less than this part of the time to
@@ -36,6 +36,10 @@ export interface AgentSession {
   link: AgentLink | undefined;
   heardAtMs: number;
   bufferedBytes: bigint;
+  /** Flows whose bandwidth limit held it back before its last heartbeat. */
+  limited: ReadonlySet<string>;
+  /** Its share of each limited flow, in bytes per second, as it was told. */
+  readonly shares: Map<string, number>;
   /** When the last heartbeat that the store was told of came; −∞ before the first. */
   renewedAtMs: number;
   renewing: boolean;
@@ -123,12 +127,13 @@ export class AgentDirectory {
     if (!this.#closed) this.#options.emit({ kind: 'agent-disconnected', sessionId });
   }
 
-  heartbeat(session: AgentSession, sequence: bigint, bufferedBytes: bigint): void {
+  heartbeat(session: AgentSession, said: Extract<AgentSays, { kind: 'heartbeat' }>): void {
     const { clock, emit } = this.#options;
     session.heardAtMs = clock.nowMs();
-    session.bufferedBytes = bufferedBytes;
+    session.bufferedBytes = said.bufferedBytes;
+    session.limited = new Set(said.limitedFlows);
     emit({ kind: 'agent-heartbeat', sessionId: session.sessionId });
-    session.waitingSequence = sequence;
+    session.waitingSequence = said.sequence;
     void this.#renew(session);
   }
 
@@ -187,7 +192,8 @@ export class AgentDirectory {
     const renewal = { renewedAtMs: Number.NEGATIVE_INFINITY, renewing: false };
     const session: AgentSession = {
       ...{ sessionId, agentId, site, clusters, version, siteTaskKinds, link, heardAtMs: nowMs },
-      ...{ bufferedBytes: 0n, ...renewal, waitingSequence: undefined, protocol },
+      ...{ bufferedBytes: 0n, limited: new Set<string>(), shares: new Map<string, number>() },
+      ...{ ...renewal, waitingSequence: undefined, protocol },
       problems: new AgentProblems(log.child({ agentId, sessionId })),
     };
     this.#judge(session, nowMs);

@@ -14,6 +14,7 @@ import { noteGivenUp } from './agent-problems.js';
 import { AgentDirectory, type AgentSession } from './agent-directory.js';
 import { NotReadyError, UnknownFlowError } from './errors.js';
 import type { DurableAck, OpenedFlowTarget, OpenFlowTarget } from './flow-target-port.js';
+import { FlowLimits } from './flow-limits.js';
 import { FlowRuntime, type FlowRuntimeOptions } from './flow-runtime.js';
 import type {
   AgentConnection,
@@ -234,7 +235,7 @@ export class Coordination<Opened extends OpenedFlowTarget> {
     const nowMs = this.clock.nowMs();
     switch (message.kind) {
       case 'heartbeat':
-        this.agents.heartbeat(session, message.sequence, message.bufferedBytes);
+        this.agents.heartbeat(session, message);
         return;
       case 'progress':
         takeProgress({
@@ -363,8 +364,10 @@ export class Coordination<Opened extends OpenedFlowTarget> {
   }
 
   async #tick(): Promise<void> {
+    const limits = new FlowLimits(this);
     while (!this.over.aborted) {
       this.emit({ kind: 'tick' });
+      limits.tick(this.clock.nowMs());
       await this.clock.sleep(TICK_MS, this.over).catch(() => {}); // the loop looks at the signal
     }
   }

@@ -52,7 +52,13 @@ export interface GroupOffsetReport {
 }
 
 export type AgentSays =
-  | { readonly kind: 'heartbeat'; readonly sequence: bigint; readonly bufferedBytes: bigint }
+  | {
+      readonly kind: 'heartbeat';
+      readonly sequence: bigint;
+      readonly bufferedBytes: bigint;
+      /** Flows whose limit held it back since its last heartbeat. */
+      readonly limitedFlows: readonly string[];
+    }
   | { readonly kind: 'inventory'; readonly flow: string; readonly topics: readonly SourceTopic[] }
   | { readonly kind: 'progress'; readonly reports: readonly ProgressReport[] }
   | {
@@ -127,6 +133,8 @@ export type CoordinatorSays =
     }
   | { readonly kind: 'configuration'; readonly properties: ReadonlyMap<string, string> }
   | { readonly kind: 'heartbeat-ack'; readonly sequence: bigint }
+  /** Its share of a flow's bandwidth limit. */
+  | { readonly kind: 'flow-limit'; readonly flow: string; readonly bytesPerSecond: number }
   | { readonly kind: 'grants'; readonly grants: readonly GrantMessage[] }
   | { readonly kind: 'revokes'; readonly leases: readonly LeaseRef[]; readonly reason: string }
   | { readonly kind: 'map-acks'; readonly acks: readonly MapAckMessage[] }

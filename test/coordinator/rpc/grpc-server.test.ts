@@ -104,7 +104,7 @@ describe('GrpcServer', () => {
     let sequence = 0n;
     await until(() => {
       sequence += 1n;
-      agent.say({ $case: 'heartbeat', value: { sequence, bufferedBytes: 0n } });
+      agent.say({ $case: 'heartbeat', value: { sequence, bufferedBytes: 0n, limitedFlows: [] } });
       return agent.grants().find(({ item }) => item !== undefined && isSite(item));
     }, 'the site at a sane agent');
     await agent.leave();

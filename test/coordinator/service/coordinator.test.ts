@@ -120,7 +120,7 @@ describe('Coordinator', () => {
     const fixture = await leading();
     const agent = new TestAgent(fixture.agents, { agentId: 'x' });
     await agent.welcome();
-    agent.say({ $case: 'heartbeat', value: { sequence: 1n, bufferedBytes: 0n } });
+    agent.say({ $case: 'heartbeat', value: { sequence: 1n, bufferedBytes: 0n, limitedFlows: [] } });
     const ack = await until(() => agent.all('heartbeatAck')[0], 'an acknowledgement');
     assert.equal(ack.sequence, 1n);
   });
@@ -133,7 +133,7 @@ describe('Coordinator', () => {
     let sequence = 0n;
     await until(() => {
       sequence += 1n;
-      other.say({ $case: 'heartbeat', value: { sequence, bufferedBytes: 0n } });
+      other.say({ $case: 'heartbeat', value: { sequence, bufferedBytes: 0n, limitedFlows: [] } });
       const items = other.grants().length;
       return items >= 3 ? items : undefined;
     }, 'everything at the other agent');

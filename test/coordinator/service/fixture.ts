@@ -146,6 +146,8 @@ export interface FixtureOptions {
   readonly id?: string;
   readonly shared?: MemoryKeyValue;
   readonly listen?: string;
+  /** Of its configuration file, beside what it needs. */
+  readonly lines?: readonly string[];
   readonly open?: (target: MemoryTarget) => Promise<OpenedFlowTarget>;
 }
 
@@ -158,6 +160,7 @@ export async function startFixture(options: FixtureOptions = {}): Promise<Fixtur
     'a->b.enabled = true',
     `coordinator.listen = ${listen}`,
     `coordinator.lease.ttl.ms = ${LEASE_TTL_MS}`,
+    ...(options.lines ?? []),
   ];
   const text = lines.join('\n');
   const config = loadMirrorConfig({ path: 'test', text, requireSourceBootstrap: false });

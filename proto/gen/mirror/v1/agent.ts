@@ -80,6 +80,7 @@ export interface CoordinatorMessage {
     | { $case: "siteTask"; value: SiteTask }
     | { $case: "siteTaskAck"; value: SiteTaskAck }
     | { $case: "cancelSiteTask"; value: CancelSiteTask }
+    | { $case: "flowLimit"; value: FlowLimit }
     | undefined;
 }
 
@@ -127,6 +128,14 @@ export interface Heartbeat {
   sequence: bigint;
   /** Bytes of record batches held in memory. */
   bufferedBytes: bigint;
+  /** Flows whose bandwidth limit held this agent back since its last heartbeat. */
+  limitedFlows: string[];
+}
+
+/** This agent's share of a flow's bandwidth limit, until it is told another one. */
+export interface FlowLimit {
+  flow: string;
+  bytesPerSecond: bigint;
 }
 
 export interface HeartbeatAck {
@@ -646,6 +655,9 @@ export const CoordinatorMessage: MessageFns<CoordinatorMessage> = {
       case "cancelSiteTask":
         CancelSiteTask.encode(message.message.value, writer.uint32(178).fork()).join();
         break;
+      case "flowLimit":
+        FlowLimit.encode(message.message.value, writer.uint32(242).fork()).join();
+        break;
     }
     return writer;
   },
@@ -735,6 +747,14 @@ export const CoordinatorMessage: MessageFns<CoordinatorMessage> = {
             message.message = { $case: "cancelSiteTask", value: CancelSiteTask.decode(reader, reader.uint32()) };
             continue;
           }
+          case 30: {
+            if (tag !== 242) {
+              break;
+            }
+
+            message.message = { $case: "flowLimit", value: FlowLimit.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -804,6 +824,12 @@ export const CoordinatorMessage: MessageFns<CoordinatorMessage> = {
       case "cancelSiteTask": {
         if (object.message?.value !== undefined && object.message?.value !== null) {
           message.message = { $case: "cancelSiteTask", value: CancelSiteTask.fromPartial(object.message.value) };
+        }
+        break;
+      }
+      case "flowLimit": {
+        if (object.message?.value !== undefined && object.message?.value !== null) {
+          message.message = { $case: "flowLimit", value: FlowLimit.fromPartial(object.message.value) };
         }
         break;
       }
@@ -1201,7 +1227,7 @@ export const Welcome_PropertiesEntry: MessageFns<Welcome_PropertiesEntry> = {
 };
 
 function createBaseHeartbeat(): Heartbeat {
-  return { sequence: 0n, bufferedBytes: 0n };
+  return { sequence: 0n, bufferedBytes: 0n, limitedFlows: [] };
 }
 
 export const Heartbeat: MessageFns<Heartbeat> = {
@@ -1217,6 +1243,9 @@ export const Heartbeat: MessageFns<Heartbeat> = {
         throw new globalThis.Error("value provided for field message.bufferedBytes of type int64 too large");
       }
       writer.uint32(16).int64(message.bufferedBytes);
+    }
+    for (const v of message.limitedFlows) {
+      writer.uint32(162).string(v!);
     }
     return writer;
   },
@@ -1250,6 +1279,14 @@ export const Heartbeat: MessageFns<Heartbeat> = {
             message.bufferedBytes = reader.int64() as bigint;
             continue;
           }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.limitedFlows.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1270,6 +1307,79 @@ export const Heartbeat: MessageFns<Heartbeat> = {
     message.sequence = (object.sequence !== undefined && object.sequence !== null) ? BigInt(object.sequence) : 0n;
     message.bufferedBytes = (object.bufferedBytes !== undefined && object.bufferedBytes !== null)
       ? BigInt(object.bufferedBytes)
+      : 0n;
+    message.limitedFlows = object.limitedFlows?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseFlowLimit(): FlowLimit {
+  return { flow: "", bytesPerSecond: 0n };
+}
+
+export const FlowLimit: MessageFns<FlowLimit> = {
+  encode(message: FlowLimit, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.flow !== "") {
+      writer.uint32(10).string(message.flow);
+    }
+    if (message.bytesPerSecond !== 0n) {
+      if (BigInt.asIntN(64, message.bytesPerSecond) !== message.bytesPerSecond) {
+        throw new globalThis.Error("value provided for field message.bytesPerSecond of type int64 too large");
+      }
+      writer.uint32(16).int64(message.bytesPerSecond);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FlowLimit {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFlowLimit();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.flow = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.bytesPerSecond = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<FlowLimit>): FlowLimit {
+    return FlowLimit.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<FlowLimit>): FlowLimit {
+    const message = createBaseFlowLimit();
+    message.flow = object.flow ?? "";
+    message.bytesPerSecond = (object.bytesPerSecond !== undefined && object.bytesPerSecond !== null)
+      ? BigInt(object.bytesPerSecond)
       : 0n;
     return message;
   },
