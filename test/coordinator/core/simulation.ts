@@ -365,10 +365,10 @@ export class Simulation {
     const flow = this.flows.get(item.replace(/\/site$/, ''));
     if (flow === undefined || !item.endsWith('/site')) return;
     const { sessionId } = agent;
-    const { name, topics } = flow;
+    // A stream keeps its order, so what was listed last is what is known last.
     this.later(() => {
       if (agent.connected && agent.sessionId === sessionId)
-        this.event({ kind: 'inventory', sessionId, flow: name, topics });
+        this.event({ kind: 'inventory', sessionId, flow: flow.name, topics: flow.topics });
     });
   }
 
