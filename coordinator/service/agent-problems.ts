@@ -1,5 +1,6 @@
 import type { Logger } from '../../common/log.js';
 import type { CoordinationCore } from '../core/coordination-core.js';
+import { holds } from '../core/state.js';
 import type { LeaseRef } from '../core/events.js';
 
 /** Kinds of things that are wrong with what an agent says; each is kept once, with the last case. */
@@ -47,14 +48,24 @@ export class AgentProblems {
   }
 }
 
-/** What an agent gave up unasked: it cannot do what it was given. Call it before the core is told. */
+/**
+ * Whether an agent gives back what it was given and nobody asked for. A lease that has gone to another
+ * meanwhile, or was granted to it anew, says nothing about what it can do. Ask before the core is told.
+ */
+export function isGivenUp(
+  core: CoordinationCore,
+  sessionId: string,
+  { item, leaseEpoch }: LeaseRef,
+): boolean {
+  const entry = core.state.items.get(item);
+  return entry?.state === 'held' && holds(entry, sessionId, leaseEpoch);
+}
+
+/** What an agent gave up unasked, though it holds it: it cannot do what it was given. */
 export function noteGivenUp(
   problems: AgentProblems,
-  leases: readonly (LeaseRef & { readonly reason: string })[],
-  { core, nowMs }: { core: CoordinationCore; nowMs: number },
+  { item, reason }: LeaseRef & { readonly reason: string },
+  nowMs: number,
 ): void {
-  for (const { item, reason } of leases) {
-    if (core.state.items.get(item)?.state === 'held' && reason !== 'draining')
-      problems.note('gave-up', `gave up ${item}: ${reason}`, nowMs);
-  }
+  if (reason !== 'draining') problems.note('gave-up', `gave up ${item}: ${reason}`, nowMs);
 }

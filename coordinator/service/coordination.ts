@@ -10,7 +10,7 @@ import { parseItemKey, partitionKey } from '../core/work-item.js';
 import { Journal } from '../journal/journal.js';
 import { LeadershipLostError } from '../store/errors.js';
 import type { Leadership } from '../store/lease-store.js';
-import { noteGivenUp } from './agent-problems.js';
+import { isGivenUp, noteGivenUp } from './agent-problems.js';
 import { AgentDirectory, type AgentSession } from './agent-directory.js';
 import { NotReadyError, UnknownFlowError } from './errors.js';
 import type { DurableAck, OpenedFlowTarget, OpenFlowTarget } from './flow-target-port.js';
@@ -261,8 +261,10 @@ export class Coordination<Opened extends OpenedFlowTarget> {
         return;
       case 'released':
         for (const lease of message.leases) {
-          this.#noteUnasked(lease);
-          noteGivenUp(session.problems, [lease], { core: this.core, nowMs });
+          if (isGivenUp(this.core, sessionId, lease)) {
+            this.#noteUnasked(lease);
+            noteGivenUp(session.problems, lease, nowMs);
+          }
           this.emit({ kind: 'released', sessionId, lease });
         }
         return;
@@ -293,8 +295,7 @@ export class Coordination<Opened extends OpenedFlowTarget> {
   /** A site that is given back though nobody asked for it cannot be worked on: the reason says why. */
   #noteUnasked({ item, reason }: LeaseRef & { readonly reason: string }): void {
     const work = parseItemKey(item);
-    if (work?.kind === 'site' && this.core.state.items.get(item)?.state === 'held')
-      this.#flows.get(work.flow)?.noteSource(reason);
+    if (work?.kind === 'site') this.#flows.get(work.flow)?.noteSource(reason);
   }
 
   #holdsSite(sessionId: string, flow: string): boolean {

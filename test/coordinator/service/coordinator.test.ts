@@ -161,6 +161,30 @@ describe('Coordinator', () => {
     );
   });
 
+  it('takes what an agent gives back as its trouble only while the lease is its own', async () => {
+    const fixture = await leading();
+    const agent = await working(fixture);
+    const { item, leaseEpoch } = await agent.grant(isSite);
+    const giveBack = (epoch: bigint): void => {
+      const releases = [{ item, leaseEpoch: epoch, reason: 'the lease is no longer yours' }];
+      agent.say({ $case: 'released', value: { releases } });
+    };
+    giveBack(leaseEpoch - 1n);
+    agent.say({ $case: 'heartbeat', value: { sequence: 1n, bufferedBytes: 0n, limitedFlows: [] } });
+    await until(() => agent.all('heartbeatAck')[0], 'an acknowledgement, which comes in order');
+    const { flows, agents } = await getStatus(fixture);
+    assert.deepEqual([flows[0]?.siteHolder, flows[0]?.problem], ['x', '']);
+    assert.deepEqual(agents[0]?.problems, []);
+    giveBack(leaseEpoch);
+    const trouble = await until(
+      () => fixture.coordinator.status('').agents[0]?.problems[0],
+      'what is wrong with it',
+    );
+    assert.match(trouble, /^gave up a->b\/site: /);
+    const [flow] = fixture.coordinator.status('a->b').flows;
+    assert.match(flow?.problem ?? '', /^its source cannot be looked at: /);
+  });
+
   it('refuses a second agent under the id of a connected one', async () => {
     const fixture = await leading();
     const first = new TestAgent(fixture.agents, { agentId: 'x' });
