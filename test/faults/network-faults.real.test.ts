@@ -193,29 +193,36 @@ describe('faults of the network', () => {
     });
   }
 
+  /** What `spoil` does to the source's link comes to one line; what was written then is copied. */
+  async function saidOnce(topic: string, spoil: () => void): Promise<void> {
+    await makePair(topic, 4);
+    await writeUnique(source, { topic, partitions: [0, 1, 2, 3], count: 10 });
+    const lines: string[] = [];
+    const log = pino({ level: 'error' }, { write: (line: string) => void lines.push(line) });
+    const flow = bench.start({ log });
+    const copiers = await copy(flow, topic, 4);
+    await caughtUp(copiers, 10n);
+    spoil(); // nothing but the fetch's empty answers is on the way
+    await eventually(() => lines.length > 0);
+    await writeUnique(source, { topic, partitions: [0, 1, 2, 3], count: 10, from: 10 });
+    await caughtUp(copiers, 20n);
+    assert.equal(lines.length, 1, lines.join(''));
+    const { broker, api, place, msg } = JSON.parse(lines[0]!) as Record<string, string>;
+    assert.deepEqual({ broker, msg }, { broker: source.bootstrapServers, msg: 'bad answer' });
+    // An answer that nobody waited for is that to nothing.
+    assert.match(`${api}: ${place}`, /^(Fetch|nothing): .+ at byte \d+$/);
+    assert.equal(await check(topic), 80);
+    await flow.close();
+  }
+
   // Byte 7 is in the answer's correlation id, byte 8 counts its tagged fields.
   for (const byte of [7, 8]) {
-    it(`says once what was wrong with an answer whose byte ${byte} is another one`, async () => {
-      const topic = `bad-answer-${byte}`;
-      await makePair(topic, 4);
-      await writeUnique(source, { topic, partitions: [0, 1, 2, 3], count: 10 });
-      const lines: string[] = [];
-      const log = pino({ level: 'error' }, { write: (line: string) => void lines.push(line) });
-      const flow = bench.start({ log });
-      const copiers = await copy(flow, topic, 4);
-      await caughtUp(copiers, 10n);
-      source.link.flipBitAfter('down', byte); // nothing but the fetch's empty answers is on the way
-      await eventually(() => lines.length > 0);
-      await writeUnique(source, { topic, partitions: [0, 1, 2, 3], count: 10, from: 10 });
-      await caughtUp(copiers, 20n);
-      assert.equal(lines.length, 1, lines.join(''));
-      const { broker, api, place, msg } = JSON.parse(lines[0]!) as Record<string, string>;
-      assert.deepEqual({ broker, msg }, { broker: source.bootstrapServers, msg: 'bad answer' });
-      assert.match(`${api}: ${place}`, /^Fetch: .+ at byte \d+$/);
-      assert.equal(await check(topic), 80);
-      await flow.close();
-    });
+    it(`says once what was wrong with an answer whose byte ${byte} is another one`, () =>
+      saidOnce(`bad-answer-${byte}`, () => source.link.flipBitAfter('down', byte)));
   }
+
+  it('says once that an answer came twice', () =>
+    saidOnce('replayed', () => source.link.replayNext('down')));
 
   it('halts when the batch is damaged in the source itself, and names it', async () => {
     await makePair('rotten');

@@ -33,7 +33,7 @@ interface Chunk {
 interface ByteFault {
   readonly direction: Direction;
   bytesLeft: number;
-  readonly kind: 'cut' | 'flip';
+  readonly kind: 'cut' | 'flip' | 'replay';
 }
 
 /** One direction of one connection. */
@@ -215,6 +215,11 @@ export class DelayProxy {
     this.#faults.push({ direction, bytesLeft: bytes, kind: 'flip' });
   }
 
+  /** Passes the next bytes that come on, and then all of them again. */
+  replayNext(direction: Direction): void {
+    this.#faults.push({ direction, bytesLeft: 0, kind: 'replay' });
+  }
+
   async close(): Promise<void> {
     const closed = new Promise((resolve) => this.#server.close(resolve));
     this.cut();
@@ -225,7 +230,7 @@ export class DelayProxy {
     await this.close();
   }
 
-  /** The bytes to pass on: fewer than came when the link is to be cut among them. */
+  /** The bytes to pass on: fewer than came when the link is to be cut among them, or twice as many. */
   applyFaults(direction: Direction, bytes: Buffer): Buffer {
     let passed = bytes;
     for (const fault of this.#faults.filter((each) => each.direction === direction)) {
@@ -235,6 +240,7 @@ export class DelayProxy {
       }
       this.#faults.splice(this.#faults.indexOf(fault), 1);
       if (fault.kind === 'cut') passed = passed.subarray(0, fault.bytesLeft);
+      else if (fault.kind === 'replay') passed = Buffer.concat([passed, passed]);
       else bytes[fault.bytesLeft]! ^= 1;
     }
     return passed;
