@@ -100,7 +100,10 @@ coordinator.http.listen = 127.0.0.1:0
     const wanted: readonly [string, RegExp][] = [
       ['gone->west', /source cannot be looked at: .*(ECONNREFUSED|cannot connect)/],
       ['website->west', /source cannot be looked at: /],
-      ['locked->west', /source cannot be looked at: locked\.ssl\.truststore\.location: .*keytool/],
+      [
+        'locked->west',
+        /source cannot be looked at: locked\.ssl\.truststore\.location: .*\/nowhere\/truststore\.jks/,
+      ],
       ['west->gone', /(ECONNREFUSED|cannot connect)/],
       ['west->odd', /./],
     ];

@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { eventually } from './eventually.js';
+import { connectKafkajs } from './kafkajs-client.js';
 import { freePorts } from './free-port.js';
 import { RunningMirrorctl, type Finished } from './run-mirrorctl.js';
 import { startEtcd, type EtcdServers } from './start-etcd.js';
@@ -144,18 +145,29 @@ export class MirroredPair {
     });
   }
 
-  /** Resolves once these topics are mirrored, nothing is halted, and nothing lags. */
+  /** Copied to where the topics end on their sources now: what is reported may be older than that. */
   async caughtUp(topics: readonly string[], limitMs = CAUGHT_UP_MS_MAX): Promise<void> {
+    const ends = new Map([
+      ...(await endsOf('us-east', this.east, topics)),
+      ...(await endsOf('us-west', this.west, topics)),
+    ]);
     let last: unknown;
     const look = async (): Promise<boolean> => {
-      const { out, err } = await this.mirrorctl('--json', 'topics');
+      const { out, err } = await this.mirrorctl('--json', 'status');
       last = out + err;
       if (!out.startsWith('{')) return false;
-      const { topics: rows } = JSON.parse(out) as {
-        topics: { topic: string; state: string; lagRecords?: number }[];
-      };
-      return topics.every((topic) =>
-        rows.some((row) => row.topic === topic && row.state === 'running' && row.lagRecords === 0),
+      const { flows } = JSON.parse(out) as { flows: FlowDocument[] };
+      const copied = new Set<string>();
+      for (const { flow, partitionDetails } of flows) {
+        for (const { topic, partition, state, sourceEnd, lagRecords } of partitionDetails) {
+          const place = placeOf(flow.split('->')[0]!, topic, partition);
+          if (state === 'running' && lagRecords === 0 && sourceEnd >= (ends.get(place) ?? 0))
+            copied.add(place);
+        }
+      }
+      return (
+        [...ends.keys()].every((place) => copied.has(place)) &&
+        topics.every((topic) => [...copied].some((place) => place.includes(` ${topic}/`)))
       );
     };
     await eventually(look, () => last, limitMs);
@@ -189,5 +201,41 @@ export class MirroredPair {
       ...(etcd === undefined ? [] : [`coordinator.etcd.endpoints = ${etcd}`]),
       ...this.#options.flowLines,
     ];
+  }
+}
+
+interface FlowDocument {
+  readonly flow: string;
+  readonly partitionDetails: readonly {
+    readonly topic: string;
+    readonly partition: number;
+    readonly state: string;
+    readonly sourceEnd: number;
+    readonly lagRecords: number;
+  }[];
+}
+
+function placeOf(alias: string, topic: string, partition: number): string {
+  return `${alias} ${topic}/${partition}`;
+}
+
+/** Where those of the topics end that the cluster has. */
+async function endsOf(
+  alias: string,
+  servers: KafkaServers,
+  topics: readonly string[],
+): Promise<[place: string, end: number][]> {
+  const admin = connectKafkajs(servers).admin();
+  await admin.connect();
+  try {
+    const there = new Set(await admin.listTopics());
+    const ends: [string, number][] = [];
+    for (const topic of topics.filter((each) => there.has(each))) {
+      for (const { partition, high } of await admin.fetchTopicOffsets(topic))
+        ends.push([placeOf(alias, topic, partition), Number(high)]);
+    }
+    return ends;
+  } finally {
+    await admin.disconnect();
   }
 }
