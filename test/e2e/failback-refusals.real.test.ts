@@ -43,7 +43,7 @@ describe('failback refuses', () => {
 
   it('an unknown flow, one that runs, and one of which only topics are promoted', async () => {
     await refused(
-      /mirrorctl: there is no enabled flow 'us-west->us-east'; enabled: us-east->us-west\n/,
+      /mirrorctl: there is no enabled flow 'us-west->us-east'; enabled: us-east->us-west; did you mean/,
       'us-west:us-east',
     );
     await refused(/us-east->us-west is not promoted: us-east is the primary/);
