@@ -215,6 +215,11 @@ export class DelayProxy {
     this.#faults.push({ direction, bytesLeft: bytes, kind: 'flip' });
   }
 
+  /** Forgets the faults that were asked for and have not come yet. */
+  mend(): void {
+    this.#faults.length = 0;
+  }
+
   /** Passes the next bytes that come on, and then all of them again. */
   replayNext(direction: Direction): void {
     this.#faults.push({ direction, bytesLeft: 0, kind: 'replay' });
