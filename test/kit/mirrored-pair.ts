@@ -1,8 +1,9 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { ErrorCode } from '../../kafka/messages/error-codes.js';
 import { eventually } from './eventually.js';
-import { connectKafkajs } from './kafkajs-client.js';
 import { freePorts } from './free-port.js';
+import { connectKafkajs } from './kafkajs-client.js';
 import { RunningMirrorctl, type Finished } from './run-mirrorctl.js';
 import { startEtcd, type EtcdServers } from './start-etcd.js';
 import { startKafka, type KafkaOptions, type KafkaServers } from './start-kafka.js';
@@ -231,11 +232,21 @@ async function endsOf(
     const there = new Set(await admin.listTopics());
     const ends: [string, number][] = [];
     for (const topic of topics.filter((each) => there.has(each))) {
-      for (const { partition, high } of await admin.fetchTopicOffsets(topic))
-        ends.push([placeOf(alias, topic, partition), Number(high)]);
+      const look = async (): Promise<boolean> => {
+        const offsets = await admin.fetchTopicOffsets(topic).catch(unlessNotLeader);
+        for (const { partition, high } of offsets ?? [])
+          ends.push([placeOf(alias, topic, partition), Number(high)]);
+        return offsets !== undefined;
+      };
+      await eventually(look, () => `where ${topic} ends`);
     }
     return ends;
   } finally {
     await admin.disconnect();
   }
+}
+
+/** A broker may not know yet that it leads what the controller says it does. */
+function unlessNotLeader(error: Error & { readonly code?: number }): undefined {
+  if (error.code !== ErrorCode.NOT_LEADER_OR_FOLLOWER) throw error;
 }
