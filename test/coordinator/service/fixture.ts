@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { credentials, type ClientDuplexStream, type ServiceError } from '@grpc/grpc-js';
 import { systemClock } from '../../../common/clock.js';
 import { silentLogger } from '../../../common/log.js';
@@ -217,9 +216,11 @@ export class TestAgent {
   readonly messages: NonNullable<CoordinatorMessage['message']>[] = [];
   error: ServiceError | undefined;
   readonly #call: ClientDuplexStream<AgentMessage, CoordinatorMessage>;
+  readonly #ended: Promise<void>;
 
   constructor(client: AgentServiceClient, hello: Partial<Hello> & { agentId: string }) {
     this.#call = client.session();
+    this.#ended = new Promise((resolve) => this.#call.once('status', () => resolve()));
     this.#call.on('data', ({ message }: CoordinatorMessage) => {
       if (message !== undefined) this.messages.push(message);
     });
@@ -265,10 +266,10 @@ export class TestAgent {
     return until(() => this.error, 'the end of the stream');
   }
 
+  /** Also one whose stream has ended already: it has its status, and gets no other. */
   async leave(): Promise<void> {
-    const ended = once(this.#call, 'close');
     this.#call.cancel();
-    await ended.catch(() => {});
+    await this.#ended;
   }
 }
 
