@@ -1,4 +1,5 @@
 import type { CoreEvent, HolderRef, LeaseRef } from './events.js';
+import { isForgotten, nextListing } from './listing.js';
 import { noteRefusal } from './right-retries.js';
 import { knownAgent } from './sessions.js';
 import {
@@ -62,7 +63,7 @@ export function leasesListed(step: Step, event: CoreEvent & { kind: 'leases-list
     if (item !== undefined) item.listing = listing;
   }
   if (event.more === true) return;
-  state.listing = { newestEpoch: 0n };
+  state.listing = nextListing(listing);
   for (const agent of state.agents.values()) {
     for (const item of [...agent.holding]) {
       if (item.state === 'granting' || item.listing === listing) continue;
@@ -74,6 +75,7 @@ export function leasesListed(step: Step, event: CoreEvent & { kind: 'leases-list
 }
 
 function takeListed(step: Step, lease: HolderRef): ItemEntry | undefined {
+  if (isForgotten(step.state.listing, lease)) return undefined;
   const item = itemOfLease(step, lease);
   // An epoch seen before is either what we have, or was gone when the listing was made.
   if (item !== undefined && item.state !== 'granting' && lease.leaseEpoch > item.leaseEpoch)

@@ -7,6 +7,7 @@ import type {
   SourceTopic,
   TargetTopic,
 } from './events.js';
+import { nextListing, type Listing } from './listing.js';
 import type { Refusal } from './right-retries.js';
 import { NO_STEERING, type TopicSteering } from './steering-rules.js';
 import { Unconfirmed } from './unconfirmed.js';
@@ -58,12 +59,6 @@ export interface ItemEntry {
   restUntilMs: number;
   /** The last listing of the store that had a lease of it. */
   listing: Listing | undefined;
-}
-
-/** One listing of the store, which may come in several parts. */
-export interface Listing {
-  /** Of the leases in the parts so far. */
-  newestEpoch: bigint;
 }
 
 export interface TopicEntry {
@@ -169,7 +164,7 @@ export function createState(): CoreState {
     grantLater: new Set(),
     balanceDue: new Set(),
     refusals: new Map(),
-    listing: { newestEpoch: 0n },
+    listing: nextListing({ forgotten: new Map() }),
     balanceAllAtMs: 0,
     drained: new Set(),
     placementEffort: 0,
@@ -290,6 +285,8 @@ export function removeItem(state: CoreState, item: ItemEntry): void {
   item.flow.unheld.delete(item);
   state.moving.delete(item);
   state.items.delete(item.key);
+  // A listing that was made before may show its lease still.
+  if (item.leaseEpoch > 0n) state.listing.forgotten.set(item.key, item.leaseEpoch);
   if (item.work.kind === 'partition') item.topic?.items.delete(item.work.partition);
 }
 

@@ -167,6 +167,25 @@ describe('CoordinationCore', () => {
     checkSettled(simulation);
   });
 
+  it('is not told of a lease that is gone by a listing that was made before', () => {
+    const simulation = withFlow(8);
+    simulation.join('one');
+    simulation.run(1_000);
+    listTopics(simulation, 1, 2);
+    simulation.run(3_000);
+    const leases = [...simulation.leases.values()];
+    const lease = leases.find(({ item }) => item.endsWith('t0/1'))!;
+    listTopics(simulation, 0, 0); // not in the selection any more: the item is forgotten
+    simulation.run(20_000);
+    assert.equal(simulation.core.state.items.has(lease.item), false);
+    simulation.event({ kind: 'leases-listed', leases, more: false });
+    simulation.event({ kind: 'leases-listed', leases, more: false }); // one that waited meanwhile
+    assert.equal(simulation.core.state.items.has(lease.item), false);
+    listTopics(simulation, 1, 2);
+    simulation.run(3_000);
+    checkSettled(simulation);
+  });
+
   it('revokes everything of a stopped flow and grants it again when it runs', () => {
     const simulation = withFlow(9);
     simulation.join('one');
