@@ -9,12 +9,14 @@ import { LIFE_SIGN_INTERVAL_MS } from '../coordinator/target/limits.js';
 import { OffsetMapStore, type MappedEntry } from '../coordinator/target/offset-map-store.js';
 import type { MapEnd } from '../coordinator/target/partition-map.js';
 import { appendRecords } from '../kafka/admin/append-records.js';
+import { ensureSuccess } from '../kafka/admin/errors.js';
+import { findTopic } from '../kafka/admin/find-topic.js';
 import { SideTopic } from '../kafka/admin/side-topic.js';
 import { createTopic } from '../kafka/admin/topic-admin.js';
 import { KafkaCluster } from '../kafka/client/index.js';
 import { securityOf } from '../kafka/client/security-options.js';
 import { ErrorCode } from '../kafka/messages/error-codes.js';
-import { TIMESTAMP_LATEST } from '../kafka/messages/list-offsets.js';
+import { listOffsets, TIMESTAMP_LATEST } from '../kafka/messages/list-offsets.js';
 import type { NewRecord } from '../kafka/records/build-batch.js';
 import { initCodecs } from '../kafka/records/compression.js';
 import { partitionOfKey } from '../kafka/records/partition-of-key.js';
@@ -87,9 +89,11 @@ async function endsOfMaps(
   for (const flow of options.config.flows.filter(({ enabled }) => enabled)) {
     await using target = clusterOf(options, flow.target);
     const topic = flow.policy.offsetMapTopic(flow.source);
-    if (!(await exists(target, topic, signal))) continue;
+    if ((await findTopic(target, topic, { signal })) === undefined) continue;
     const found = await target.listOffsets([{ topic, partition: 0 }], TIMESTAMP_LATEST, { signal });
-    ends.set(flow.id, found.get(`${topic}:0`)!.offset);
+    const { errorCode, offset } = found.get(`${topic}:0`)!;
+    ensureSuccess({ api: listOffsets.name, subject: `${topic}-0`, errorCode });
+    ends.set(flow.id, offset);
   }
   return ends;
 }
@@ -108,7 +112,7 @@ interface HandedPartition {
 async function handBackFlow(handed: HandedFlow, signal: AbortSignal): Promise<void> {
   const { flow, target, say } = handed;
   const mapTopic = flow.policy.offsetMapTopic(flow.source);
-  if (!(await exists(target, mapTopic, signal))) {
+  if ((await findTopic(target, mapTopic, { signal })) === undefined) {
     say(`${flow.id}: nothing was copied by mirror-maker, nothing to hand back`);
     return;
   }
@@ -162,7 +166,7 @@ async function writeConnectOffsets(
 ): Promise<void> {
   const topic = flow.connectOffsetsTopic;
   const known = new Map<string, { key: Buffer; partition: number }[]>();
-  const isThere = await readSmallTopic(
+  await readSmallTopic(
     { cluster, topic },
     ({ key, value }, partition) => {
       const at = key === null ? undefined : decodeConnectOffset(key, value);
@@ -174,14 +178,7 @@ async function writeConnectOffsets(
     },
     signal,
   );
-  if (!isThere) {
-    const replicationFactor = flow.offsetSyncsTopicReplicationFactor;
-    const configs = { 'cleanup.policy': 'compact' };
-    const wanted = { name: topic, partitionCount: OFFSET_PARTITIONS, replicationFactor, configs };
-    await createTopic(cluster, wanted, { signal });
-  }
-  const { topics } = await cluster.metadata([topic], { signal });
-  const partitionCount = topics.get(topic)?.partitions.length ?? OFFSET_PARTITIONS;
+  const partitionCount = await ensureConnectOffsets(cluster, flow, signal);
   const timestamp = BigInt(Math.trunc(clock.wallMs()));
   const byPartition = new Map<number, NewRecord[]>();
   for (const { entry, end } of partitions) {
@@ -201,6 +198,22 @@ async function writeConnectOffsets(
       await appendRecords(cluster, { topic, partition, records: batch }, { signal });
     }
   }
+}
+
+/** How many partitions the topic has: where a key belongs follows from it. */
+async function ensureConnectOffsets(
+  cluster: KafkaCluster,
+  flow: FlowConfig,
+  signal: AbortSignal,
+): Promise<number> {
+  const name = flow.connectOffsetsTopic;
+  const found = await findTopic(cluster, name, { signal });
+  if (found !== undefined) return found.partitions.length;
+  const replicationFactor = flow.offsetSyncsTopicReplicationFactor;
+  const configs = { 'cleanup.policy': 'compact' };
+  const wanted = { name, partitionCount: OFFSET_PARTITIONS, replicationFactor, configs };
+  if ((await createTopic(cluster, wanted, { signal })) === 'created') return OFFSET_PARTITIONS;
+  throw new HandBackError(`${name} has just been made by someone else: call this again`);
 }
 
 async function writeSyncs(
@@ -237,11 +250,6 @@ function* chunks(records: readonly NewRecord[]): Generator<NewRecord[]> {
   for (let from = 0; from < records.length; from += BATCH_RECORDS_MAX) {
     yield records.slice(from, from + BATCH_RECORDS_MAX);
   }
-}
-
-async function exists(cluster: KafkaCluster, topic: string, signal: AbortSignal): Promise<boolean> {
-  const found = (await cluster.metadata([topic], { signal })).topics.get(topic);
-  return found?.errorCode === ErrorCode.NONE;
 }
 
 function clusterOf({ config, clock, log }: HandBackOptions, alias: string): KafkaCluster {

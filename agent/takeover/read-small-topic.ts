@@ -1,4 +1,4 @@
-import { KafkaApiError } from '../../kafka/admin/errors.js';
+import { findTopic } from '../../kafka/admin/find-topic.js';
 import type { KafkaCluster } from '../../kafka/client/index.js';
 import { ErrorCode } from '../../kafka/messages/error-codes.js';
 import { TIMESTAMP_EARLIEST, TIMESTAMP_LATEST } from '../../kafka/messages/list-offsets.js';
@@ -14,12 +14,8 @@ export async function readSmallTopic(
   onRecord: (record: ReadRecord, partition: number) => void,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const found = (await cluster.metadata([topic], { signal })).topics.get(topic);
-  if (found === undefined || found.errorCode === ErrorCode.UNKNOWN_TOPIC_OR_PARTITION) return false;
-  if (found.errorCode !== ErrorCode.NONE) {
-    const { errorCode } = found;
-    throw new KafkaApiError({ api: 'Metadata', subject: `topic ${topic}`, errorCode });
-  }
+  const found = await findTopic(cluster, topic, { signal });
+  if (found === undefined) return false;
   const { topicId } = found;
   const partitions = found.partitions.map((_, partition) => ({ topic, partition }));
   const starts = await cluster.listOffsets(partitions, TIMESTAMP_EARLIEST, { signal });

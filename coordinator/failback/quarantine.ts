@@ -1,6 +1,7 @@
 import type { Clock } from '../../common/clock.js';
 import type { Logger } from '../../common/log.js';
 import type { AdminClient } from '../../kafka/admin/admin-client.js';
+import { findTopic } from '../../kafka/admin/find-topic.js';
 import type { KafkaCluster } from '../../kafka/client/index.js';
 import type { ReadRecord } from '../../kafka/records/build-batch.js';
 import type { FlowConfig } from '../../mirror/config/mirror-config.js';
@@ -62,8 +63,7 @@ export class Quarantine {
   /** Every saved record as one line of JSON; nothing if nothing was ever saved. */
   async read(onLine: (line: string) => void, signal: AbortSignal): Promise<void> {
     const { cluster, clock } = this.#options;
-    const { topics } = await cluster.metadata([this.topic], { signal });
-    if (topics.get(this.topic)?.errorCode !== 0) return;
+    if ((await findTopic(cluster, this.topic, { signal })) === undefined) return;
     const seen = new Set<string>();
     await readInternalTopic(
       {

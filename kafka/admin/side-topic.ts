@@ -2,10 +2,9 @@ import type { Clock } from '../../common/clock.js';
 import { describeError, MirrorError } from '../../common/errors.js';
 import type { Logger } from '../../common/log.js';
 import type { KafkaCluster } from '../client/index.js';
-import { ErrorCode } from '../messages/error-codes.js';
 import type { NewRecord } from '../records/build-batch.js';
 import { appendRecords } from './append-records.js';
-import { KafkaApiError } from './errors.js';
+import { findTopic } from './find-topic.js';
 import { createTopic } from './topic-admin.js';
 
 /** An interval of zero must not become a loop without a pause. */
@@ -47,15 +46,11 @@ export class SideTopic {
 
   async #make(signal: AbortSignal): Promise<void> {
     const { cluster, topic, replicationFactor } = this.#options;
-    const known = (await cluster.metadata([topic], { signal })).topics.get(topic);
-    if (known === undefined || known.errorCode === ErrorCode.UNKNOWN_TOPIC_OR_PARTITION) {
+    if ((await findTopic(cluster, topic, { signal })) === undefined) {
       const configs = { 'cleanup.policy': 'compact' };
       const wanted = { name: topic, partitionCount: 1, replicationFactor, configs };
       await createTopic(cluster, wanted, { signal });
       await cluster.metadata([topic], { signal });
-    } else if (known.errorCode !== ErrorCode.NONE) {
-      const { errorCode } = known;
-      throw new KafkaApiError({ api: 'Metadata', subject: `topic ${topic}`, errorCode });
     }
     this.#made = true;
   }
