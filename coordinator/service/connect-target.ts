@@ -43,15 +43,15 @@ export function targetConnector(options: TargetOpenerOptions): ConnectTarget {
     const direct = connectDirectly(options, flow);
     const problem = await problemOf(direct, signal);
     if (problem === undefined) return direct;
+    await direct.cluster.close();
     const relayed = connectThroughAgents(options, flow);
-    const { log } = options;
     if ((await problemOf(relayed, signal)) === undefined) {
-      await direct.cluster.close();
+      const { log } = options;
       log.info({ flow: flow.id, cluster: flow.target, problem }, 'reached through an agent');
       return relayed;
     }
     await relayed.cluster.close();
-    return direct; // nobody reaches it: whoever asks it next is told so
+    return connectDirectly(options, flow); // nobody reaches it: whoever asks it next is told so
   };
 }
 
@@ -81,7 +81,7 @@ function connectThroughAgents(options: TargetOpenerOptions, flow: FlowConfig): C
   return { cluster, admin: new AdminClient({ cluster, clock }) };
 }
 
-/** In words, why a cluster does not answer; undefined if it does. */
+/** In words, why a cluster does not answer; undefined if it does. Closes it if it throws. */
 async function problemOf(
   { cluster }: ConnectedTarget,
   signal: AbortSignal,
