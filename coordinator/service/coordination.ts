@@ -94,7 +94,7 @@ export class Coordination<Opened extends OpenedFlowTarget> {
     const emit = (event: CoreEvent): void => this.emit(event);
     const signal = this.over;
     const fail = (error: Error): void => this.stepDown(error);
-    this.#leases = new LeaseIntake({ emit, clock, over: this.over });
+    this.#leases = new LeaseIntake({ emit, fail, clock, over: this.over });
     this.#store = new StoreExecutor({ leadership, clock, log, emit, fail, signal });
     const { core } = this;
     this.agents = new AgentDirectory({

@@ -10,6 +10,8 @@ const STEP_PAUSE_MS = 1;
 
 export interface LeaseIntakeOptions {
   readonly emit: (event: CoreEvent) => void;
+  /** Ends the term: the core no longer knows what the store lists. */
+  readonly fail: (error: Error) => void;
   readonly clock: Clock;
   /** Aborted when the term is over. */
   readonly over: AbortSignal;
@@ -44,8 +46,10 @@ export class LeaseIntake {
     else if (event.kind === 'gone') this.#options.emit({ kind: 'lease-gone', lease: event });
     else {
       this.#behind = [];
-      // Rejects only at the end of the term, when nothing of it matters any more.
-      void this.#takeList(event.leases).catch(() => {});
+      const { fail, over } = this.#options;
+      void this.#takeList(event.leases).catch((error: unknown) => {
+        if (!over.aborted) fail(error as Error);
+      });
     }
   }
 

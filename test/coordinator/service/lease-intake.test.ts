@@ -7,6 +7,8 @@ import { eventually } from '../../kit/eventually.js';
 
 const COUNT = 2 * LEASES_PER_STEP_MAX + 5;
 
+const POISON = 'poison';
+
 const leases = Array.from({ length: COUNT }, (_, index) => ({
   ...{ item: `a->b/partition/t/${index}`, sessionId: '7', agentId: 'one' },
   leaseEpoch: BigInt(index + 1),
@@ -15,16 +17,19 @@ const leases = Array.from({ length: COUNT }, (_, index) => ({
 /** Says in short what the core was told, in order. */
 function intake() {
   const told: string[] = [];
+  const failures: Error[] = [];
   const over = new AbortController();
   const emit = (event: CoreEvent): void => {
+    if (event.kind === 'lease-gone' && event.lease.item === POISON) throw new Error(POISON);
     if (event.kind === 'recovered')
       told.push(`recovered ${event.sessions.length} ${event.leases.length}`);
     else if (event.kind === 'leases-listed')
       told.push(`listed ${event.leases.length} ${event.more === true ? 'more' : 'end'}`);
     else told.push(event.kind);
   };
-  const taking = new LeaseIntake({ emit, clock: systemClock, over: over.signal });
-  return { taking, told, over };
+  const fail = (error: Error): void => void failures.push(error);
+  const taking = new LeaseIntake({ emit, fail, clock: systemClock, over: over.signal });
+  return { taking, told, failures, over };
 }
 
 const gone = { kind: 'gone', item: 'a->b/partition/t/0', leaseEpoch: 1n } as const;
@@ -69,5 +74,21 @@ describe('LeaseIntake', () => {
     over.abort(new Error('the term is over'));
     await assert.rejects(done, /the term is over/);
     assert.equal(told.length, 1);
+  });
+
+  it('fails the term where the core fails in the middle of a list', async () => {
+    const { taking, failures } = intake();
+    taking.take({ kind: 'resync', leases });
+    taking.take({ ...gone, item: POISON });
+    await eventually(() => failures.length === 1);
+    assert.equal(failures[0]?.message, POISON);
+  });
+
+  it('fails nothing at the end of the term', async () => {
+    const { taking, failures, over } = intake();
+    taking.take({ kind: 'resync', leases });
+    over.abort(new Error('the term is over'));
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual(failures, []);
   });
 });
