@@ -22,7 +22,12 @@ import { SITE_TASK_EXECUTORS } from '../site-tasks/registry.js';
 import { SiteTaskRunner } from '../site-tasks/site-task-runner.js';
 import { SiteWorker } from '../site/site-worker.js';
 import { FlowRuntimes, type FlowRuntime } from './flow-runtimes.js';
-import { ProgressReport, reportIntervalMs, type ReportedPartition } from './progress-report.js';
+import {
+  NO_NEWS,
+  ProgressReport,
+  reportIntervalMs,
+  type ReportedPartition,
+} from './progress-report.js';
 import { partitionItem, workKey } from './work-key.js';
 
 /** How often the deadline of a heartbeat is looked at. */
@@ -216,7 +221,7 @@ export class AgentSession {
     this.#sessionId = welcome.sessionId;
     this.#lease.open(Number(welcome.leaseTtlMs), this.#helloAtMs);
     this.#heartbeatDueMs = clock.nowMs();
-    this.#report.forgetAll();
+    this.#report.begin(welcome.takesStanding);
     for (const { site } of this.#held.values()) site?.repeatAll();
     log.info({ session: welcome.sessionId, term: welcome.term.toString() }, 'session opened');
   }
@@ -331,7 +336,7 @@ export class AgentSession {
       await held.runtime.copier.remove(copier);
       const partition = { flow: item.flow, leaseEpoch: held.leaseEpoch, copier };
       const progress = this.#report.report(partition);
-      this.#link.send({ $case: 'progress', value: { partitions: [progress] } });
+      this.#link.send({ $case: 'progress', value: { partitions: [progress], standing: [] } });
       this.#report.forget(copier);
     }
     this.#held.delete(workKey(item));
@@ -363,9 +368,10 @@ export class AgentSession {
     const { signal } = this.#stop;
     while (!signal.aborted) {
       const canSend = this.connected && this.#link.writable;
-      const partitions = canSend ? this.#report.collect(this.partitions()) : [];
-      if (partitions.length > 0) this.#link.send({ $case: 'progress', value: { partitions } });
-      const waitMs = reportIntervalMs(this.#held.size, partitions);
+      const news = canSend ? this.#report.collect(this.partitions()) : NO_NEWS;
+      if (news.partitions.length + news.standing.length > 0)
+        this.#link.send({ $case: 'progress', value: news });
+      const waitMs = reportIntervalMs(this.#held.size, news.partitions);
       await this.#options.clock.sleep(waitMs, signal).catch(() => undefined);
     }
   }

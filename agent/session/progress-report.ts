@@ -1,11 +1,18 @@
 import type { Clock } from '../../common/clock.js';
 import { PartitionState } from '../../proto/gen/mirror/v1/common.js';
-import type { PartitionProgress } from '../../proto/gen/mirror/v1/agent.js';
+import type { PartitionProgress, StandingPartitions } from '../../proto/gen/mirror/v1/agent.js';
 import type { CopierState, PartitionCopier } from '../replication/partition-copier.js';
 import { partitionItem } from './work-key.js';
 
 /** A partition without news is reported this often all the same, so that its age is known. */
 const REFRESH_MIN_MS = 1_000;
+
+/** One that stands is spoken of together with the others of its flow, and by itself this often. */
+const STANDING_AFTER_MS = 30_000;
+const STANDING_REFRESH_MS = 60_000;
+
+/** Whose source says less often that nothing came speaks for itself again. */
+const STANDING_AGE_MAX_MS = 5_000;
 
 /** With many partitions less often: one report per partition and second would be most of the load. */
 const REFRESH_MS_PER_PARTITION = 1;
@@ -50,42 +57,66 @@ interface Reported {
   sourceEnd: bigint;
   trouble: string;
   atMs: number;
+  unchangedSinceMs: number;
+  standing: boolean;
 }
+
+export interface News {
+  readonly partitions: PartitionProgress[];
+  readonly standing: StandingPartitions[];
+}
+
+export const NO_NEWS: News = { partitions: [], standing: [] };
 
 /** Decides which partitions have news, and puts it into words. */
 export class ProgressReport {
   readonly #clock: Clock;
   readonly #reported = new Map<PartitionCopier, Reported>();
+  #takesStanding = false;
+  #stoodAtMs = -Infinity;
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
   /** News since the last call. */
-  collect(partitions: Iterable<ReportedPartition>): PartitionProgress[] {
+  collect(partitions: Iterable<ReportedPartition>): News {
     const nowMs = this.#clock.nowMs();
     const refreshMs = Math.max(REFRESH_MIN_MS, this.#reported.size * REFRESH_MS_PER_PARTITION);
     const news: PartitionProgress[] = [];
+    const ages = new Map<string, number>();
     for (const partition of partitions) {
-      const { copier } = partition;
+      const { copier, flow } = partition;
       const last = this.#reported.get(copier);
-      const silent =
-        last !== undefined &&
-        last.state === copier.state &&
-        last.targetNext === copier.acked.targetNext &&
-        last.sourceNext === copier.acked.sourceNext &&
-        last.sourceEnd === copier.sourceEnd &&
-        last.trouble === copier.trouble &&
-        nowMs - last.atMs < refreshMs;
-      if (!silent) news.push(this.report(partition));
+      const hasNews =
+        last === undefined || !isUnchanged(copier, last) || this.#isOld(copier, last, refreshMs);
+      if (hasNews) news.push(this.report(partition));
+      if (this.#reported.get(copier)?.standing === true)
+        ages.set(flow, Math.max(ages.get(flow) ?? 0, sourceEndAgeMs(copier, nowMs)));
     }
-    return news;
+    // What is said of all must be true of one that stands from now on.
+    const isDue = nowMs - this.#stoodAtMs >= REFRESH_MIN_MS || news.some((each) => each.standing);
+    if (!isDue) return { partitions: news, standing: [] };
+    this.#stoodAtMs = nowMs;
+    const standing = [...ages].map(([flow, ageMs]) => ({ flow, sourceEndAgeMs: BigInt(ageMs) }));
+    return { partitions: news, standing };
   }
 
   report({ flow, leaseEpoch, copier }: ReportedPartition): PartitionProgress {
     const nowMs = this.#clock.nowMs();
     const { assignment, acked, sourceEnd, state, trouble } = copier;
-    this.#reported.set(copier, { state, ...acked, sourceEnd, trouble, atMs: nowMs });
+    const last = this.#reported.get(copier);
+    const unchangedSinceMs =
+      last !== undefined && isUnchanged(copier, last) ? last.unchangedSinceMs : nowMs;
+    const runs = copier.tail.unacknowledged();
+    const standing =
+      this.#takesStanding &&
+      state === 'running' &&
+      runs.length === 0 &&
+      nowMs - unchangedSinceMs >= STANDING_AFTER_MS &&
+      isFresh(copier, nowMs);
+    const said = { state, ...acked, sourceEnd, trouble, atMs: nowMs };
+    this.#reported.set(copier, { ...said, unchangedSinceMs, standing });
     const truncatedTo = copier.truncatedTo;
     const mapped = copier.tail.end?.sourceNext ?? -1n;
     return {
@@ -93,14 +124,12 @@ export class ProgressReport {
       leaseEpoch,
       state: STATES[state],
       halt: copier.halt && { code: copier.halt.haltCode, message: copier.halt.message },
-      runs: copier.tail.unacknowledged(),
+      runs,
       ...(truncatedTo === undefined ? {} : { truncatedTo }),
       sourceNext: acked.sourceNext,
       targetNext: acked.targetNext,
       sourceEnd,
-      sourceEndAgeMs: BigInt(
-        Math.round(copier.sourceEndAtMs < 0 ? -1 : nowMs - copier.sourceEndAtMs),
-      ),
+      sourceEndAgeMs: BigInt(sourceEndAgeMs(copier, nowMs)),
       records: BigInt(copier.records),
       bytes: BigInt(copier.bytes),
       lastTimestampMs: copier.lastTimestamp,
@@ -108,6 +137,7 @@ export class ProgressReport {
       sequenceBase: copier.sequenceBase,
       trouble,
       sourceEpoch: copier.epochs.at(mapped, acked.sourceNext),
+      standing,
     };
   }
 
@@ -116,7 +146,35 @@ export class ProgressReport {
   }
 
   /** A new session knows nothing: everything is news. */
-  forgetAll(): void {
+  begin(takesStanding: boolean): void {
     this.#reported.clear();
+    this.#takesStanding = takesStanding;
+    this.#stoodAtMs = -Infinity;
   }
+
+  #isOld(copier: PartitionCopier, last: Reported, refreshMs: number): boolean {
+    const nowMs = this.#clock.nowMs();
+    if (last.standing) return nowMs - last.atMs >= STANDING_REFRESH_MS || !isFresh(copier, nowMs);
+    return nowMs - last.atMs >= refreshMs;
+  }
+}
+
+/** -1 if the source has not said yet where it ends. */
+function sourceEndAgeMs({ sourceEndAtMs }: PartitionCopier, nowMs: number): number {
+  return sourceEndAtMs < 0 ? -1 : Math.round(nowMs - sourceEndAtMs);
+}
+
+function isFresh(copier: PartitionCopier, nowMs: number): boolean {
+  const ageMs = sourceEndAgeMs(copier, nowMs);
+  return ageMs >= 0 && ageMs <= STANDING_AGE_MAX_MS;
+}
+
+function isUnchanged(copier: PartitionCopier, last: Reported): boolean {
+  return (
+    last.state === copier.state &&
+    last.targetNext === copier.acked.targetNext &&
+    last.sourceNext === copier.acked.sourceNext &&
+    last.sourceEnd === copier.sourceEnd &&
+    last.trouble === copier.trouble
+  );
 }

@@ -130,6 +130,7 @@ function keepBeside(world: ScaleWorld): { meter: CopyMeter; map: PartitionMap }[
       sourceEpoch: undefined,
       mapRestarted: false,
       trouble: '',
+      standing: false,
       sequenceBase: 0n,
       runs: [],
     };

@@ -4,6 +4,7 @@ import type {
   GroupOffset,
   InventoryTopic,
   PartitionProgress,
+  StandingPartitions,
 } from '../../proto/gen/mirror/v1/agent.js';
 import { PartitionState, type MapRun, type WorkItem } from '../../proto/gen/mirror/v1/common.js';
 import type { CopierState, LeaseRef, SourceTopic } from '../core/events.js';
@@ -16,6 +17,7 @@ import type {
   GrantMessage,
   GroupOffsetReport,
   ProgressReport,
+  StandingReport,
 } from '../service/messages.js';
 import { readSiteTaskReport, writeSiteTaskMessage } from './site-task-messages.js';
 import {
@@ -67,7 +69,11 @@ export function readAgentMessage({ message }: AgentMessage): AgentSays {
         topics: message.value.topics.map(readTopic),
       };
     case 'progress':
-      return { kind: 'progress', reports: message.value.partitions.map(readProgress) };
+      return {
+        kind: 'progress',
+        reports: message.value.partitions.map(readProgress),
+        standing: message.value.standing.map(readStanding),
+      };
     case 'groupOffsets':
       return {
         kind: 'group-offsets',
@@ -128,7 +134,10 @@ export function* writeCoordinatorMessage(says: CoordinatorSays): Iterable<Coordi
       yield {
         message: {
           $case: 'welcome',
-          value: { sessionId, leaseTtlMs, term, properties: Object.fromEntries(properties) },
+          value: {
+            ...{ sessionId, leaseTtlMs, term, properties: Object.fromEntries(properties) },
+            takesStanding: true,
+          },
         },
       };
       return;
@@ -224,10 +233,16 @@ function readProgress(progress: PartitionProgress): ProgressReport {
     ...{ halt, runs, truncatedTo, sourceEpoch, sourceNext, targetNext, sourceEnd },
     ...{ records, bytes, trouble },
     mapRestarted: progress.mapRestarted,
+    standing: progress.standing,
     sequenceBase: progress.sequenceBase,
     sourceEndAgeMs: Number(progress.sourceEndAgeMs),
     lastTimestampMs: Number(progress.lastTimestampMs),
   };
+}
+
+function readStanding({ flow, sourceEndAgeMs }: StandingPartitions): StandingReport {
+  if (sourceEndAgeMs < 0n) throw new ProtocolViolationError('an age below zero');
+  return { flow, sourceEndAgeMs: Number(sourceEndAgeMs) };
 }
 
 function readCopierState(state: PartitionState): CopierState {

@@ -14,6 +14,7 @@ import {
   StreamReplacedError,
 } from './errors.js';
 import { RefusedAgents } from './refused-agents.js';
+import type { Standing } from './copy-meter.js';
 import type { AgentHello, AgentLink, AgentSays, CoordinatorSays } from './messages.js';
 
 /**
@@ -40,6 +41,8 @@ export interface AgentSession {
   limited: ReadonlySet<string>;
   /** Its share of each limited flow, in bytes per second, as it was told. */
   readonly shares: Map<string, number>;
+  /** Of each flow: what goes for all of its partitions that stand. */
+  readonly standing: Map<string, Standing>;
   /** When the last heartbeat that the store was told of came; −∞ before the first. */
   renewedAtMs: number;
   renewing: boolean;
@@ -194,6 +197,7 @@ export class AgentDirectory {
       ...{ sessionId, agentId, site, clusters, version, siteTaskKinds, link, heardAtMs: nowMs },
       ...{ bufferedBytes: 0n, limited: new Set<string>(), shares: new Map<string, number>() },
       ...{ ...renewal, waitingSequence: undefined, protocol },
+      standing: new Map(),
       problems: new AgentProblems(log.child({ agentId, sessionId })),
     };
     this.#judge(session, nowMs);

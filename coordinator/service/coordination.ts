@@ -239,9 +239,9 @@ export class Coordination<Opened extends OpenedFlowTarget> {
         return;
       case 'progress':
         takeProgress({
-          ...{ core: this.core, flows: this.flows, log: this.log, sessionId, nowMs },
-          ...{ emit: (event: CoreEvent) => this.emit(event), reports: message.reports },
-          problems: session.problems,
+          ...{ core: this.core, flows: this.flows, log: this.log, nowMs },
+          ...{ emit: (event: CoreEvent) => this.emit(event), session },
+          ...{ reports: message.reports, standing: message.standing },
         });
         return;
       case 'inventory':

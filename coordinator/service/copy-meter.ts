@@ -15,6 +15,11 @@ interface Look {
   readonly sourceEnd: bigint;
 }
 
+/** When its agent last heard from the source that nothing has changed; shared by all that stand. */
+export interface Standing {
+  seenAtMs: number;
+}
+
 /**
  * What one partition's reports say about speed and lag. Times are those of the injected monotonic
  * clock: record timestamps are whatever a producer wrote, and say nothing reliable about age.
@@ -36,8 +41,12 @@ export class CopyMeter {
   #bytesPerMs = 0;
   /** Oldest first. The first is the newest look whose records are all copied, if there is one. */
   #looks: Look[] = [];
+  #standing: Standing | undefined;
 
-  report(report: ProgressReport, nowMs: number): void {
+  /** `standing`: what goes for the partition too until its next report. */
+  report(report: ProgressReport, nowMs: number, standing?: Standing): void {
+    this.#stand();
+    this.#standing = standing;
     const sameLease = report.lease.leaseEpoch === this.#leaseEpoch;
     this.#count(report, sameLease, nowMs);
     // Negative: the copier does not know yet.
@@ -55,6 +64,7 @@ export class CopyMeter {
   }
 
   sourceEndAgeMs(nowMs: number): number | undefined {
+    this.#stand();
     const last = this.#looks.at(-1);
     return last === undefined ? undefined : Math.max(0, nowMs - last.atMs);
   }
@@ -70,6 +80,7 @@ export class CopyMeter {
    * all copied. Undefined while no look was ever caught up with, since then nothing bounds it.
    */
   lagMs(nowMs: number): number | undefined {
+    this.#stand();
     const lag = this.lagRecords;
     if (lag === undefined) return undefined;
     if (lag === 0n) return 0;
@@ -81,6 +92,7 @@ export class CopyMeter {
 
   /** As `lagMs`, but at the last look: what came after that is not in it. */
   get missingMs(): number | undefined {
+    this.#stand();
     const last = this.#looks.at(-1);
     return last === undefined ? undefined : this.lagMs(last.atMs);
   }
@@ -99,6 +111,15 @@ export class CopyMeter {
     this.#bytesPerMs = 0;
     this.#reportedAtMs = undefined;
     this.trouble = '';
+    this.#stand();
+    this.#standing = undefined;
+  }
+
+  /** What was said of all that stand is a look at this one too. */
+  #stand(): void {
+    const sourceEnd = this.sourceEnd;
+    if (this.#standing !== undefined && sourceEnd !== undefined)
+      this.#look(this.#standing.seenAtMs, sourceEnd);
   }
 
   #decay(nowMs: number): number {

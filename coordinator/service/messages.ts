@@ -41,6 +41,14 @@ export interface ProgressReport {
   readonly lastTimestampMs: number;
   /** While recovering: why the position was not found at the last try; empty if there is no reason. */
   readonly trouble: string;
+  /** Until it is reported again, `StandingReport` goes for it too. */
+  readonly standing: boolean;
+}
+
+/** Of all partitions of the flow that were last reported as standing: nothing has changed. */
+export interface StandingReport {
+  readonly flow: string;
+  readonly sourceEndAgeMs: number;
 }
 
 export interface GroupOffsetReport {
@@ -60,7 +68,11 @@ export type AgentSays =
       readonly limitedFlows: readonly string[];
     }
   | { readonly kind: 'inventory'; readonly flow: string; readonly topics: readonly SourceTopic[] }
-  | { readonly kind: 'progress'; readonly reports: readonly ProgressReport[] }
+  | {
+      readonly kind: 'progress';
+      readonly reports: readonly ProgressReport[];
+      readonly standing: readonly StandingReport[];
+    }
   | {
       readonly kind: 'group-offsets';
       readonly flow: string;

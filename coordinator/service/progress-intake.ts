@@ -4,38 +4,48 @@ import type { CoordinationCore } from '../core/coordination-core.js';
 import type { CoreEvent } from '../core/events.js';
 import { parseItemKey } from '../core/work-item.js';
 import type { OpenedFlowTarget } from './flow-target-port.js';
-import type { AgentProblems } from './agent-problems.js';
+import type { AgentSession } from './agent-directory.js';
+import type { Standing } from './copy-meter.js';
 import type { FlowRuntime } from './flow-runtime.js';
-import type { ProgressReport } from './messages.js';
+import type { ProgressReport, StandingReport } from './messages.js';
 
 export interface ProgressIntake<Opened extends OpenedFlowTarget> {
   readonly core: CoordinationCore;
   readonly flows: ReadonlyMap<string, FlowRuntime<Opened>>;
   readonly emit: (event: CoreEvent) => void;
   readonly log: Logger;
-  readonly sessionId: string;
+  readonly session: Pick<AgentSession, 'sessionId' | 'problems' | 'standing'>;
   readonly reports: readonly ProgressReport[];
+  readonly standing: readonly StandingReport[];
   readonly nowMs: number;
-  readonly problems: AgentProblems;
 }
 
 /** Takes an agent's reports, each only if the agent has that lease now. */
 export function takeProgress<Opened extends OpenedFlowTarget>(
   intake: ProgressIntake<Opened>,
 ): void {
-  const { core, flows, sessionId, reports, nowMs } = intake;
+  const { core, flows, session, reports, nowMs } = intake;
   for (const report of reports) {
-    if (!core.accepts(sessionId, report.lease)) {
+    if (!core.accepts(session.sessionId, report.lease)) {
       // Also a short while after its session ran out in the store: so it is noted, and not refused.
       const message = `reported of ${report.lease.item}, which it does not hold; not heeded`;
-      intake.problems.note('foreign-lease', message, nowMs);
+      session.problems.note('foreign-lease', message, nowMs);
       continue;
     }
     const work = parseItemKey(report.lease.item);
     const flow = work === undefined ? undefined : flows.get(work.flow);
     if (work?.kind !== 'partition' || flow === undefined) continue;
     takeReport({ flow, topic: work.topic, partition: work.partition, report, intake });
-    noteSource(flow, report, nowMs);
+    const knowsSource = report.copier !== 'recovering' && report.sourceEnd >= 0n;
+    noteSource(flow, nowMs, knowsSource ? report.sourceEndAgeMs : undefined);
+  }
+  for (const { flow: name, sourceEndAgeMs } of intake.standing) {
+    const flow = flows.get(name);
+    // Without a partition that stands there is nothing that it could be said of.
+    const standing = session.standing.get(name);
+    if (flow === undefined || standing === undefined) continue;
+    standing.seenAtMs = nowMs - sourceEndAgeMs;
+    noteSource(flow, nowMs, sourceEndAgeMs);
   }
 }
 
@@ -49,7 +59,8 @@ interface TakeReport<Opened extends OpenedFlowTarget> {
 
 function takeReport<Opened extends OpenedFlowTarget>(options: TakeReport<Opened>): void {
   const { flow, topic, partition, report, intake } = options;
-  const { emit, log, sessionId, nowMs } = intake;
+  const { emit, log, session, nowMs } = intake;
+  const { sessionId, problems } = session;
   let { copier, halt } = report;
   const { lease, runs, truncatedTo, sequenceBase, sourceEpoch } = report;
   // While a blocked target has no map in memory the agent keeps its runs, and repeats them.
@@ -70,9 +81,8 @@ function takeReport<Opened extends OpenedFlowTarget>(options: TakeReport<Opened>
   // A copier that still looks for its position has none to report.
   const meter = flow.meter(topic, partition);
   meter.trouble = copier === 'recovering' ? report.trouble : '';
-  if (meter.trouble !== '')
-    intake.problems.note('unreachable', `${lease.item}: ${meter.trouble}`, nowMs);
-  if (copier !== 'recovering') meter.report(report, nowMs);
+  if (meter.trouble !== '') problems.note('unreachable', `${lease.item}: ${meter.trouble}`, nowMs);
+  if (copier !== 'recovering') meter.report(report, nowMs, standingOf(options));
   const bytesPerSecond = meter.bytesPerSecond(nowMs);
   emit({ kind: 'progress', sessionId, lease, copier, halt, bytesPerSecond });
 }
@@ -87,14 +97,27 @@ function topicIds<Opened extends OpenedFlowTarget>(
   return { sourceTopicId: topic.source.topicId, targetTopicId: topic.target.targetTopicId };
 }
 
+/** Shared by all partitions of the flow that stand at this session's agent. */
+function standingOf<Opened extends OpenedFlowTarget>({
+  flow,
+  report,
+  intake,
+}: TakeReport<Opened>): Standing | undefined {
+  if (!report.standing) return undefined;
+  const { standing } = intake.session;
+  const known = standing.get(flow.id) ?? { seenAtMs: intake.nowMs - report.sourceEndAgeMs };
+  standing.set(flow.id, known);
+  return known;
+}
+
 function noteSource<Opened extends OpenedFlowTarget>(
   flow: FlowRuntime<Opened>,
-  report: ProgressReport,
   nowMs: number,
+  sourceEndAgeMs: number | undefined,
 ): void {
   flow.agentSeenAtMs = nowMs;
-  if (report.copier === 'recovering' || report.sourceEnd < 0n) return;
-  const seenAtMs = nowMs - report.sourceEndAgeMs;
+  if (sourceEndAgeMs === undefined) return;
+  const seenAtMs = nowMs - sourceEndAgeMs;
   if (flow.sourceSeenAtMs === undefined || seenAtMs > flow.sourceSeenAtMs)
     flow.sourceSeenAtMs = seenAtMs;
 }

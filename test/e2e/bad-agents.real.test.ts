@@ -127,10 +127,18 @@ describe('agents that do not behave, at a real coordinator', () => {
       work: { $case: 'partition' as const, value: { topic: 'orders', partition: 0 } },
     };
     const run = { sourceStart: 0n, targetStart: 0n, length: 1_000_000n };
-    const counts = { records: 1n, bytes: 1n, lastTimestampMs: 1n, sequenceBase: 0n, trouble: '' };
+    const counts = {
+      records: 1n,
+      bytes: 1n,
+      lastTimestampMs: 1n,
+      sequenceBase: 0n,
+      trouble: '',
+      standing: false,
+    };
     agent.say({
       $case: 'progress',
       value: {
+        standing: [],
         partitions: [
           {
             ...{ item, leaseEpoch: 1n, state: PartitionState.RUNNING, halt: undefined },

@@ -26,7 +26,13 @@ function setup() {
   );
   const report = new ProgressReport(clock);
   const partition = { flow: 'a->b', leaseEpoch: 7n, copier };
-  return { clock, copier, report, partition, collect: () => report.collect([partition]) };
+  return {
+    clock,
+    copier,
+    report,
+    partition,
+    collect: () => report.collect([partition]).partitions,
+  };
 }
 
 describe('ProgressReport', () => {
@@ -82,7 +88,49 @@ describe('ProgressReport', () => {
   it('says everything again to a new session', () => {
     const { report, collect } = setup();
     collect();
-    report.forgetAll();
+    report.begin(false);
     assert.equal(collect().length, 1);
+  });
+
+  it('lets one that stands be spoken of with the others of its flow', () => {
+    const { clock, copier, report, partition } = setup();
+    report.begin(true);
+    copier.resumeAt({ sourceNext: 15n, targetNext: 5n });
+    copier.tail.acknowledge({ sourceNext: 15n, targetNext: 5n });
+    const passMs = (ms: number) => {
+      clock.ms += ms;
+      copier.noteSourceEnd(15n, clock.ms - 400);
+      return report.collect([partition]);
+    };
+    passMs(400);
+    assert.deepEqual(passMs(29_000).partitions[0]?.standing, false);
+    const stands = passMs(1_000);
+    assert.equal(stands.partitions[0]?.standing, true);
+    assert.deepEqual(stands.standing, [{ flow: 'a->b', sourceEndAgeMs: 400n }]);
+    assert.deepEqual(passMs(900), { partitions: [], standing: [] });
+    assert.deepEqual(passMs(100).standing, [{ flow: 'a->b', sourceEndAgeMs: 400n }]);
+    for (let second = 2; second < 60; second += 1) assert.deepEqual(passMs(1_000).partitions, []);
+    assert.equal(passMs(1_000).partitions[0]?.standing, true, 'once a minute');
+
+    copier.noteSourceEnd(16n, clock.ms);
+    const { partitions, standing } = report.collect([partition]);
+    assert.equal(partitions[0]?.standing, false);
+    assert.deepEqual(standing, []);
+  });
+
+  it('speaks of one by itself of which the source says nothing any more', () => {
+    const { clock, copier, report, partition } = setup();
+    report.begin(true);
+    copier.resumeAt({ sourceNext: 15n, targetNext: 5n });
+    copier.tail.acknowledge({ sourceNext: 15n, targetNext: 5n });
+    copier.noteSourceEnd(15n, 0);
+    report.collect([partition]);
+    clock.ms = 31_000;
+    copier.noteSourceEnd(15n, 31_000);
+    assert.equal(report.collect([partition]).standing.length, 1);
+    clock.ms = 36_001;
+    const { partitions, standing } = report.collect([partition]);
+    assert.deepEqual([partitions[0]?.standing, partitions[0]?.sourceEndAgeMs], [false, 5_001n]);
+    assert.deepEqual(standing, []);
   });
 });

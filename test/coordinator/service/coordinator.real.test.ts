@@ -141,9 +141,10 @@ describe('mirror-coordinator', { timeout: 240_000 }, () => {
       ...{ sourceEndAgeMs: 0n, records: 0n, bytes: 0n, lastTimestampMs: -1n },
       mapRestarted: false,
       trouble: '',
+      standing: false,
       sequenceBase: 0n,
     };
-    agent.say({ $case: 'progress', value: { partitions: [progress] } });
+    agent.say({ $case: 'progress', value: { partitions: [progress], standing: [] } });
     await eventually(
       () => agent.all('mapAcks').length > 0,
       () => ({ lines: first.lines.slice(-20), messages: agent.messages, error: agent.error }),
@@ -182,7 +183,7 @@ describe('mirror-coordinator', { timeout: 240_000 }, () => {
           if (item?.work?.$case !== 'partition' || released.has(leaseEpoch)) continue;
           again.say({
             $case: 'progress',
-            value: { partitions: [{ ...progress, item, leaseEpoch }] },
+            value: { partitions: [{ ...progress, item, leaseEpoch }], standing: [] },
           });
         }
         for (const { revokes } of again.all('revokes')) {

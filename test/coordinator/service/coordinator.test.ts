@@ -96,11 +96,18 @@ describe('Coordinator', () => {
         targetNext: 10n,
         sourceEnd: 12n,
       },
-      ...{ sourceEndAgeMs: 0n, mapRestarted: false, sequenceBase: 0n, trouble: '', ...counts },
+      ...{
+        sourceEndAgeMs: 0n,
+        mapRestarted: false,
+        sequenceBase: 0n,
+        trouble: '',
+        standing: false,
+        ...counts,
+      },
     };
     // A report under an earlier lease counts for nothing.
     const stale = { ...report, leaseEpoch: leaseEpoch - 1n, records: 999n };
-    agent.say({ $case: 'progress', value: { partitions: [stale, report] } });
+    agent.say({ $case: 'progress', value: { partitions: [stale, report], standing: [] } });
     const [ack] = await until(() => agent.all('mapAcks')[0]?.acks, 'a map ack');
     assert.equal(ack?.sourceNext, 10n);
     assert.equal(ack.leaseEpoch, leaseEpoch);

@@ -116,6 +116,8 @@ export interface Welcome {
   term: bigint;
   /** The flows' configuration as property lines, without secrets; the agent's own file overrides. */
   properties: { [key: string]: string };
+  /** Whether `Progress.standing` is heeded. If not, the agent repeats itself for each partition. */
+  takesStanding: boolean;
 }
 
 export interface Welcome_PropertiesEntry {
@@ -277,6 +279,15 @@ export interface MissingTopics {
 
 export interface Progress {
   partitions: PartitionProgress[];
+  /** One for each flow of which the agent has partitions that stand; after `partitions`. */
+  standing: StandingPartitions[];
+}
+
+/** All partitions of the flow that this session last reported with `standing`: nothing changed since. */
+export interface StandingPartitions {
+  flow: string;
+  /** The source said so about each of them, at most so long ago. */
+  sourceEndAgeMs: bigint;
 }
 
 export interface PartitionProgress {
@@ -314,6 +325,8 @@ export interface PartitionProgress {
     | undefined;
   /** While recovering: why the position was not found at the last try, such as a cluster that does not answer. */
   trouble: string;
+  /** Nothing happened for a while: from now on `StandingPartitions` speaks of it, until there is news. */
+  standing: boolean;
 }
 
 export interface MapAcks {
@@ -1050,7 +1063,7 @@ export const HeldLease: MessageFns<HeldLease> = {
 };
 
 function createBaseWelcome(): Welcome {
-  return { sessionId: "", leaseTtlMs: 0n, term: 0n, properties: {} };
+  return { sessionId: "", leaseTtlMs: 0n, term: 0n, properties: {}, takesStanding: false };
 }
 
 export const Welcome: MessageFns<Welcome> = {
@@ -1073,6 +1086,9 @@ export const Welcome: MessageFns<Welcome> = {
     globalThis.Object.entries(message.properties).forEach(([key, value]: [string, string]) => {
       Welcome_PropertiesEntry.encode({ key: key as any, value }, writer.uint32(34).fork()).join();
     });
+    if (message.takesStanding !== false) {
+      writer.uint32(160).bool(message.takesStanding);
+    }
     return writer;
   },
 
@@ -1124,6 +1140,14 @@ export const Welcome: MessageFns<Welcome> = {
             }
             continue;
           }
+          case 20: {
+            if (tag !== 160) {
+              break;
+            }
+
+            message.takesStanding = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1155,6 +1179,7 @@ export const Welcome: MessageFns<Welcome> = {
       },
       {},
     );
+    message.takesStanding = object.takesStanding ?? false;
     return message;
   },
 };
@@ -2787,13 +2812,16 @@ export const MissingTopics: MessageFns<MissingTopics> = {
 };
 
 function createBaseProgress(): Progress {
-  return { partitions: [] };
+  return { partitions: [], standing: [] };
 }
 
 export const Progress: MessageFns<Progress> = {
   encode(message: Progress, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.partitions) {
       PartitionProgress.encode(v!, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.standing) {
+      StandingPartitions.encode(v!, writer.uint32(162).fork()).join();
     }
     return writer;
   },
@@ -2819,6 +2847,14 @@ export const Progress: MessageFns<Progress> = {
             message.partitions.push(PartitionProgress.decode(reader, reader.uint32()));
             continue;
           }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.standing.push(StandingPartitions.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2837,6 +2873,79 @@ export const Progress: MessageFns<Progress> = {
   fromPartial(object: DeepPartial<Progress>): Progress {
     const message = createBaseProgress();
     message.partitions = object.partitions?.map((e) => PartitionProgress.fromPartial(e)) || [];
+    message.standing = object.standing?.map((e) => StandingPartitions.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseStandingPartitions(): StandingPartitions {
+  return { flow: "", sourceEndAgeMs: 0n };
+}
+
+export const StandingPartitions: MessageFns<StandingPartitions> = {
+  encode(message: StandingPartitions, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.flow !== "") {
+      writer.uint32(10).string(message.flow);
+    }
+    if (message.sourceEndAgeMs !== 0n) {
+      if (BigInt.asIntN(64, message.sourceEndAgeMs) !== message.sourceEndAgeMs) {
+        throw new globalThis.Error("value provided for field message.sourceEndAgeMs of type int64 too large");
+      }
+      writer.uint32(16).int64(message.sourceEndAgeMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StandingPartitions {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStandingPartitions();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.flow = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.sourceEndAgeMs = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<StandingPartitions>): StandingPartitions {
+    return StandingPartitions.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<StandingPartitions>): StandingPartitions {
+    const message = createBaseStandingPartitions();
+    message.flow = object.flow ?? "";
+    message.sourceEndAgeMs = (object.sourceEndAgeMs !== undefined && object.sourceEndAgeMs !== null)
+      ? BigInt(object.sourceEndAgeMs)
+      : 0n;
     return message;
   },
 };
@@ -2860,6 +2969,7 @@ function createBasePartitionProgress(): PartitionProgress {
     sequenceBase: 0n,
     sourceEpoch: undefined,
     trouble: "",
+    standing: false,
   };
 }
 
@@ -2945,6 +3055,9 @@ export const PartitionProgress: MessageFns<PartitionProgress> = {
     }
     if (message.trouble !== "") {
       writer.uint32(162).string(message.trouble);
+    }
+    if (message.standing !== false) {
+      writer.uint32(168).bool(message.standing);
     }
     return writer;
   },
@@ -3098,6 +3211,14 @@ export const PartitionProgress: MessageFns<PartitionProgress> = {
             message.trouble = reader.string();
             continue;
           }
+          case 21: {
+            if (tag !== 168) {
+              break;
+            }
+
+            message.standing = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3148,6 +3269,7 @@ export const PartitionProgress: MessageFns<PartitionProgress> = {
       ? SourceEpoch.fromPartial(object.sourceEpoch)
       : undefined;
     message.trouble = object.trouble ?? "";
+    message.standing = object.standing ?? false;
     return message;
   },
 };
