@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { KafkaCluster } from '../../kafka/client/index.js';
 import { ErrorCode } from '../../kafka/messages/error-codes.js';
+import { TIMESTAMP_EARLIEST } from '../../kafka/messages/list-offsets.js';
 import { isControl, lastOffset, timestampType } from '../../kafka/records/batch-header.js';
 import { splitBatches } from '../../kafka/records/batch-splitter.js';
 import { readBatch, type ReadRecord } from '../../kafka/records/build-batch.js';
@@ -8,7 +9,7 @@ import { HaltError } from './halt.js';
 import { ALIGNED_RECORDS_MAX, PLAIN_BYTES_MAX } from './limits.js';
 import type { CopierAssignment } from './partition-copier.js';
 import { prepareFetched } from './prepared-batch.js';
-import { FetchRetryError, logStartOf, readPartition } from './read-partition.js';
+import { FetchRetryError, logBound, readPartition } from './read-partition.js';
 import type { Position, Run } from './run-tail.js';
 import type { SourceScan } from './source-scan.js';
 
@@ -160,7 +161,8 @@ async function indexTarget(options: AlignmentOptions, signal: AbortSignal): Prom
       signal,
     );
     if (answer.errorCode === ErrorCode.OFFSET_OUT_OF_RANGE) {
-      const logStart = await logStartOf({ cluster, topic, partition }, signal);
+      const at = { cluster, topic, partition };
+      const logStart = await logBound(at, TIMESTAMP_EARLIEST, { signal });
       if (logStart <= fetchOffset) break;
       fetchOffset = logStart; // retention removed what was before
       continue;

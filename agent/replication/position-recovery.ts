@@ -2,6 +2,7 @@ import type { Clock } from '../../common/clock.js';
 import type { Logger } from '../../common/log.js';
 import type { KafkaCluster } from '../../kafka/client/index.js';
 import { ErrorCode } from '../../kafka/messages/error-codes.js';
+import { IsolationLevel } from '../../kafka/messages/isolation-level.js';
 import { TIMESTAMP_EARLIEST, TIMESTAMP_LATEST } from '../../kafka/messages/list-offsets.js';
 import { alignSource, endsAlike, type AlignmentOptions } from './align-source.js';
 import { learnBatchLimit } from './batch-limit.js';
@@ -9,7 +10,7 @@ import type { StartOffset } from '../../mirror/start-offset.js';
 import type { Mm2Takeover } from '../takeover/mm2-takeover.js';
 import { HaltError } from './halt.js';
 import type { PartitionCopier } from './partition-copier.js';
-import { FetchRetryError } from './read-partition.js';
+import { logBound } from './read-partition.js';
 import type { KnownPosition, Position, Run } from './run-tail.js';
 import { explainEpoch } from './source-fault.js';
 import { scanSource, type SourceScan } from './source-scan.js';
@@ -186,19 +187,10 @@ export class PositionRecovery {
     return found >= 0n ? found : this.#sourceOffset(copier, TIMESTAMP_LATEST, signal);
   }
 
-  async #sourceOffset(
-    copier: PartitionCopier,
-    timestamp: bigint,
-    signal: AbortSignal,
-  ): Promise<bigint> {
+  #sourceOffset(copier: PartitionCopier, timestamp: bigint, signal: AbortSignal): Promise<bigint> {
     const { topic, partition } = copier.assignment;
-    const offsets = await this.#options.source.listOffsets([{ topic, partition }], timestamp, {
-      isolationLevel: 1,
-      signal,
-    });
-    const answer = offsets.get(`${topic}:${partition}`);
-    if (answer?.errorCode !== ErrorCode.NONE) throw new FetchRetryError(topic, partition);
-    return answer.offset;
+    const at = { cluster: this.#options.source, topic, partition };
+    return logBound(at, timestamp, { isolationLevel: IsolationLevel.readCommitted, signal });
   }
 
   /** The target lost its tail; older runs come from the coordinator if the agent has none. */

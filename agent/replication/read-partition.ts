@@ -1,8 +1,7 @@
 import { MirrorError } from '../../common/errors.js';
-import type { KafkaCluster } from '../../kafka/client/index.js';
+import type { KafkaCluster, OffsetLookupOptions } from '../../kafka/client/index.js';
 import { describeErrorCode, ErrorCode } from '../../kafka/messages/error-codes.js';
 import { fetch, type FetchPartitionResponse } from '../../kafka/messages/fetch.js';
-import { TIMESTAMP_EARLIEST } from '../../kafka/messages/list-offsets.js';
 import { FETCH_WAIT_MS, SCAN_FETCH_BYTES_MAX } from './limits.js';
 
 /** A fetch failed in a way that another attempt, at another leader, can mend. */
@@ -10,7 +9,7 @@ export class FetchRetryError extends MirrorError {
   readonly code = 'MIRROR_FETCH_RETRY';
   readonly retriable = true;
 
-  constructor(topic: string, partition: number, answer?: FetchPartitionResponse) {
+  constructor(topic: string, partition: number, answer?: { readonly errorCode: number }) {
     const reason =
       answer === undefined ? 'its leader is unknown' : describeErrorCode(answer.errorCode).name;
     super(`${topic}-${partition} cannot be read: ${reason}`);
@@ -29,17 +28,17 @@ export interface ReadPartitionOptions {
 }
 
 /**
- * Where the log begins. A fetch that asked for less says only that it was out of range: its log start
- * offset is then -1.
+ * Where the log begins, where it ends, or its first record of a time: -1 where none is so late. A
+ * fetch that is out of range does not say: its log start offset is then -1. Throws FetchRetryError.
  */
-export async function logStartOf(
-  options: Pick<ReadPartitionOptions, 'cluster' | 'topic' | 'partition'>,
-  signal: AbortSignal,
+export async function logBound(
+  { cluster, topic, partition }: Pick<ReadPartitionOptions, 'cluster' | 'topic' | 'partition'>,
+  timestamp: bigint,
+  options: OffsetLookupOptions,
 ): Promise<bigint> {
-  const { cluster, topic, partition } = options;
-  const offsets = await cluster.listOffsets([{ topic, partition }], TIMESTAMP_EARLIEST, { signal });
+  const offsets = await cluster.listOffsets([{ topic, partition }], timestamp, options);
   const found = offsets.get(`${topic}:${partition}`);
-  if (found?.errorCode !== ErrorCode.NONE) throw new FetchRetryError(topic, partition);
+  if (found?.errorCode !== ErrorCode.NONE) throw new FetchRetryError(topic, partition, found);
   return found.offset;
 }
 

@@ -5,7 +5,7 @@ import { offsetForLeaderEpoch } from '../../kafka/messages/offset-for-leader-epo
 import { divergedHalt, outOfRangeHalt } from './fetch-outcome.js';
 import type { HaltError } from './halt.js';
 import type { PartitionCopier } from './partition-copier.js';
-import { FetchRetryError } from './read-partition.js';
+import { FetchRetryError, logBound } from './read-partition.js';
 import { sourceTopicHalt } from './topic-check.js';
 
 /** Why the next offset is not in the source's log; undefined if by now it is. */
@@ -15,17 +15,9 @@ export async function explainOutOfRange(
   signal: AbortSignal,
 ): Promise<HaltError | undefined> {
   const { topic, partition } = copier.assignment;
-  const bounds: bigint[] = [];
-  for (const timestamp of [TIMESTAMP_EARLIEST, TIMESTAMP_LATEST]) {
-    const offsets = await source.listOffsets([{ topic, partition }], timestamp, {
-      isolationLevel: 0,
-      signal,
-    });
-    const answer = offsets.get(`${topic}:${partition}`);
-    if (answer?.errorCode !== ErrorCode.NONE) throw new FetchRetryError(topic, partition);
-    bounds.push(answer.offset);
-  }
-  const [start = 0n, end = 0n] = bounds;
+  const at = { cluster: source, topic, partition };
+  const start = await logBound(at, TIMESTAMP_EARLIEST, { signal });
+  const end = await logBound(at, TIMESTAMP_LATEST, { signal });
   return outOfRangeHalt(copier, { start, end });
 }
 

@@ -2,12 +2,12 @@ import type { KafkaCluster } from '../../kafka/client/index.js';
 import { ErrorCode } from '../../kafka/messages/error-codes.js';
 import type { FetchPartitionResponse } from '../../kafka/messages/fetch.js';
 import { IsolationLevel } from '../../kafka/messages/isolation-level.js';
-import { TIMESTAMP_LATEST } from '../../kafka/messages/list-offsets.js';
+import { TIMESTAMP_EARLIEST, TIMESTAMP_LATEST } from '../../kafka/messages/list-offsets.js';
 import { HaltError } from './halt.js';
 import { SCAN_EMPTY_READS_MAX } from './limits.js';
 import type { CopierAssignment } from './partition-copier.js';
 import { prepareFetched, type Prepared } from './prepared-batch.js';
-import { FetchRetryError, logStartOf, readPartition } from './read-partition.js';
+import { FetchRetryError, logBound, readPartition } from './read-partition.js';
 import type { Run } from './run-tail.js';
 import type { TargetSegment } from './target-scan.js';
 
@@ -48,15 +48,11 @@ export function scanSource(options: SourceScanOptions, signal: AbortSignal): Pro
         { cluster, topic, topicId, partition, fetchOffset, readCommitted: true },
         signal,
       ),
-    stableEnd: async () => {
+    stableEnd: () => {
       const isolationLevel = IsolationLevel.readCommitted;
-      const places = [{ topic, partition }];
-      const ends = await cluster.listOffsets(places, TIMESTAMP_LATEST, { isolationLevel, signal });
-      const end = ends.get(`${topic}:${partition}`);
-      if (end?.errorCode !== ErrorCode.NONE) throw new FetchRetryError(topic, partition);
-      return end.offset;
+      return logBound({ cluster, topic, partition }, TIMESTAMP_LATEST, { isolationLevel, signal });
     },
-    logStart: () => logStartOf({ cluster, topic, partition }, signal),
+    logStart: () => logBound({ cluster, topic, partition }, TIMESTAMP_EARLIEST, { signal }),
   });
 }
 

@@ -1,10 +1,11 @@
 import type { KafkaCluster } from '../../kafka/client/index.js';
 import { ErrorCode } from '../../kafka/messages/error-codes.js';
+import { TIMESTAMP_EARLIEST } from '../../kafka/messages/list-offsets.js';
 import { baseOffset, isControl, lastOffset, producerId } from '../../kafka/records/batch-header.js';
 import { splitBatches } from '../../kafka/records/batch-splitter.js';
 import { HaltError } from './halt.js';
 import type { CopierAssignment } from './partition-copier.js';
-import { FetchRetryError, logStartOf, readPartition } from './read-partition.js';
+import { FetchRetryError, logBound, readPartition } from './read-partition.js';
 
 /** A stretch of target offsets that hold mirrored records. */
 export interface TargetSegment {
@@ -68,7 +69,8 @@ async function readBatches(
   );
   if (answer.errorCode === ErrorCode.OFFSET_OUT_OF_RANGE) {
     // Retention removed the beginning: what is left of the stretch can still be looked at.
-    const logStart = await logStartOf({ cluster: options.cluster, topic, partition }, signal);
+    const at = { cluster: options.cluster, topic, partition };
+    const logStart = await logBound(at, TIMESTAMP_EARLIEST, { signal });
     if (logStart > fetchOffset && logStart < options.to) {
       return readBatches(options, logStart, signal);
     }

@@ -10,6 +10,7 @@ import { backoffMs } from '../replication/limits.js';
 import { prepareFetched } from '../replication/prepared-batch.js';
 import {
   FetchRetryError,
+  logBound,
   readPartition,
   type ReadPartitionOptions,
 } from '../replication/read-partition.js';
@@ -80,22 +81,16 @@ export class LogReader {
 
   /** Goes on at the log's start, or nowhere: past its end. The fetch's own answer tells neither. */
   async #outOfRange(fetchOffset: bigint): Promise<LogRead> {
-    const start = await this.#bound(TIMESTAMP_EARLIEST);
+    const { signal } = this.#options;
+    const start = await logBound(this.#options, TIMESTAMP_EARLIEST, { signal });
     const next = start > fetchOffset ? start : fetchOffset;
     return { batches: [], next, logStart: start };
   }
 
   /** The end of the log, for records of every producer. */
   end(): Promise<bigint> {
-    return this.#bound(TIMESTAMP_LATEST);
-  }
-
-  async #bound(timestamp: bigint): Promise<bigint> {
-    const { cluster, topic, partition, signal } = this.#options;
-    const found = await cluster.listOffsets([{ topic, partition }], timestamp, { signal });
-    const bound = found.get(`${topic}:${partition}`);
-    if (bound?.errorCode !== ErrorCode.NONE) throw new FetchRetryError(topic, partition);
-    return bound.offset;
+    const { signal } = this.#options;
+    return logBound(this.#options, TIMESTAMP_LATEST, { signal });
   }
 
   async #read(fetchOffset: bigint, readCommitted: boolean): Promise<FetchPartitionResponse> {

@@ -1,14 +1,13 @@
 import type { Clock } from '../../common/clock.js';
 import type { Logger } from '../../common/log.js';
 import type { KafkaCluster } from '../../kafka/client/index.js';
-import { ErrorCode } from '../../kafka/messages/error-codes.js';
 import { TIMESTAMP_EARLIEST, TIMESTAMP_LATEST } from '../../kafka/messages/list-offsets.js';
 import type { FlowConfig } from '../../mirror/config/mirror-config.js';
 import { readSource } from '../replication/align-source.js';
 import type { SyncPair } from '../replication/choose-syncs.js';
 import { HaltError } from '../replication/halt.js';
 import type { CopierAssignment } from '../replication/partition-copier.js';
-import { FetchRetryError } from '../replication/read-partition.js';
+import { FetchRetryError, logBound } from '../replication/read-partition.js';
 import type { Position, Run } from '../replication/run-tail.js';
 import { SOURCE_BEFORE_RECORDS, TARGET_WINDOW_RECORDS } from './limits.js';
 import { MirrorMaker2RunsError, Mm2Leftovers } from './mm2-leftovers.js';
@@ -132,16 +131,10 @@ export class Mm2Takeover {
   ): Promise<bigint> {
     if (committed === undefined) return firstSourceOffset();
     const { topic, partition } = assignment;
-    const at = await offsetOf(
-      this.#options.source,
-      { topic, partition },
-      {
-        timestamp: TIMESTAMP_EARLIEST,
-        signal,
-      },
-    );
+    const at = { cluster: this.#options.source, topic, partition };
+    const logStart = await logBound(at, TIMESTAMP_EARLIEST, { signal });
     const wanted = committed + 1n - SOURCE_BEFORE_RECORDS;
-    return wanted > at ? wanted : at;
+    return wanted > logStart ? wanted : logStart;
   }
 
   #targetOffset(
@@ -149,7 +142,7 @@ export class Mm2Takeover {
     timestamp: bigint,
     signal: AbortSignal,
   ): Promise<bigint> {
-    return offsetOf(this.#options.target, { topic, partition }, { timestamp, signal });
+    return logBound({ cluster: this.#options.target, topic, partition }, timestamp, { signal });
   }
 }
 
@@ -159,17 +152,6 @@ function firstOf(found: { sourceNext: bigint; runs: Run[] }, targetEnd: bigint):
     upstreamOffset: first?.sourceStart ?? found.sourceNext,
     downstreamOffset: first?.targetStart ?? targetEnd,
   };
-}
-
-async function offsetOf(
-  cluster: KafkaCluster,
-  { topic, partition }: { topic: string; partition: number },
-  { timestamp, signal }: { timestamp: bigint; signal: AbortSignal },
-): Promise<bigint> {
-  const offsets = await cluster.listOffsets([{ topic, partition }], timestamp, { signal });
-  const found = offsets.get(`${topic}:${partition}`);
-  if (found?.errorCode !== ErrorCode.NONE) throw new FetchRetryError(topic, partition);
-  return found.offset;
 }
 
 function unclear(
