@@ -9,13 +9,15 @@ export interface Asking<Candidate, Answer> {
   readonly mayAskNext: (candidate: Candidate, error: unknown) => boolean;
   /** What to throw when all have failed. */
   readonly allFailed: () => Error;
-  readonly clock: Clock;
+  /** Patience is measured by it; without one, nobody is asked while another may still answer. */
+  readonly clock?: Clock | undefined;
 }
 
 /**
- * The first answer to a question that may be asked twice. The next candidate is asked when one
- * fails, and also when one is silent: a broker that is frozen keeps its sockets, and would hold up
- * everything for a request's whole time-out. Those that were passed over end by that time-out.
+ * The first answer to a question. The next candidate is asked when one fails. If the question may be
+ * asked twice, give a clock: then the next is also asked when one is silent. A broker that is frozen
+ * keeps its sockets, and would hold up everything for a request's whole time-out, by which those end
+ * that were passed over.
  */
 export function askInTurn<Candidate, Answer>(
   candidates: readonly Candidate[],
@@ -48,6 +50,7 @@ export function askInTurn<Candidate, Answer>(
       open += 1;
       const answered = (answer: Answer): void => settle(() => resolve(answer));
       ask(candidate).then(answered, (error: unknown) => failed(candidate, error as Error));
+      if (clock === undefined) return;
       patience = new AbortController();
       clock.sleep(PATIENCE_MS, patience.signal).then(askNext, () => {}); // aborted: no longer waited for
     };

@@ -231,7 +231,7 @@ export class KafkaCluster implements AsyncDisposable {
   }
 
   /** `repeatable` says that asking twice changes nothing. */
-  async #askAny<Request, Response>(
+  #askAny<Request, Response>(
     api: Api<Request, Response>,
     request: Request,
     options: ClusterRequestOptions & { repeatable?: boolean },
@@ -247,17 +247,8 @@ export class KafkaCluster implements AsyncDisposable {
       return mayAskAnother(error, repeatable);
     };
     const allFailed = (): Error => new ClusterUnreachableError(this.alias, attempts);
-    const candidates = this.#candidates(lane);
-    const { clock } = this.#options;
-    if (repeatable) return askInTurn(candidates, { ask, mayAskNext, allFailed, clock });
-    for (const address of candidates) {
-      try {
-        return await ask(address);
-      } catch (error) {
-        if (!mayAskNext(address, error)) throw error;
-      }
-    }
-    throw allFailed();
+    const clock = repeatable ? this.#options.clock : undefined;
+    return askInTurn(this.#candidates(lane), { ask, mayAskNext, allFailed, clock });
   }
 
   /** Connected ones first, then those that need not wait, then in the order in which they failed. */

@@ -10,7 +10,7 @@ interface Asked {
 }
 
 /** Candidates that answer when this file says so. */
-function scene(names: readonly string[]) {
+function scene(names: readonly string[], patient = false) {
   const clock = new ManualClock();
   const asked = new Map<string, Asked>();
   const answer = askInTurn(names, {
@@ -18,7 +18,7 @@ function scene(names: readonly string[]) {
       new Promise<string>((resolve, reject) => void asked.set(name, { resolve, reject })),
     mayAskNext: (_name, error) => (error as Error).message !== 'final',
     allFailed: () => new Error('all have failed'),
-    clock,
+    clock: patient ? undefined : clock,
   });
   const settle = async (): Promise<void> => {
     for (let turn = 0; turn < 5; turn += 1) await Promise.resolve();
@@ -71,6 +71,18 @@ describe('askInTurn', () => {
     asked.get('a')?.reject(new Error('final'));
     await assert.rejects(answer, /final/);
     assert.equal(asked.has('b'), false);
+  });
+
+  it('waits for one that is silent, if the question must not be asked twice', async () => {
+    const { clock, asked, answer, settle } = scene(['a', 'b'], true);
+    assert.deepEqual(clock.sleeps, []);
+    clock.advance(PATIENCE_MS);
+    await settle();
+    assert.deepEqual([...asked.keys()], ['a']);
+    asked.get('a')?.reject(new Error('not sent'));
+    await settle();
+    asked.get('b')?.resolve('yes');
+    assert.equal(await answer, 'yes');
   });
 
   it('fails when there is nobody to ask', async () => {
