@@ -9,6 +9,7 @@ import {
 import type { Clock } from '../../common/clock.js';
 import { describeError } from '../../common/errors.js';
 import type { Logger } from '../../common/log.js';
+import { NOT_REACHED } from '../../common/not-reached.js';
 import type { TlsFiles } from '../../mirror/config/mirror-config.js';
 import {
   AgentServiceClient,
@@ -171,14 +172,11 @@ export class CoordinatorLink {
   }
 }
 
-/** Nobody listens there, or nothing leads there: TLS has no part in it. */
-const NO_TLS_FAULT = /ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT/;
-
 /** A peer that breaks off says no more than this, whatever did not please it. */
 const BROKEN_OFF = /ECONNRESET|EPIPE|Protocol error|Failed to connect|socket/i;
 
 function tlsHint(details: string, { ca, cert }: TlsFiles): string | undefined {
-  if (NO_TLS_FAULT.test(details)) return undefined;
+  if (NOT_REACHED.test(details)) return undefined;
   if (ca === null && cert === null) {
     if (!BROKEN_OFF.test(details)) return undefined;
     return 'if the coordinator has coordinator.tls.cert, set agent.tls.ca to the CA that signed it';

@@ -7,6 +7,7 @@ import {
   type ServiceError,
 } from '@grpc/grpc-js';
 
+import { NOT_REACHED } from '../../common/not-reached.js';
 import {
   OperatorServiceClient,
   type DrillEvent,
@@ -65,9 +66,6 @@ const ANSWER_BYTES_MAX = 64 * 1024 * 1024;
 
 /** How Node and OpenSSL speak of certificates and of peers that talk no TLS. */
 const TLS_FAULT = /certificate|self[- ]signed|issuer|altname|SSL|TLS|wrong version number|EPROTO/i;
-
-/** Nobody listens there: TLS has no part in it. */
-const NO_TLS_FAULT = /ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT/;
 
 const TLS_HINT =
   '--tls-ca (MIRRORCTL_TLS_CA) names the CA that signed coordinator.tls.cert; if the coordinator ' +
@@ -263,7 +261,7 @@ export class OperatorClient {
     const addresses = this.#addresses.join(', ');
     const reason = cause?.details ?? '';
     // A coordinator that does not like a certificate just breaks off.
-    const refused = this.#credentials._isSecure() && !NO_TLS_FAULT.test(reason);
+    const refused = this.#credentials._isSecure() && !NOT_REACHED.test(reason);
     if (TLS_FAULT.test(reason) || refused) {
       return new UnreachableError(`no TLS connection to a coordinator at ${addresses}: ${reason}`, {
         cause,
