@@ -160,9 +160,9 @@ function prepare(batch: Buffer, fetchOffset: bigint): PreparedBatch | undefined 
 
 /** Ties the batches that lie in a frame to it. */
 export function holdFrame(prepared: Prepared, frame: FrameLease): void {
-  for (const prepare of prepared.batches) {
-    if (prepare.batch.buffer !== frame.memory) continue;
+  for (const ready of prepared.batches) {
+    if (ready.batch.buffer !== frame.memory) continue;
     frame.retain();
-    prepare.frame = frame;
+    ready.frame = frame;
   }
 }
