@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { freePorts } from '../../test/kit/free-port.js';
+import { MANY_PARTITIONS_CONFIG } from '../../test/kit/kafka-config.js';
 import { runMirrorctl } from '../../test/kit/run-mirrorctl.js';
 import { startEtcd, type EtcdServers } from '../../test/kit/start-etcd.js';
 import { startKafka, type KafkaServers } from '../../test/kit/start-kafka.js';
@@ -13,14 +14,6 @@ const MIB = 1024 * 1024;
 /** What an agent needs for some hundreds of partitions, many times over. */
 const AGENT_HEAP_MB = 192;
 const AGENT_MEMORY_BYTES = 32 * MIB;
-
-const BROKER_CONFIG = {
-  // Reserved for each partition, twice, and mapped into memory.
-  'log.index.size.max.bytes': String(64 * 1024),
-  'log.segment.bytes': String(16 * MIB),
-  // A broker that is busy with so many is not to be taken for dead.
-  'broker.session.timeout.ms': '120000',
-};
 
 export interface DeploymentOptions {
   readonly agents: number;
@@ -55,8 +48,8 @@ export class Deployment {
 
   static async open({ brokerHeapMb: heapMb }: DeploymentOptions): Promise<Deployment> {
     const [source, target, etcd, [port = 0]] = await Promise.all([
-      startKafka({ name: 'factory', heapMb, config: BROKER_CONFIG }),
-      startKafka({ name: 'central', heapMb, config: BROKER_CONFIG }),
+      startKafka({ name: 'factory', heapMb, config: MANY_PARTITIONS_CONFIG }),
+      startKafka({ name: 'central', heapMb, config: MANY_PARTITIONS_CONFIG }),
       startEtcd(),
       freePorts(1),
     ]);

@@ -3,6 +3,7 @@ import { cpuSecondsOf, peakBytesOf } from '../../bench/process-usage.js';
 import { AGENT_MEMORY_BYTES_MIN } from '../../mirror/config/service-options.js';
 import { eventually } from '../kit/eventually.js';
 import { assertMirrored, type HistoryRecord } from '../kit/history-checker.js';
+import { MANY_PARTITIONS_CONFIG } from '../kit/kafka-config.js';
 import { MirroredPair } from '../kit/mirrored-pair.js';
 import { readTopic } from '../kit/read-topic.js';
 import { createTopics, writeUnique } from '../kit/write-unique.js';
@@ -23,14 +24,6 @@ const TOPICS = 10;
 const HEAVY_PARTITIONS = 5;
 const HEAVY_RECORDS = 4_000;
 
-const BROKER_CONFIG = {
-  // Reserved for each partition, twice, and mapped into memory.
-  'log.index.size.max.bytes': String(64 * 1024),
-  'log.segment.bytes': String(16 * MIB),
-  // A broker that is busy with so many is not to be taken for dead.
-  'broker.session.timeout.ms': '120000',
-};
-
 export interface ManyPartitions {
   readonly partitions: number;
   readonly brokerHeapMb: number;
@@ -40,7 +33,7 @@ export interface ManyPartitions {
 /** One mirror-maker, the smallest budget that it takes, and this many partitions: each is copied. */
 export async function checkManyPartitions(size: ManyPartitions): Promise<void> {
   const pair = await MirroredPair.open({
-    broker: BROKER_CONFIG,
+    broker: MANY_PARTITIONS_CONFIG,
     brokerHeapMb: size.brokerHeapMb,
     flowLines: [
       'us-east->us-west.topics = many-.*',

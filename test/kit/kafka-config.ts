@@ -20,6 +20,15 @@ export interface ClusterPlan {
   readonly config: Readonly<Record<string, string>>;
 }
 
+/** Of a broker with thousands of partitions. */
+export const MANY_PARTITIONS_CONFIG = {
+  // Reserved for each partition, twice, and mapped into memory.
+  'log.index.size.max.bytes': String(64 * 1024),
+  'log.segment.bytes': String(16 * 1024 * 1024),
+  // A broker that is busy with so many is not to be taken for dead.
+  'broker.session.timeout.ms': '120000',
+};
+
 /**
  * Controllers vote, and an even number of voters survives no more losses than one fewer: in a
  * cluster of two, only the first is a controller, and the second can be killed.
