@@ -1,7 +1,7 @@
 import { Codec } from '../kafka/records/compression.js';
 import { buildBatch, type NewRecord } from '../kafka/records/build-batch.js';
 import { jsonText } from './json-text.js';
-import { randomInteger, seededRandom } from './seeded-random.js';
+import { randomInteger, seededRandom } from '../test/kit/seeded-random.js';
 import type { Workload } from './workloads.js';
 
 /** Distinct batches are made up to this much, then used again: no codec sees two of them at once. */

@@ -1,4 +1,4 @@
-import { randomInteger } from './seeded-random.js';
+import { randomInteger } from '../test/kit/seeded-random.js';
 
 /** What services write: names repeat, identifiers and figures do not. */
 const WORDS = (

@@ -10,7 +10,7 @@ import { jsonText } from './json-text.js';
 import { cpuSecondsOf, peakBytesOf } from './process-usage.js';
 import { produceOnce } from './produce-batches.js';
 import type { LatencyRound, Subject } from './results.js';
-import { seededRandom } from './seeded-random.js';
+import { seededRandom } from '../test/kit/seeded-random.js';
 import { startCopier } from './start-copier.js';
 import { percentile } from './statistics.js';
 import { createReadyTopic, type TestBed } from './test-bed.js';

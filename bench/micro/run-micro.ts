@@ -6,7 +6,7 @@ import { combine, computeBatchCrc } from '../../kafka/records/crc32c.js';
 import { buildBatch } from '../../kafka/records/build-batch.js';
 import { patchBatch } from '../../kafka/records/rewrite-header.js';
 import { jsonText } from '../json-text.js';
-import { seededRandom } from '../seeded-random.js';
+import { seededRandom } from '../../test/kit/seeded-random.js';
 import { timesPerSecond } from './time-loop.js';
 
 interface BatchShape {

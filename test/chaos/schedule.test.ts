@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 
-import { describeFault, randomOf, scheduleFaults, type Fault } from './schedule.js';
+import { seededRandom } from '../kit/seeded-random.js';
+import { describeFault, scheduleFaults, type Fault } from './schedule.js';
 import { makeTopology, nodesOf, pairsOf } from './topology.js';
 
 const DURATION_MS = 600_000;
@@ -17,7 +18,7 @@ describe('scheduleFaults', () => {
   });
 
   it('draws the numbers that it has always drawn, so that an old seed stays worth something', () => {
-    const random = randomOf(42);
+    const random = seededRandom(42);
     const drawn = Array.from({ length: 3 }, () => Math.floor(random() * 1_000));
     assert.deepEqual(drawn, [601, 448, 852]);
   });

@@ -1,3 +1,4 @@
+import { seededRandom } from '../kit/seeded-random.js';
 import { pairsOf, type Node, type Topology } from './topology.js';
 
 /**
@@ -47,22 +48,11 @@ const WEIGHTS: readonly (readonly [FaultKind, number])[] = [
   ['quorum', 2],
 ];
 
-/** A small generator (mulberry32): the same numbers for a seed on every machine. */
-export function randomOf(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 class Draw {
   readonly #random: () => number;
 
   constructor(seed: number) {
-    this.#random = randomOf(seed);
+    this.#random = seededRandom(seed);
   }
 
   between(min: number, max: number): number {

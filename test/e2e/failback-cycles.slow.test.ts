@@ -9,7 +9,7 @@ import { assertMirrored, type HistoryRecord } from '../kit/history-checker.js';
 import { readTopic } from '../kit/read-topic.js';
 import type { Finished } from '../kit/run-mirrorctl.js';
 import { createTopics, writeUnique } from '../kit/write-unique.js';
-import { seedFor, Seeded } from '../agent/replication/seeded.js';
+import { seedFor, Seeded } from '../kit/seeded-random.js';
 
 const CYCLES = 4;
 const PARTITIONS = [0, 1];

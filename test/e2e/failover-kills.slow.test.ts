@@ -9,6 +9,7 @@ import { eventually } from '../kit/eventually.js';
 import { checkFence } from '../kit/history-checker.js';
 import { readTopic } from '../kit/read-topic.js';
 import { runMirrorctl } from '../kit/run-mirrorctl.js';
+import { seededRandom } from '../kit/seeded-random.js';
 import { startKafka, type KafkaServers } from '../kit/start-kafka.js';
 import { startProcess, type RunningProcess } from '../kit/start-process.js';
 import { temporaryFolder } from '../kit/temporary-folder.js';
@@ -16,15 +17,6 @@ import { createTopics } from '../kit/write-unique.js';
 
 const ROUNDS = 3;
 const FLOW = 'us-east:us-west';
-
-/** A small generator, so that a seed tells the moments of the kills. */
-function randomOf(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return state / 2 ** 32;
-  };
-}
 
 const seed = Number(process.env['TEST_SEED'] ?? Date.now() % 1_000_000);
 
@@ -65,7 +57,7 @@ class Load {
 }
 
 describe(`failover under load, killed at random (TEST_SEED=${seed})`, () => {
-  const random = randomOf(seed);
+  const random = seededRandom(seed);
   for (let round = 1; round <= ROUNDS; round += 1) {
     it(`skips nothing and goes on at the first unread record, round ${round}`, async () => {
       const [east, west] = await Promise.all([

@@ -22,7 +22,7 @@ import { temporaryFolder } from '../kit/temporary-folder.js';
 import { withAdmin } from '../kit/with-admin.js';
 import { createTopics, writeUnique } from '../kit/write-unique.js';
 import { writeTransactions } from '../faults/write-transactions.js';
-import { Seeded, seedFor } from '../agent/replication/seeded.js';
+import { Seeded, seedFor } from '../kit/seeded-random.js';
 
 const FLOW = 'east->west';
 const TOPICS = ['dense', 'transactional', 'compacted'];

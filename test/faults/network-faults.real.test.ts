@@ -6,7 +6,7 @@ import { after, before, describe, it } from 'node:test';
 import { pino } from 'pino';
 
 import { MemoryBudget } from '../../agent/replication/memory-budget.js';
-import { Seeded, seedFor } from '../agent/replication/seeded.js';
+import { Seeded, seedFor } from '../kit/seeded-random.js';
 import { DelayProxy, type Direction } from '../kit/delay-proxy.js';
 import { eventually } from '../kit/eventually.js';
 import { startKafka, type KafkaServers } from '../kit/start-kafka.js';

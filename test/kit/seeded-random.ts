@@ -1,4 +1,4 @@
-/** Numbers in [0, 1) that follow from a seed (mulberry32): every run makes the same content. */
+/** Numbers in [0, 1) that follow from a seed (mulberry32): the same everywhere. */
 export function seededRandom(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
@@ -9,6 +9,37 @@ export function seededRandom(seed: number): () => number {
   };
 }
 
+/** An integer from [0, below). */
 export function randomInteger(random: () => number, below: number): number {
   return Math.floor(random() * below);
+}
+
+/** The draws that tests make, from one seed. */
+export class Seeded {
+  /** From [0, 1). */
+  readonly next: () => number;
+
+  constructor(seed: number) {
+    this.next = seededRandom(seed);
+  }
+
+  /** An integer from [0, bound). */
+  below(bound: number): number {
+    return randomInteger(this.next, bound);
+  }
+
+  chance(probability: number): boolean {
+    return this.next() < probability;
+  }
+
+  pick<T>(items: readonly T[]): T {
+    return items[this.below(items.length)]!;
+  }
+}
+
+/** The seed of the random tests of this process; run again with SEED=n to see a failure again. */
+export function seedFor(what: string): number {
+  const seed = Number(process.env['SEED'] ?? Date.now() % 0x7fff_ffff);
+  console.log(`# ${what}: SEED=${seed}`);
+  return seed;
 }

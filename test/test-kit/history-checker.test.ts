@@ -8,6 +8,7 @@ import {
   type HistoryRecord,
   type ViolationKind,
 } from '../kit/history-checker.js';
+import { Seeded } from '../kit/seeded-random.js';
 import { decodeUnique, encodeUnique } from '../kit/write-unique.js';
 
 const PARTITIONS = 2;
@@ -176,17 +177,13 @@ describe('checkHistory', () => {
 
   it('finds every seeded random mutation', () => {
     const seed = Number(process.env['SEED'] ?? Date.now() % 1_000_000);
-    let state = seed;
-    const random = (bound: number): number => {
-      state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
-      return Math.floor((state / 2 ** 32) * bound);
-    };
+    const random = new Seeded(seed);
     for (let round = 0; round < 300; round++) {
-      const at = random(RECORDS - 1);
-      const operation = random(3);
+      const at = random.below(RECORDS - 1);
+      const operation = random.below(3);
       const target = mutate((list) => {
         if (operation === 0) return list.filter((_, index) => index !== at);
-        if (operation === 1) return list.toSpliced(at + 1, 0, record(1, random(RECORDS)));
+        if (operation === 1) return list.toSpliced(at + 1, 0, record(1, random.below(RECORDS)));
         return list.toSpliced(at, 2, record(1, at + 1), record(1, at));
       });
       const expected = (['loss', 'duplicate', 'order'] as const)[operation];

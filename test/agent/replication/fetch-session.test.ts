@@ -5,7 +5,7 @@ import { FetchSession } from '../../../agent/replication/fetch-session.js';
 import { PartitionCopier } from '../../../agent/replication/partition-copier.js';
 import { ErrorCode } from '../../../kafka/messages/error-codes.js';
 import type { FetchResponse } from '../../../kafka/messages/fetch.js';
-import { Seeded, seedFor } from './seeded.js';
+import { Seeded, seedFor } from '../../kit/seeded-random.js';
 
 const MIB = 1024 * 1024;
 

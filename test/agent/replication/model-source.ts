@@ -7,7 +7,7 @@ import {
   TRANSACTIONAL_FLAG,
 } from '../../../kafka/records/batch-header.js';
 import { buildBatch, type NewRecord } from '../../../kafka/records/build-batch.js';
-import type { Seeded } from './seeded.js';
+import type { Seeded } from '../../kit/seeded-random.js';
 
 const ABORTED_PRODUCER = 77n;
 const COMMITTED_PRODUCER = 78n;

@@ -11,7 +11,7 @@ import { NEAR } from '../../../agent/replication/pace.js';
 import type { Run } from '../../../agent/replication/run-tail.js';
 import { ModelSource } from './model-source.js';
 import { ModelTarget, type AppendAnswer } from './model-target.js';
-import { Seeded, seedFor } from './seeded.js';
+import { Seeded, seedFor } from '../../kit/seeded-random.js';
 
 /** More of them look longer: SIMULATIONS=100000. */
 const SIMULATIONS = Number(process.env['SIMULATIONS'] ?? 3_000);

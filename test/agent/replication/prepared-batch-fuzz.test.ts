@@ -20,7 +20,7 @@ import { computeBatchCrc } from '../../../kafka/records/crc32c.js';
 import { CRC_OFFSET } from '../../../kafka/records/batch-header.js';
 import { decodeRecords } from '../../../kafka/records/record-codec.js';
 import { reencodeBatch } from '../../../kafka/records/reencode.js';
-import { Seeded, seedFor } from './seeded.js';
+import { Seeded, seedFor } from '../../kit/seeded-random.js';
 
 const MUTATIONS = 6_000;
 const LIMIT_BYTES = 4 * 1024 * 1024;

@@ -4,7 +4,7 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 
 import { RunTail, type Run } from '../../../agent/replication/run-tail.js';
-import { seedFor } from './seeded.js';
+import { seedFor } from '../../kit/seeded-random.js';
 
 const run = (sourceStart: bigint, targetStart: bigint, length: bigint): Run => ({
   sourceStart,

@@ -4,7 +4,7 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 
 import { SourceEpochs } from '../../../agent/replication/source-epochs.js';
-import { seedFor } from './seeded.js';
+import { seedFor } from '../../kit/seeded-random.js';
 
 describe('SourceEpochs', () => {
   it('knows nothing of positions that it never saw', () => {

@@ -4,7 +4,7 @@ import { describe, it } from 'node:test';
 import { contentOf } from '../../../agent/replication/align-source.js';
 import { TailMatcher } from '../../../agent/takeover/tail-matcher.js';
 import type { ReadRecord } from '../../../kafka/records/build-batch.js';
-import { Seeded, seedFor } from '../replication/seeded.js';
+import { Seeded, seedFor } from '../../kit/seeded-random.js';
 
 const RUNS = 400;
 const FETCH_RECORDS = 7;

@@ -8,17 +8,7 @@ import type {
 } from '../../../coordinator/core/events.js';
 import { Heap } from '../../../coordinator/core/heap.js';
 import type { SteeringRule } from '../../../coordinator/core/steering-rules.js';
-
-/** Small, fast, and the same on every machine (mulberry32). */
-export function randomFrom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
+import { seededRandom } from '../../kit/seeded-random.js';
 
 export const LEASE_TTL_MS = 10_000;
 
@@ -86,7 +76,7 @@ export class Simulation {
   #pending = pendingDeliveries();
 
   constructor(seed: number) {
-    this.random = randomFrom(seed);
+    this.random = seededRandom(seed);
   }
 
   event(event: CoreEvent): void {

@@ -6,7 +6,7 @@ import { describe, it } from 'node:test';
 import { isJavaKeyStore, readJavaKeyStore } from '../../../kafka/key-stores/java-key-store.js';
 import { readPkcs12Certificates } from '../../../kafka/key-stores/pkcs12-trust-store.js';
 import { StoreFormatError } from '../../../kafka/key-stores/store-contents.js';
-import { Seeded, seedFor } from '../../agent/replication/seeded.js';
+import { Seeded, seedFor } from '../../kit/seeded-random.js';
 import { KEY_PASSWORD, makeStores, STORE_PASSWORD } from '../../kit/make-stores.js';
 
 const DAMAGES = 2_000;
