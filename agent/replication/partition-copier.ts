@@ -387,7 +387,7 @@ export class PartitionCopier {
     return new HaltError(
       'target-diverged',
       `${targetTopic}-${partition}: a batch for offset ${append.targetBase} was appended at ` +
-        `${baseOffset}; something else writes to this topic`,
+        `${baseOffset}; something else writes to this topic, or it was deleted and created again`,
     );
   }
 

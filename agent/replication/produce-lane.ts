@@ -5,8 +5,9 @@ import type { BrokerConnection, KafkaCluster } from '../../kafka/client/index.js
 import { ErrorCode } from '../../kafka/messages/error-codes.js';
 import {
   produce,
-  type ProduceRequest,
-  type ProduceResponse,
+  produceById,
+  type ProducePartition,
+  type ProducePartitionResponse,
 } from '../../kafka/messages/produce.js';
 import { appendFailureOf } from './append-outcome.js';
 import { PRODUCE_LINGER_BYTES, PRODUCE_REQUEST_BYTES_MAX, PRODUCE_TIMEOUT_MS } from './limits.js';
@@ -92,16 +93,15 @@ export class ProduceLane {
   }
 
   async #send(connection: BrokerConnection, appends: Append[]): Promise<void> {
-    let response: ProduceResponse | undefined;
+    let answers: Answers | undefined;
     try {
-      const request = produceRequest(appends);
-      response = await connection.request(produce, request, { timeoutMs: REQUEST_TIMEOUT_MS });
+      answers = await request(connection, appends);
     } catch (error) {
       this.#connection = undefined;
       this.#options.onFailure(error);
     }
     this.#requestsInflight -= 1;
-    settle(appends, response, this.#options.clock);
+    settle(appends, answers, this.#options.clock);
     for (const { copier } of appends) if (copier.hasAppend) this.#ready.add(copier);
     this.#pump();
   }
@@ -132,38 +132,50 @@ export class ProduceLane {
   }
 }
 
-function produceRequest(appends: readonly Append[]): ProduceRequest {
-  const topics = new Map<string, ProduceRequest['topics'][number]>();
+/** By `topic:partition`, the topic as it was addressed. */
+type Answers = ReadonlyMap<string, ProducePartitionResponse>;
+
+/**
+ * By topic id where the broker can: a topic that was deleted and made again would take the batch as
+ * the first that it sees of this producer, wherever it was meant to land.
+ */
+async function request(connection: BrokerConnection, appends: readonly Append[]): Promise<Answers> {
+  const byId = connection.supports(produceById.key, produceById.version);
+  const topics = new Map<string, ProducePartition[]>();
   for (const { copier, batch } of appends) {
-    const { targetTopic: name, partition: partitionIndex } = copier.assignment;
-    let topic = topics.get(name);
-    if (topic === undefined) topics.set(name, (topic = { name, partitions: [] }));
-    topic.partitions.push({ partitionIndex, records: batch });
+    const { targetTopic, targetTopicId, partition: partitionIndex } = copier.assignment;
+    const topic = byId ? targetTopicId : targetTopic;
+    const partitions = topics.get(topic);
+    if (partitions === undefined) topics.set(topic, [{ partitionIndex, records: batch }]);
+    else partitions.push({ partitionIndex, records: batch });
   }
-  return {
-    transactionalId: null,
-    acks: -1,
-    timeoutMs: PRODUCE_TIMEOUT_MS,
-    topics: [...topics.values()],
+  const shared = { transactionalId: null, acks: -1, timeoutMs: PRODUCE_TIMEOUT_MS } as const;
+  const options = { timeoutMs: REQUEST_TIMEOUT_MS };
+  const answers = new Map<string, ProducePartitionResponse>();
+  const note = (topic: string, partitions: readonly ProducePartitionResponse[]): void => {
+    for (const each of partitions) answers.set(`${topic}:${each.partitionIndex}`, each);
   };
+  if (byId) {
+    const addressed = [...topics].map(([topicId, partitions]) => ({ topicId, partitions }));
+    const all = { ...shared, topics: addressed };
+    const response = await connection.request(produceById, all, options);
+    for (const { topicId, partitions } of response.topics) note(topicId, partitions);
+  } else {
+    const addressed = [...topics].map(([name, partitions]) => ({ name, partitions }));
+    const all = { ...shared, topics: addressed };
+    const response = await connection.request(produce, all, options);
+    for (const { name, partitions } of response.topics) note(name, partitions);
+  }
+  return answers;
 }
 
-/** Without a response, or where it leaves a partition out, the outcome is unknown. */
-function settle(
-  appends: readonly Append[],
-  response: ProduceResponse | undefined,
-  clock: Clock,
-): void {
-  const answers = new Map<string, ProduceResponse['topics'][number]['partitions'][number]>();
-  for (const topic of response?.topics ?? []) {
-    for (const answer of topic.partitions) {
-      answers.set(`${topic.name}:${answer.partitionIndex}`, answer);
-    }
-  }
+/** Without answers, or where they leave a partition out, the outcome is unknown. */
+function settle(appends: readonly Append[], answers: Answers | undefined, clock: Clock): void {
   for (const append of appends) {
     const { copier } = append;
-    const { targetTopic, partition } = copier.assignment;
-    const answer = answers.get(`${targetTopic}:${partition}`);
+    const { targetTopic, targetTopicId, partition } = copier.assignment;
+    const answer =
+      answers?.get(`${targetTopicId}:${partition}`) ?? answers?.get(`${targetTopic}:${partition}`);
     if (answer === undefined) copier.appendFailed(append, { kind: 'retry' });
     else if (answer.errorCode === ErrorCode.NONE) {
       copier.appended(append, answer.baseOffset);

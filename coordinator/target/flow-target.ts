@@ -198,6 +198,7 @@ export class FlowTarget implements AsyncDisposable {
   /** An operator accepts that the target topic is another one: nothing copied before counts. */
   forgetTopic(topic: string): void {
     this.#maps.forgetTopic(topic);
+    this.#groups.targetRenewed(topic);
   }
 
   /** An operator accepts that the target topic has more partitions than the source's. */
@@ -299,6 +300,8 @@ export class FlowTarget implements AsyncDisposable {
       // Of a promoted topic the offsets are not ours to move any more.
       rows: () => this.#groups.rows,
       translate: (row) => translate(this.#maps, row),
+      targetTopicId: ({ topic, partition }) =>
+        this.#maps.find(topic, partition)?.base?.targetTopicId ?? '',
       confirm: (signal) => this.#unlessFenced(() => this.#groups.announce(signal)),
       mayMove: ({ topic }) => this.promotions.phaseOf(topic) === 'running',
       active: () => this.promoted === undefined && this.#fenced === undefined,

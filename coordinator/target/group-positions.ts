@@ -36,6 +36,8 @@ export interface GroupRow {
   live: boolean;
   /** What the checkpoints topic holds; undefined if nothing. */
   written: { sourceOffset: bigint; targetOffset: bigint; metadata: string } | undefined;
+  /** Its target topic is another one, empty, and the map says nothing of that yet. */
+  emptied?: boolean;
   /** How long its checkpoints took to be acknowledged; absent until one was. */
   latency?: SampleWindow;
 }
@@ -143,6 +145,20 @@ export class GroupPositions {
     this.#wakeup.wake();
   }
 
+  /**
+   * What was copied is gone, and the copy begins anew: whatever a checkpoint pointed to does not exist
+   * any more. Zero stands for it until the map grows: records would come again, but none be missed. A
+   * deletion would say it better, but MirrorMaker 2's clients fail on those.
+   */
+  targetRenewed(topic: string): void {
+    for (const row of this.#rows.values()) {
+      if (row.topic !== topic || row.sourceOffset < 0n) continue;
+      row.emptied = true;
+      this.#due.add(row);
+    }
+    this.#wakeup.wake();
+  }
+
   /** Writes the checkpoints that have changed. What cannot be written is tried by the next call. */
   flush(signal: AbortSignal): Promise<void> {
     const result = this.#turn.then(() => this.#flushNow(signal));
@@ -160,7 +176,9 @@ export class GroupPositions {
       if (changed.length === CHECKPOINTS_PER_WRITE_MAX) break;
       this.#due.delete(row);
       const { sourceOffset, metadata } = row;
-      const { kind, targetOffset } = this.#options.translate(row);
+      const { kind, targetOffset: translated } = this.#options.translate(row);
+      if (translated !== undefined) row.emptied = false;
+      const targetOffset = row.emptied === true ? 0n : translated;
       // An exact position stays what it is; one past the map's end moves with the next report.
       if (kind === 'unknown' || kind === 'beyond') this.#waitForMap(row);
       if (targetOffset === undefined) continue;

@@ -6,7 +6,7 @@ import type { OffsetToCommit } from '../../kafka/admin/group-admin.js';
 import type { TargetTranslation } from '../../mirror/offset-map.js';
 import type { GroupRow } from './group-positions.js';
 import { SYNC_FIRST_MS, SYNC_GROUPS_MAX, SYNC_LOOK_MS_MAX } from './limits.js';
-import { decideSync } from './sync-decision.js';
+import { decideSync, type SyncInput } from './sync-decision.js';
 
 export interface GroupSyncOptions {
   admin: AdminClient;
@@ -17,6 +17,8 @@ export interface GroupSyncOptions {
   log: Logger;
   rows: () => Iterable<GroupRow>;
   translate: (row: GroupRow) => TargetTranslation;
+  /** Of the log that translations are about; empty if there is none yet. */
+  targetTopicId: (row: GroupRow) => string;
   /** Throws unless this coordinator is still the one that writes for the flow. */
   confirm: (signal: AbortSignal) => Promise<void>;
   /** False once the offsets on the target are no longer ours to move: the topic was promoted. */
@@ -32,6 +34,7 @@ interface DecidedCommit {
   row: GroupRow;
   /** What was translated: the row may have moved on since. */
   sourceOffset: bigint;
+  targetTopicId: string;
   commit: OffsetToCommit;
 }
 
@@ -46,7 +49,7 @@ const MEMBERLESS = new Set(['Empty', 'Dead']);
 export class GroupSync {
   readonly #options: GroupSyncOptions;
   readonly #outcomes = new Map<string, SyncOutcome>();
-  readonly #last = new WeakMap<GroupRow, { sourceOffset: bigint; targetOffset: bigint }>();
+  readonly #last = new WeakMap<GroupRow, NonNullable<SyncInput['last']>>();
   readonly #underWay = new Set<Promise<unknown>>();
   /** Refused commits since the start, of single partitions. */
   failures = 0;
@@ -123,9 +126,9 @@ export class GroupSync {
       const commits = offsets.map(({ commit }) => commit);
       const failures = await admin.commitGroupOffsets(group, commits, { signal });
       const failed = new Set(failures.map(({ topic, partition }) => `${topic}:${partition}`));
-      for (const { row, sourceOffset, commit } of offsets) {
+      for (const { row, sourceOffset, targetTopicId, commit } of offsets) {
         if (failed.has(`${commit.topic}:${commit.partition}`)) continue;
-        this.#last.set(row, { sourceOffset, targetOffset: commit.offset });
+        this.#last.set(row, { sourceOffset, targetOffset: commit.offset, targetTopicId });
       }
       const first = failures[0];
       if (first === undefined) return 'committed';
@@ -156,14 +159,15 @@ export class GroupSync {
       const now = committed.get(`${topic}:${partition}`);
       const current = now && { offset: now.offset, metadata: now.metadata ?? '' };
       const { targetOffset } = translate(row);
+      const targetTopicId = this.#options.targetTopicId(row);
       const last = this.#last.get(row);
       const decision = decideSync({
-        ...{ sourceOffset, metadata, live, targetOffset, current, writer, last },
+        ...{ sourceOffset, metadata, live, targetOffset, current, writer, last, targetTopicId },
       });
       if (decision.kind === 'keep') continue;
       const { offset } = decision;
       const commit = { topic, partition, offset, metadata: decision.metadata };
-      commits.push({ row, sourceOffset, commit });
+      commits.push({ row, sourceOffset, targetTopicId, commit });
     }
     return commits;
   }

@@ -5,6 +5,7 @@
  * - Unknown commits nothing: not the source's offset, and not zero.
  * - Forward only. Backwards only if the source itself went back, and what is committed on the target is
  *   what we committed for a later position: a consumer's own progress there is never taken back.
+ *   Or if what we committed was about a topic that was there before under the same name.
  * - Never over what a newer coordinator committed, as the metadata of its commit says.
  */
 
@@ -14,6 +15,8 @@ export interface SyncStamp {
   writer: bigint;
   /** What the target offset was translated from. */
   sourceOffset: bigint;
+  /** Of the topic on the target; empty in stamps of earlier versions. */
+  targetTopicId: string;
 }
 
 export interface SyncInput {
@@ -28,7 +31,9 @@ export interface SyncInput {
   /** This coordinator. */
   writer: bigint;
   /** What this coordinator committed last for this position. */
-  last: { sourceOffset: bigint; targetOffset: bigint } | undefined;
+  last: { sourceOffset: bigint; targetOffset: bigint; targetTopicId: string } | undefined;
+  /** Of the topic that the translation is about. */
+  targetTopicId: string;
 }
 
 export type SyncDecision =
@@ -36,7 +41,7 @@ export type SyncDecision =
   /** `same`: nothing to do; `ahead`: the target is further on; `newer`: another coordinator's. */
   | { kind: 'keep'; reason: 'unknown' | 'same' | 'ahead' | 'newer' };
 
-const STAMP = /^mirrorctl writer=(\d{1,24}) source=(\d{1,19})$/;
+const STAMP = /^mirrorctl writer=(\d{1,24}) source=(\d{1,19})(?: topic=([-\w]{1,40}))?$/;
 
 /** Epochs of a producer are 16 bits, and producer ids rise: so does this. */
 const EPOCHS = 65_536n;
@@ -49,36 +54,32 @@ export function writerNumber(producer: { producerId: bigint; producerEpoch: numb
   return producer.producerId * EPOCHS + BigInt(producer.producerEpoch);
 }
 
-export function formatStamp({ writer, sourceOffset }: SyncStamp): string {
-  return `mirrorctl writer=${writer} source=${sourceOffset}`;
+export function formatStamp({ writer, sourceOffset, targetTopicId }: SyncStamp): string {
+  const topic = targetTopicId === '' ? '' : ` topic=${targetTopicId}`;
+  return `mirrorctl writer=${writer} source=${sourceOffset}${topic}`;
 }
 
 export function parseStamp(metadata: string): SyncStamp | undefined {
-  const [, writer, sourceOffset] = STAMP.exec(metadata) ?? [];
+  const [, writer, sourceOffset, targetTopicId = ''] = STAMP.exec(metadata) ?? [];
   if (writer === undefined || sourceOffset === undefined) return undefined;
-  return { writer: BigInt(writer), sourceOffset: BigInt(sourceOffset) };
+  return { writer: BigInt(writer), sourceOffset: BigInt(sourceOffset), targetTopicId };
 }
 
 export function decideSync(input: SyncInput): SyncDecision {
-  const { targetOffset, current, writer, sourceOffset } = input;
+  const { targetOffset, current, writer, sourceOffset, targetTopicId } = input;
   if (targetOffset === undefined) return { kind: 'keep', reason: 'unknown' };
-  const metadata = input.metadata === '' ? formatStamp({ writer, sourceOffset }) : input.metadata;
+  const metadata =
+    input.metadata === '' ? formatStamp({ writer, sourceOffset, targetTopicId }) : input.metadata;
   const commit: SyncDecision = { kind: 'commit', offset: targetOffset, metadata };
   if (current === undefined) return commit;
   const stamp = parseStamp(current.metadata);
   if (stamp !== undefined && stamp.writer > writer) return { kind: 'keep', reason: 'newer' };
   if (current.offset === targetOffset) return { kind: 'keep', reason: 'same' };
   if (current.offset < targetOffset) return commit;
-  const from = committedFrom(input, stamp);
-  const rewound = input.live && from !== undefined && sourceOffset < from;
-  return rewound ? commit : { kind: 'keep', reason: 'ahead' };
-}
-
-/** The source offset of which the target's present one is our translation; undefined if it is not. */
-function committedFrom(
-  { current, last }: SyncInput,
-  stamp: SyncStamp | undefined,
-): bigint | undefined {
-  if (stamp !== undefined) return stamp.sourceOffset;
-  return last?.targetOffset === current?.offset ? last?.sourceOffset : undefined;
+  const ours = stamp ?? (input.last?.targetOffset === current.offset ? input.last : undefined);
+  if (ours === undefined) return { kind: 'keep', reason: 'ahead' };
+  const { targetTopicId: then, sourceOffset: from } = ours;
+  const isOfGoneTopic = then !== '' && targetTopicId !== '' && then !== targetTopicId;
+  const rewound = input.live && sourceOffset < from;
+  return rewound || isOfGoneTopic ? commit : { kind: 'keep', reason: 'ahead' };
 }

@@ -15,6 +15,11 @@ export interface ProduceTopic {
   partitions: ProducePartition[];
 }
 
+/** As ProduceRequest, to topics by their ids. */
+export interface ProduceByIdRequest extends Omit<ProduceRequest, 'topics'> {
+  topics: { topicId: string; partitions: ProducePartition[] }[];
+}
+
 export interface ProducePartition {
   partitionIndex: number;
   /**
@@ -26,6 +31,11 @@ export interface ProducePartition {
 
 export interface ProduceResponse {
   topics: ProduceTopicResponse[];
+  throttleTimeMs: number;
+}
+
+export interface ProduceByIdResponse {
+  topics: { topicId: string; partitions: ProducePartitionResponse[] }[];
   throttleTimeMs: number;
 }
 
@@ -85,6 +95,43 @@ export const produce: Api<ProduceRequest, ProduceResponse> = {
 
   decodeResponse(reader: Reader): ProduceResponse {
     const topics = reader.readCompactArray(decodeTopic);
+    const throttleTimeMs = reader.readInt32();
+    reader.skipTaggedFields();
+    return { topics, throttleTimeMs };
+  },
+};
+
+/**
+ * Produce v13 (KIP-516, Kafka 4.0 and newer): as v9 with topic_id UUID in place of each name, so that
+ * nothing can land in a topic that was made anew under the same name. UNKNOWN_TOPIC_ID says so. What
+ * v12 asks of the broker concerns transactional producers only, and is not asked without their id.
+ */
+export const produceById: Api<ProduceByIdRequest, ProduceByIdResponse> = {
+  key: 0,
+  version: 13,
+  flexible: true,
+  name: 'Produce',
+
+  encodeRequest(writer: Writer, request: ProduceByIdRequest): void {
+    assert(request.transactionalId === null);
+    assert(request.acks === -1 || request.acks === 1);
+    writer
+      .writeCompactNullableString(request.transactionalId)
+      .writeInt16(request.acks)
+      .writeInt32(request.timeoutMs)
+      .writeCompactArray(request.topics, (to, { topicId, partitions }) => {
+        to.writeUuid(topicId).writeCompactArray(partitions, encodePartition).writeNoTaggedFields();
+      })
+      .writeNoTaggedFields();
+  },
+
+  decodeResponse(reader: Reader): ProduceByIdResponse {
+    const topics = reader.readCompactArray((from) => {
+      const topicId = from.readUuid();
+      const partitions = from.readCompactArray(decodePartition);
+      from.skipTaggedFields();
+      return { topicId, partitions };
+    });
     const throttleTimeMs = reader.readInt32();
     reader.skipTaggedFields();
     return { topics, throttleTimeMs };

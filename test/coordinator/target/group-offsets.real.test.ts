@@ -136,7 +136,7 @@ describe('group offsets on the target', () => {
     await fenced;
     const stamp = (await committed(other, 'g'))?.[1];
     assert.notEqual(stamp, undefined);
-    assert.match(stamp!, /^mirrorctl writer=\d+ source=150$/);
+    assert.match(stamp!, /^mirrorctl writer=\d+ source=150 topic=\S+$/);
     record(newer, 'g', 160n);
     await eventually(async () => (await committed(other, 'g'))?.[0] === 60n);
     // Nor over what a still newer one committed.
@@ -144,7 +144,7 @@ describe('group offsets on the target', () => {
     const offsets = [
       {
         ...{ topic: 'zombie.orders', partition: 0, offset: 20n },
-        metadata: formatStamp({ writer, sourceOffset: 120n }),
+        metadata: formatStamp({ writer, sourceOffset: 120n, targetTopicId: '' }),
       },
     ];
     assert.deepEqual(await other.realAdmin.commitGroupOffsets('g', offsets), []);

@@ -12,14 +12,15 @@ import {
 const base: SyncInput = {
   ...{ sourceOffset: 100n, metadata: '', live: true, targetOffset: 90n },
   ...{ current: undefined, writer: 7n, last: undefined },
+  targetTopicId: 'now',
 };
 const decide = (change: Partial<SyncInput>) => {
   const decision = decideSync({ ...base, ...change });
   return decision.kind === 'keep' ? decision.reason : decision.offset;
 };
-const stamped = (offset: bigint, writer: bigint, sourceOffset: bigint) => ({
+const stamped = (offset: bigint, writer: bigint, sourceOffset: bigint, targetTopicId = 'now') => ({
   offset,
-  metadata: formatStamp({ writer, sourceOffset }),
+  metadata: formatStamp({ writer, sourceOffset, targetTopicId }),
 });
 const foreign = (offset: bigint) => ({ offset, metadata: '' });
 
@@ -56,6 +57,15 @@ describe('decideSync', () => {
     assert.equal(decide({ current: stamped(120n, 7n, 100n) }), 'ahead');
   });
 
+  it('goes back from what it committed for a topic that is gone', () => {
+    assert.equal(decide({ current: stamped(120n, 7n, 100n, 'then') }), 90n);
+    assert.equal(decide({ current: stamped(120n, 6n, 100n, 'then'), live: false }), 90n);
+    assert.equal(decide({ current: stamped(120n, 7n, 100n, '') }), 'ahead');
+    const last = { sourceOffset: 100n, targetOffset: 120n, targetTopicId: 'then' };
+    assert.equal(decide({ current: foreign(120n), last }), 90n);
+    assert.equal(decide({ current: foreign(121n), last }), 'ahead');
+  });
+
   it('leaves alone what a newer coordinator committed, be it ahead or behind', () => {
     assert.equal(decide({ current: stamped(50n, 8n, 60n) }), 'newer');
     assert.equal(decide({ current: stamped(120n, 8n, 130n) }), 'newer');
@@ -68,18 +78,28 @@ describe('decideSync', () => {
     const current = { offset: 120n, metadata };
     assert.equal(decide({ metadata, current }), 'ahead');
     assert.equal(
-      decide({ metadata, current, last: { sourceOffset: 130n, targetOffset: 120n } }),
+      decide({
+        metadata,
+        current,
+        last: { sourceOffset: 130n, targetOffset: 120n, targetTopicId: 'now' },
+      }),
       90n,
     );
     assert.equal(
-      decide({ metadata, current, last: { sourceOffset: 130n, targetOffset: 119n } }),
+      decide({
+        metadata,
+        current,
+        last: { sourceOffset: 130n, targetOffset: 119n, targetTopicId: 'now' },
+      }),
       'ahead',
     );
   });
 
   it('reads its own stamp and no other metadata', () => {
-    const stamp = { writer: 65_537n, sourceOffset: 3n };
-    assert.deepEqual(parseStamp(formatStamp(stamp)), stamp);
+    for (const targetTopicId of ['', 'Bq-4_5AAQmS1lTxTmDbf3A']) {
+      const stamp = { writer: 65_537n, sourceOffset: 3n, targetTopicId };
+      assert.deepEqual(parseStamp(formatStamp(stamp)), stamp);
+    }
     for (const text of ['', 'mirrorctl writer=1', 'x mirrorctl writer=1 source=2', '{}']) {
       assert.equal(parseStamp(text), undefined);
     }

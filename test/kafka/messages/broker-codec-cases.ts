@@ -3,7 +3,7 @@ import { fetch } from '../../../kafka/messages/fetch.js';
 import { listOffsets } from '../../../kafka/messages/list-offsets.js';
 import { metadata } from '../../../kafka/messages/metadata.js';
 import { offsetForLeaderEpoch } from '../../../kafka/messages/offset-for-leader-epoch.js';
-import { produce } from '../../../kafka/messages/produce.js';
+import { produce, produceById } from '../../../kafka/messages/produce.js';
 import { codecCase, type CodecCase } from './codec-case.js';
 
 const topicId = '01234567-89ab-cdef-fedc-ba9876543210';
@@ -162,6 +162,40 @@ export const brokerCodecCases: readonly CodecCase[] = [
       ],
       throttleTimeMs: 6,
     },
+  ),
+  codecCase(
+    produceById,
+    {
+      transactionalId: null,
+      acks: -1,
+      timeoutMs: 30_000,
+      topics: [
+        {
+          topicId: '01234567-89ab-cdef-fedc-ba9876543210',
+          partitions: [{ partitionIndex: 0, records: Buffer.from('first batch') }],
+        },
+      ],
+    },
+    {
+      topics: [
+        {
+          topicId: '01234567-89ab-cdef-fedc-ba9876543210',
+          partitions: [
+            {
+              partitionIndex: 0,
+              errorCode: 100,
+              baseOffset: -1n,
+              logAppendTimeMs: -1n,
+              logStartOffset: -1n,
+              recordErrors: [],
+              errorMessage: null,
+            },
+          ],
+        },
+      ],
+      throttleTimeMs: 6,
+    },
+    'Produce by id',
   ),
   codecCase(
     listOffsets,

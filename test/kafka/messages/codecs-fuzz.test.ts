@@ -26,9 +26,9 @@ function mutate(bytes: Buffer, random: Seeded): Buffer {
 }
 
 describe(`decoders under fuzz (seed ${seed})`, () => {
-  for (const { api } of codecCases) {
+  for (const { api, golden } of codecCases) {
     it(`${api.name} reads hostile bytes or refuses them, and does nothing else`, () => {
-      const hex = goldenBytes[`${api.name} response` as keyof typeof goldenBytes];
+      const hex = goldenBytes[`${golden} response` as keyof typeof goldenBytes];
       const whole = Buffer.from(hex, 'hex');
       const random = new Seeded(seed + api.key);
       const heapBefore = process.memoryUsage().heapUsed;

@@ -14,22 +14,22 @@ function goldenOf(name: string): Buffer {
   return Buffer.from(hex, 'hex');
 }
 
-for (const { api, request, response } of codecCases) {
+for (const { api, golden: name, request, response } of codecCases) {
   describe(`${api.name} v${api.version}`, () => {
     it('writes the request as Kafka does', () => {
       const writer = new Writer();
       api.encodeRequest(writer, request as never);
-      assert.equal(writer.toBuffer().toString('hex'), golden.get(`${api.name} request`));
+      assert.equal(writer.toBuffer().toString('hex'), golden.get(`${name} request`));
     });
 
     it('reads the response that Kafka writes, to its last byte', () => {
-      const reader = new Reader(goldenOf(`${api.name} response`));
+      const reader = new Reader(goldenOf(`${name} response`));
       assert.deepEqual(api.decodeResponse(reader), response);
       assert.equal(reader.remaining, 0);
     });
 
     it('refuses the response cut short at any byte', () => {
-      const whole = goldenOf(`${api.name} response`);
+      const whole = goldenOf(`${name} response`);
       for (let length = 0; length < whole.length; length += 1) {
         const cut = new Reader(whole.subarray(0, length));
         assert.throws(() => api.decodeResponse(cut), WireFormatError, `at ${length}`);

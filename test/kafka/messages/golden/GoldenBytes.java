@@ -83,6 +83,16 @@ public class GoldenBytes {
     print("Produce", 9,
         new ProduceRequestData().setTransactionalId(null).setAcks((short) -1).setTimeoutMs(30000).setTopicData(produced),
         new ProduceResponseData().setResponses(answers).setThrottleTimeMs(6));
+    var producedById = new ProduceRequestData.TopicProduceDataCollection();
+    producedById.add(new ProduceRequestData.TopicProduceData().setTopicId(TOPIC_ID).setPartitionData(List.of(
+        new ProduceRequestData.PartitionProduceData().setIndex(0).setRecords(records("first batch")))));
+    var answersById = new ProduceResponseData.TopicProduceResponseCollection();
+    answersById.add(new ProduceResponseData.TopicProduceResponse().setTopicId(TOPIC_ID).setPartitionResponses(List.of(
+        new ProduceResponseData.PartitionProduceResponse().setIndex(0).setErrorCode((short) 100).setBaseOffset(-1)
+            .setCurrentLeader(new ProduceResponseData.LeaderIdAndEpoch().setLeaderId(3).setLeaderEpoch(9)))));
+    print("Produce by id", 13,
+        new ProduceRequestData().setTransactionalId(null).setAcks((short) -1).setTimeoutMs(30000).setTopicData(producedById),
+        new ProduceResponseData().setResponses(answersById).setThrottleTimeMs(6));
 
     print("ListOffsets", 7,
         new ListOffsetsRequestData().setReplicaId(-1).setIsolationLevel((byte) 1).setTopics(List.of(
