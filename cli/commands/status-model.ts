@@ -143,5 +143,6 @@ export function statusDocument(status: Status): unknown {
       };
     }),
     agents: status.agents.map((agent) => ({ ...agent, state: agentState(agent) })),
+    unconfirmed: status.unconfirmed,
   };
 }

@@ -7,6 +7,7 @@ import type {
   GroupStatus,
   PartitionStatus,
   Status,
+  UnconfirmedAgent,
 } from '../../proto/gen/mirror/v1/operator.js';
 import type { CommandContext, CommandRun } from '../command.js';
 import { UnreachableError } from '../errors.js';
@@ -22,6 +23,7 @@ import {
 } from './status-model.js';
 
 const WATCH_INTERVAL_MS = 1_000;
+const UNCONFIRMED_NAMED_MAX = 5;
 
 export interface StatusOptions {
   flow: string | undefined;
@@ -67,7 +69,8 @@ function show(context: CommandContext, status: Status, detailed: boolean): ExitC
     printProblems(output, status, summaries);
   }
   // Scripts and probes read the exit code, people read the table: they must agree.
-  return summaries.some(({ degraded }) => degraded) ? ExitCode.degraded : ExitCode.ok;
+  const isDegraded = summaries.some(({ degraded }) => degraded) || status.unconfirmed.length > 0;
+  return isDegraded ? ExitCode.degraded : ExitCode.ok;
 }
 
 function printCoordinator(output: Output, { coordinator }: Status): void {
@@ -90,6 +93,7 @@ function printProblems(output: Output, status: Status, summaries: readonly FlowS
   const lines: string[] = [];
   for (const { agentId, problems } of status.agents)
     for (const problem of problems) lines.push(`agent ${agentId}: ${problem}`);
+  lines.push(...status.unconfirmed.map(describeUnconfirmed));
   for (const { flow, problem, unheld, lagging, degraded } of summaries) {
     if (problem !== '') lines.push(`${flow}: ${problem}`);
     if (!degraded) continue;
@@ -113,6 +117,18 @@ function printProblems(output: Output, status: Status, summaries: readonly FlowS
   if (lines.length === 0) return;
   output.line();
   for (const line of lines) output.line(`${pc.red('!')} ${line}`);
+}
+
+function describeUnconfirmed({ agentId, items, itemCount }: UnconfirmedAgent): string {
+  const named = items.slice(0, UNCONFIRMED_NAMED_MAX).map(({ flow, topic, partition }) => {
+    return topic === '' ? `${flow} (discovery)` : `${flow} ${topic}-${partition}`;
+  });
+  const more = Number(itemCount) - named.length;
+  return (
+    `agent ${agentId}: may still copy ${named.join(', ')}` +
+    `${more > 0 ? ` and ${formatCount(more)} more` : ''}: the configuration no longer selects ` +
+    'that, and the agent has not confirmed that it stopped; stop it, or wait'
+  );
 }
 
 /** A cluster that does not answer is one reason for all its partitions, and takes one line. */

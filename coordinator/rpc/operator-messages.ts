@@ -59,6 +59,13 @@ export function writeStatus(identity: CoordinatorIdentity, view: StatusView): St
       ...refused,
       ...{ times: BigInt(times), agoMs: milliseconds(agoMs) },
     })),
+    unconfirmed: view.unconfirmed.map(({ agentId, items, itemCount }) => ({
+      agentId,
+      itemCount: BigInt(itemCount),
+      items: items.map((item) =>
+        item.kind === 'site' ? { flow: item.flow, topic: '', partition: 0 } : { ...item },
+      ),
+    })),
   };
 }
 

@@ -124,10 +124,10 @@ const SHARED_LOOK_MS = 100;
 class Scrape<Opened extends OpenedFlowTarget> {
   #of: Coordination<Opened> | undefined;
   #atMs = 0;
-  #view: StatusView = { flows: [], agents: [], refused: [] };
+  #view: StatusView = { flows: [], agents: [], refused: [], unconfirmed: [] };
 
   view(coordination: Coordination<Opened> | undefined): StatusView {
-    if (coordination === undefined) return { flows: [], agents: [], refused: [] };
+    if (coordination === undefined) return { flows: [], agents: [], refused: [], unconfirmed: [] };
     const nowMs = coordination.clock.nowMs();
     if (this.#of !== coordination || nowMs - this.#atMs > SHARED_LOOK_MS) {
       this.#view = viewStatus(coordination, '');

@@ -119,7 +119,8 @@ async function confirmations<Opened extends OpenedFlowTarget>(
   return true;
 }
 
-function stillCopying<Opened extends OpenedFlowTarget>(
+/** Agents that may still copy what is not selected, whatever change that came from. */
+export function stillCopying<Opened extends OpenedFlowTarget>(
   coordination: Coordination<Opened>,
 ): StillCopying {
   const { state } = coordination.core;

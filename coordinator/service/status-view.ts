@@ -3,9 +3,11 @@ import type { Notice } from '../target/source-facts.js';
 import type { ItemEntry, TopicEntry } from '../core/state.js';
 import { refusalOf } from '../core/right-retries.js';
 import type { SteeringRule } from '../core/steering-rules.js';
+import { parseItemKey, type WorkItem } from '../core/work-item.js';
 import type { AgentSession } from './agent-directory.js';
 import type { Coordination } from './coordination.js';
 import type { FlowRuntime } from './flow-runtime.js';
+import { stillCopying } from './reconfigure.js';
 import type { Refusal } from './refused-agents.js';
 import type {
   OpenedFlowTarget,
@@ -75,7 +77,18 @@ export interface StatusView {
   readonly flows: readonly FlowView[];
   readonly agents: readonly AgentView[];
   readonly refused: readonly RefusedAgentView[];
+  readonly unconfirmed: readonly UnconfirmedView[];
 }
+
+/** An agent that may still copy what the configuration no longer selects. */
+export interface UnconfirmedView {
+  readonly agentId: string;
+  /** Some of them. */
+  readonly items: readonly WorkItem[];
+  readonly itemCount: number;
+}
+
+const UNCONFIRMED_ITEMS_MAX = 100;
 
 /** An agent that has no session, or lost its stream, for what it said. */
 export interface RefusedAgentView extends Refusal {
@@ -96,7 +109,24 @@ export function viewStatus<Opened extends OpenedFlowTarget>(
     ...{ agentId, peer, reason, times },
     agoMs: clock.nowMs() - atMs,
   }));
-  return { flows: viewed, agents: viewAgents(coordination), refused };
+  const unconfirmed = viewUnconfirmed(coordination, flow);
+  return { flows: viewed, agents: viewAgents(coordination), refused, unconfirmed };
+}
+
+function viewUnconfirmed<Opened extends OpenedFlowTarget>(
+  coordination: Coordination<Opened>,
+  flow: string,
+): UnconfirmedView[] {
+  const views: UnconfirmedView[] = [];
+  for (const [agentId, keys] of stillCopying(coordination)) {
+    const items = keys
+      .map(parseItemKey)
+      .filter((item) => item !== undefined && (flow === '' || item.flow === flow));
+    if (items.length === 0) continue;
+    const shown = items.slice(0, UNCONFIRMED_ITEMS_MAX).filter((item) => item !== undefined);
+    views.push({ agentId, items: shown, itemCount: items.length });
+  }
+  return views;
 }
 
 export function flowState<Opened extends OpenedFlowTarget>(

@@ -7,6 +7,7 @@ import { eventually } from '../kit/eventually.js';
 import { freePorts } from '../kit/free-port.js';
 import { assertMirrored } from '../kit/history-checker.js';
 import { readTopic } from '../kit/read-topic.js';
+import { runMirrorctl } from '../kit/run-mirrorctl.js';
 import { startEtcd, type EtcdServers } from '../kit/start-etcd.js';
 import { startKafka, type KafkaServers } from '../kit/start-kafka.js';
 import { startProcess, type LogLine, type RunningProcess } from '../kit/start-process.js';
@@ -150,6 +151,11 @@ ${lines.join('\n')}
       90_000,
     );
     assert.deepEqual(Object.keys(found(/have not confirmed/)?.['agents'] ?? {}), ['a0']);
+    const shown = await runMirrorctl(['status'], {
+      MIRRORCTL_COORDINATOR: String(leading.readyLine['grpc']),
+    });
+    assert.equal(shown.code, 3);
+    assert.match(shown.out, /! agent a0: may still copy east->west \S+-\d.*not confirmed/);
     assert.equal(found(/^configuration applied/), undefined);
     process.kill(frozen.pid, 'SIGCONT');
     await eventually(

@@ -230,6 +230,24 @@ export interface Status {
   agents: AgentStatus[];
   /** Agents that were refused in the last ten minutes; the last one first. */
   refusedAgents: RefusedAgent[];
+  /** Agents that may still copy what the configuration no longer selects. */
+  unconfirmed: UnconfirmedAgent[];
+}
+
+/** An agent that lost work by a changed configuration, and has not said that it stopped. */
+export interface UnconfirmedAgent {
+  agentId: string;
+  /** Up to a hundred of them. */
+  items: UnconfirmedItem[];
+  /** How many there are. */
+  itemCount: bigint;
+}
+
+export interface UnconfirmedItem {
+  flow: string;
+  /** Empty for the discovery of the flow's source. */
+  topic: string;
+  partition: number;
 }
 
 /** An agent that has no session, or lost its stream, for what it said. */
@@ -1843,7 +1861,7 @@ export const QuarantinedRecords: MessageFns<QuarantinedRecords> = {
 };
 
 function createBaseStatus(): Status {
-  return { coordinator: undefined, flows: [], agents: [], refusedAgents: [] };
+  return { coordinator: undefined, flows: [], agents: [], refusedAgents: [], unconfirmed: [] };
 }
 
 export const Status: MessageFns<Status> = {
@@ -1859,6 +1877,9 @@ export const Status: MessageFns<Status> = {
     }
     for (const v of message.refusedAgents) {
       RefusedAgent.encode(v!, writer.uint32(162).fork()).join();
+    }
+    for (const v of message.unconfirmed) {
+      UnconfirmedAgent.encode(v!, writer.uint32(170).fork()).join();
     }
     return writer;
   },
@@ -1908,6 +1929,14 @@ export const Status: MessageFns<Status> = {
             message.refusedAgents.push(RefusedAgent.decode(reader, reader.uint32()));
             continue;
           }
+          case 21: {
+            if (tag !== 170) {
+              break;
+            }
+
+            message.unconfirmed.push(UnconfirmedAgent.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1931,6 +1960,168 @@ export const Status: MessageFns<Status> = {
     message.flows = object.flows?.map((e) => FlowStatus.fromPartial(e)) || [];
     message.agents = object.agents?.map((e) => AgentStatus.fromPartial(e)) || [];
     message.refusedAgents = object.refusedAgents?.map((e) => RefusedAgent.fromPartial(e)) || [];
+    message.unconfirmed = object.unconfirmed?.map((e) => UnconfirmedAgent.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseUnconfirmedAgent(): UnconfirmedAgent {
+  return { agentId: "", items: [], itemCount: 0n };
+}
+
+export const UnconfirmedAgent: MessageFns<UnconfirmedAgent> = {
+  encode(message: UnconfirmedAgent, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.agentId !== "") {
+      writer.uint32(10).string(message.agentId);
+    }
+    for (const v of message.items) {
+      UnconfirmedItem.encode(v!, writer.uint32(18).fork()).join();
+    }
+    if (message.itemCount !== 0n) {
+      if (BigInt.asIntN(64, message.itemCount) !== message.itemCount) {
+        throw new globalThis.Error("value provided for field message.itemCount of type int64 too large");
+      }
+      writer.uint32(24).int64(message.itemCount);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UnconfirmedAgent {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUnconfirmedAgent();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.agentId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.items.push(UnconfirmedItem.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.itemCount = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<UnconfirmedAgent>): UnconfirmedAgent {
+    return UnconfirmedAgent.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<UnconfirmedAgent>): UnconfirmedAgent {
+    const message = createBaseUnconfirmedAgent();
+    message.agentId = object.agentId ?? "";
+    message.items = object.items?.map((e) => UnconfirmedItem.fromPartial(e)) || [];
+    message.itemCount = (object.itemCount !== undefined && object.itemCount !== null) ? BigInt(object.itemCount) : 0n;
+    return message;
+  },
+};
+
+function createBaseUnconfirmedItem(): UnconfirmedItem {
+  return { flow: "", topic: "", partition: 0 };
+}
+
+export const UnconfirmedItem: MessageFns<UnconfirmedItem> = {
+  encode(message: UnconfirmedItem, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.flow !== "") {
+      writer.uint32(10).string(message.flow);
+    }
+    if (message.topic !== "") {
+      writer.uint32(18).string(message.topic);
+    }
+    if (message.partition !== 0) {
+      writer.uint32(24).int32(message.partition);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UnconfirmedItem {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUnconfirmedItem();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.flow = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.topic = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.partition = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<UnconfirmedItem>): UnconfirmedItem {
+    return UnconfirmedItem.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<UnconfirmedItem>): UnconfirmedItem {
+    const message = createBaseUnconfirmedItem();
+    message.flow = object.flow ?? "";
+    message.topic = object.topic ?? "";
+    message.partition = object.partition ?? 0;
     return message;
   },
 };
