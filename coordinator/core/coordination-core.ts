@@ -10,6 +10,7 @@ import {
 } from './leases.js';
 import { Outbox } from './outbox.js';
 import { placeItems } from './placement.js';
+import { noteReached, noteTrouble } from './reach.js';
 import { retryRefused } from './right-retries.js';
 import {
   agentJoined,
@@ -131,6 +132,9 @@ function handle(step: Step, event: CoreEvent, leaseTtlMs: number): void {
       return released(step, event);
     case 'progress':
       return progress(step, event);
+    case 'standing':
+    case 'site-trouble':
+      return noteReach(step, event);
     case 'resume':
       return resume(step, event);
     case 'target-renewed':
@@ -170,6 +174,14 @@ function flowMode(step: Step, event: CoreEvent & { kind: 'flow-mode' }): void {
     if (mode === 'stopped') step.revoke(item, 'the flow is stopped');
     if (mode === 'running') step.confirm(item);
   });
+}
+
+function noteReach(step: Step, event: CoreEvent & { kind: 'standing' | 'site-trouble' }): void {
+  const agent = step.state.agents.get(event.sessionId);
+  const flow = step.state.flows.get(event.flow);
+  if (agent === undefined || flow === undefined) return;
+  if (event.kind === 'standing') noteReached(step, agent, flow);
+  else if (flow.site.holder === agent) noteTrouble(step, agent, flow);
 }
 
 function flowRemoved(step: Step, name: string): void {

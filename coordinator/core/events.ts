@@ -118,9 +118,15 @@ export type CoreEvent =
       readonly lease: LeaseRef;
       readonly copier: CopierState;
       readonly halt: Problem | undefined;
+      /** Whether something keeps its agent from finding its position. */
+      readonly inTrouble?: boolean;
       /** As measured of late; absent if nothing was. */
       readonly bytesPerSecond?: number;
     }
+  /** The agent copies partitions of the flow that it does not speak of one by one. */
+  | { readonly kind: 'standing'; readonly sessionId: string; readonly flow: string }
+  /** The agent that has the flow's site cannot look at its source. */
+  | { readonly kind: 'site-trouble'; readonly sessionId: string; readonly flow: string }
   /** An operator lets halted items try again, and accepts what made them halt, if anything. */
   | { readonly kind: 'resume'; readonly items: readonly string[]; readonly accept: string }
   /** What was copied of it is void: its target topic is made ready anew, and all of it copied again. */

@@ -1,5 +1,6 @@
 import type { CoreEvent, HolderRef, LeaseRef } from './events.js';
 import { isForgotten, nextListing } from './listing.js';
+import { noteReached, noteTrouble } from './reach.js';
 import { noteRefusal } from './right-retries.js';
 import { knownAgent } from './sessions.js';
 import {
@@ -98,6 +99,9 @@ export function progress(step: Step, event: CoreEvent & { kind: 'progress' }): v
   const item = step.state.items.get(event.lease.item);
   if (item === undefined || !holds(item, event.sessionId, event.lease.leaseEpoch)) return;
   item.copier = event.copier;
+  const { holder } = item;
+  if (holder !== undefined && event.copier === 'running') noteReached(step, holder, item.flow);
+  if (holder !== undefined && event.inTrouble === true) noteTrouble(step, holder, item.flow);
   if (event.copier === 'running') item.accept = '';
   item.halt = event.halt;
   noteRefusal(step, item);

@@ -1,4 +1,5 @@
 import { assign, type AssignmentPool } from './assignment.js';
+import { TRIAL_MOVES_MAX, whoReaches } from './reach.js';
 import type { Step } from './step.js';
 import { charge, setHolder, type AgentEntry, type FlowEntry, type ItemEntry } from './state.js';
 
@@ -47,7 +48,9 @@ function grantDue(step: Step): void {
     if (flow.mode !== 'running') continue;
     const unheld = grantable(step, flow);
     if (unheld.length === 0) continue;
-    const { candidates } = whoMay(step, flow);
+    const { candidates: trusted, triers } = whoMay(step, flow);
+    // What was taken from another for a trial, or is as good for one.
+    const candidates = unheld.length > TRIAL_MOVES_MAX ? trusted : [...trusted, ...triers];
     pools.push({ unheld, candidates, leavers: [], balance: false, movable: () => [] });
   }
   state.grantDue.clear();
@@ -63,18 +66,22 @@ function balanceDue(step: Step): void {
     if (movesMax <= 0 || state.placementEffort - before >= BALANCE_EFFORT_PER_STEP) return;
     state.balanceDue.delete(flow);
     if (flow.mode !== 'running') continue;
-    const { candidates, leavers } = whoMay(step, flow);
-    const leaving = new Set(leavers);
-    const movable = (agent: AgentEntry): Iterable<ItemEntry> =>
-      leaving.has(agent) ? heldBy(flow, agent) : surplus(step, flow, agent);
-    const moved = place(
-      step,
-      [{ unheld: [], candidates, leavers, balance: true, movable }],
-      movesMax,
-    );
+    const moved = balance(step, flow, movesMax);
     // There may be more of it: after others had their turn.
     if (moved >= movesMax) state.balanceDue.add(flow);
   }
+}
+
+/** How many it moves. */
+function balance(step: Step, flow: FlowEntry, movesMax: number): number {
+  const { candidates, leavers, triers } = whoMay(step, flow);
+  const leaving = new Set(leavers);
+  const movable = (agent: AgentEntry): Iterable<ItemEntry> =>
+    leaving.has(agent) ? heldBy(flow, agent) : surplus(step, flow, agent);
+  const pool = { unheld: [], leavers, balance: true, movable };
+  const moved = place(step, [{ ...pool, candidates }], movesMax);
+  if (triers.length === 0 || moved > 0) return moved;
+  return place(step, [{ ...pool, candidates: [...candidates, ...triers] }], TRIAL_MOVES_MAX);
 }
 
 function place(step: Step, pools: readonly Pool[], movesMax: number): number {
@@ -117,11 +124,13 @@ function grantable(step: Step, flow: FlowEntry): ItemEntry[] {
 interface Eligible {
   readonly candidates: AgentEntry[];
   readonly leavers: AgentEntry[];
+  /** On trial, and without anything to show. */
+  readonly triers: AgentEntry[];
 }
 
 /**
- * Who may hold the flow's items: who reaches both clusters, is connected and does not leave; of
- * these, those of the source's own site, if there are any: what is compressed there crosses the long
+ * Who may hold the flow's items: who reaches both clusters, as it says and as far as is seen, is
+ * connected and does not leave; of these, those of the source's own site, if there are any: what is compressed there crosses the long
  * line once, and the site's records do not visit another site.
  */
 function whoMay(step: Step, flow: FlowEntry): Eligible {
@@ -129,7 +138,6 @@ function whoMay(step: Step, flow: FlowEntry): Eligible {
   const atSource = state.agentsByCluster.get(flow.source);
   const atTarget = state.agentsByCluster.get(flow.target);
   const able: AgentEntry[] = [];
-  const home: AgentEntry[] = [];
   if (atSource !== undefined && atTarget !== undefined) {
     const [fewer, more] =
       atSource.size < atTarget.size ? [atSource, atTarget] : [atTarget, atSource];
@@ -138,17 +146,18 @@ function whoMay(step: Step, flow: FlowEntry): Eligible {
       if (!more.has(agent) || !isPresent(agent) || agent.draining) continue;
       if (state.drained.has(agent.agentId)) continue;
       able.push(agent);
-      if (agent.site === flow.sourceSite) home.push(agent);
     }
   }
-  const candidates = home.length > 0 ? home : able;
-  const may = new Set(candidates);
+  const { reaching, onTrial } = whoReaches(step, flow, able);
+  const home = reaching.filter(({ site }) => site === flow.sourceSite);
+  const candidates = home.length > 0 ? home : reaching;
+  const may = new Set([...candidates, ...onTrial]);
   const leavers: AgentEntry[] = [];
   for (const agent of flow.carriers) {
     // Without a word from it nobody knows: what it holds stays with it until its session ends.
     if (isPresent(agent) && !may.has(agent)) leavers.push(agent);
   }
-  return { candidates, leavers };
+  return { candidates, leavers, triers: onTrial.filter((agent) => !flow.carriers.has(agent)) };
 }
 
 const isPresent = (agent: AgentEntry): boolean => agent.connected && !agent.closing;

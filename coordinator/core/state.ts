@@ -8,6 +8,7 @@ import type {
   TargetTopic,
 } from './events.js';
 import { nextListing, type Listing } from './listing.js';
+import type { Doubt } from './reach.js';
 import type { Refusal } from './right-retries.js';
 import { NO_STEERING, type TopicSteering } from './steering-rules.js';
 import { Unconfirmed } from './unconfirmed.js';
@@ -117,6 +118,8 @@ export interface AgentEntry {
   /** Items that it carries the weight of, by flow; `load` is their sum. */
   readonly charged: Map<FlowEntry, Set<ItemEntry>>;
   load: number;
+  /** By flow: why its word that it reaches the clusters is not taken. */
+  readonly doubts: Map<string, Doubt>;
 }
 
 export interface CoreState {
@@ -184,6 +187,7 @@ export function createAgent(sessionId: string, agentId: string, nowMs: number): 
     holding: new Set(),
     charged: new Map(),
     load: 0,
+    doubts: new Map(),
   };
 }
 
@@ -391,7 +395,6 @@ export function holds(item: ItemEntry, sessionId: string, leaseEpoch: bigint): b
 }
 
 export function isLease(item: ItemEntry, lease: LeaseRef): boolean {
-  return (
-    item.state !== 'unheld' && item.state !== 'granting' && item.leaseEpoch === lease.leaseEpoch
-  );
+  if (item.state === 'unheld' || item.state === 'granting') return false;
+  return item.leaseEpoch === lease.leaseEpoch;
 }

@@ -269,8 +269,10 @@ export class Coordination<Opened extends OpenedFlowTarget> {
         }
         return;
       case 'site-problem':
-        if (this.#holdsSite(sessionId, message.flow))
-          this.#flows.get(message.flow)?.noteSource(message.message);
+        if (!this.#holdsSite(sessionId, message.flow)) return;
+        this.#flows.get(message.flow)?.noteSource(message.message);
+        if (message.message !== '')
+          this.emit({ kind: 'site-trouble', sessionId, flow: message.flow });
         return;
       case 'draining':
         this.log.info({ agentId: session.agentId, sessionId }, 'agent drains');

@@ -46,6 +46,7 @@ export function takeProgress<Opened extends OpenedFlowTarget>(
     if (flow === undefined || standing === undefined) continue;
     standing.seenAtMs = nowMs - sourceEndAgeMs;
     noteSource(flow, nowMs, sourceEndAgeMs);
+    intake.emit({ kind: 'standing', sessionId: session.sessionId, flow: name });
   }
 }
 
@@ -84,7 +85,8 @@ function takeReport<Opened extends OpenedFlowTarget>(options: TakeReport<Opened>
   if (meter.trouble !== '') problems.note('unreachable', `${lease.item}: ${meter.trouble}`, nowMs);
   if (copier !== 'recovering') meter.report(report, nowMs, standingOf(options));
   const bytesPerSecond = meter.bytesPerSecond(nowMs);
-  emit({ kind: 'progress', sessionId, lease, copier, halt, bytesPerSecond });
+  const inTrouble = meter.trouble !== '';
+  emit({ kind: 'progress', sessionId, lease, copier, halt, inTrouble, bytesPerSecond });
 }
 
 function topicIds<Opened extends OpenedFlowTarget>(

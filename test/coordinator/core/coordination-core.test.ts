@@ -156,6 +156,7 @@ describe('CoordinationCore', () => {
       sessionId: '70',
       connected: false,
       silent: false,
+      blind: false,
       held,
       unread: [],
     };

@@ -83,6 +83,7 @@ export class SeededRun {
       [3, () => this.#withAgent((agent) => agent.connected && simulation.disconnect(agent))],
       [4, () => this.#withAgent((agent) => simulation.comeBack(agent))],
       [2, () => this.#withAgent((agent) => this.#pause(agent))],
+      [1, () => this.#withAgent((agent) => (agent.blind = true))],
       [2, () => this.#withAgent(({ sessionId }) => simulation.expire(sessionId))],
       [2, () => simulation.list()],
       [2, () => this.#withAgent((agent) => this.#leave(agent))],
@@ -107,6 +108,8 @@ export class SeededRun {
   #heal(): void {
     const { simulation } = this;
     for (const agent of simulation.agents.values()) simulation.wake(agent);
+    // Who was wrong about its clusters is set right, and starts anew.
+    for (const agent of [...simulation.agents.values()]) if (agent.blind) simulation.crash(agent);
     for (const flow of simulation.flows.values()) {
       simulation.stopTopics(flow, []);
       simulation.setMode(flow, 'running');

@@ -7,6 +7,7 @@ import type {
   SourceTopic,
 } from '../../../coordinator/core/events.js';
 import { Heap } from '../../../coordinator/core/heap.js';
+import { parseItemKey } from '../../../coordinator/core/work-item.js';
 import type { SteeringRule } from '../../../coordinator/core/steering-rules.js';
 import { seededRandom } from '../../kit/seeded-random.js';
 
@@ -23,6 +24,8 @@ export interface SimulatedAgent {
   connected: boolean;
   /** Paused or cut off: sends nothing, and keeps what it holds. */
   silent: boolean;
+  /** It claims clusters that it does not reach: nothing that it holds gets going. */
+  blind: boolean;
   readonly held: Map<string, bigint>;
   /** What came while it was silent. */
   readonly unread: (() => void)[];
@@ -102,7 +105,8 @@ export class Simulation {
   }
 
   join(agentId: string, clusters: readonly string[] = ['a', 'b'], site = ''): SimulatedAgent {
-    const idle = { sessionId: '', connected: false, silent: false, held: new Map(), unread: [] };
+    const is = { connected: false, silent: false, blind: false };
+    const idle = { sessionId: '', ...is, held: new Map(), unread: [] };
     const agent: SimulatedAgent = { agentId, clusters, site, ...idle };
     this.agents.set(agentId, agent);
     this.comeBack(agent);
@@ -366,13 +370,20 @@ export class Simulation {
     if (this.nowMs < this.#reportAtMs) return;
     this.#reportAtMs = this.nowMs + REPORT_INTERVAL_MS;
     const told = { kind: 'progress', copier: 'running', halt: undefined } as const;
-    for (const { connected, silent, sessionId, held } of this.agents.values()) {
+    for (const { connected, silent, blind, sessionId, held } of this.agents.values()) {
       if (!connected || silent) continue;
+      const copied = new Set<string>();
       for (const [item, leaseEpoch] of held) {
+        const work = parseItemKey(item);
+        if (work?.kind !== 'partition') continue;
+        copied.add(work.flow);
         const bytesPerSecond = this.rates.get(item);
-        if (bytesPerSecond === undefined) continue;
-        this.event({ ...told, sessionId, lease: { item, leaseEpoch }, bytesPerSecond });
+        const lease = { item, leaseEpoch };
+        if (blind) this.event({ ...told, copier: 'recovering', inTrouble: true, sessionId, lease });
+        else if (bytesPerSecond !== undefined)
+          this.event({ ...told, sessionId, lease, bytesPerSecond });
       }
+      if (!blind) for (const flow of copied) this.event({ kind: 'standing', sessionId, flow });
     }
   }
 

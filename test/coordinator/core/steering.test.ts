@@ -81,6 +81,7 @@ describe('CoordinationCore steered by operators', () => {
       sessionId: '7',
       connected: false,
       silent: false,
+      blind: false,
       held,
       unread: [],
     };
