@@ -1,3 +1,4 @@
+import { withDeadline } from '../../common/deadline.js';
 import { describeError } from '../../common/errors.js';
 import { metadata } from '../../kafka/messages/metadata.js';
 import type { SiteTaskExecutor } from './site-task.js';
@@ -16,14 +17,17 @@ const NO_TOPICS = { topics: [], allowAutoTopicCreation: false };
  */
 export const probeSource: SiteTaskExecutor<'probeSource'> = async ({ timeoutMs }, context) => {
   const { source } = context.flow;
-  const signal = AbortSignal.any([context.signal, AbortSignal.timeout(timeoutMs)]);
   const nodeIds = source.nodeIds.slice(0, BROKERS_ASKED_MAX);
-  const asked = nodeIds.map((nodeId) =>
-    source.request({ nodeId }, metadata, NO_TOPICS, { lane: LANE, signal }),
-  );
-  try {
+  const ask = (signal: AbortSignal): Promise<unknown> => {
+    const asked = nodeIds.map((nodeId) =>
+      source.request({ nodeId }, metadata, NO_TOPICS, { lane: LANE, signal }),
+    );
     // By its bootstrap servers as well: the brokers known may all have been replaced.
-    await Promise.any<unknown>([...asked, source.metadata([], { signal })]);
+    return Promise.any<unknown>([...asked, source.metadata([], { signal })]);
+  };
+  try {
+    const { clock, signal } = context;
+    await withDeadline({ what: 'an answer of the source', ms: timeoutMs, clock, signal }, ask);
     return { answered: true, problem: '' };
   } catch (error) {
     context.signal.throwIfAborted();

@@ -1,8 +1,10 @@
+import { withDeadline } from '../../common/deadline.js';
 import { drill } from '../drill/drill.js';
 import {
   PRODUCER_ACTIVE_MS,
   PRODUCERS_LOOK_MS_MAX,
   withActiveProducers,
+  type ProducersSeen,
 } from '../promotion/active-producers.js';
 import { promote } from '../promotion/promote.js';
 import { planPromotion } from '../promotion/promotion-look.js';
@@ -13,11 +15,14 @@ import type { Promoter } from './promotion-runner.js';
 export const kafkaPromoter: Promoter<ConnectedFlowTarget> = {
   plan: async ({ opened, host, coordination, request: { flow, selection } }, signal) => {
     const plan = await planPromotion({ ...opened, host, selection }, signal);
-    const limit = AbortSignal.any([signal, AbortSignal.timeout(PRODUCERS_LOOK_MS_MAX)]);
+    const { clock, siteTasks } = coordination;
+    const limits = { what: 'asking its agent', ms: PRODUCERS_LOOK_MS_MAX, clock, signal };
     return withActiveProducers(plan, (topics) => {
       const value = { topics, withinMs: BigInt(PRODUCER_ACTIVE_MS) };
       const task = { $case: 'activeProducers', value } as const;
-      return coordination.siteTasks.run<'activeProducers'>(flow, task, { signal: limit });
+      const look = (limit: AbortSignal): Promise<ProducersSeen> =>
+        siteTasks.run<'activeProducers'>(flow, task, { signal: limit });
+      return withDeadline(limits, look);
     });
   },
   promote: ({ opened, host, coordination, request, onStep }, signal) => {

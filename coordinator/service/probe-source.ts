@@ -1,3 +1,4 @@
+import { withDeadline } from '../../common/deadline.js';
 import { describeError } from '../../common/errors.js';
 import type { Coordination } from './coordination.js';
 import type { OpenedFlowTarget } from './flow-target-port.js';
@@ -34,11 +35,10 @@ export async function probeSource<Opened extends OpenedFlowTarget>(
     await clock.sleep(AGENT_POLL_MS, signal);
   const agents = siteTasks.agentsFor(flowId).slice(0, AGENTS_ASKED_MAX);
   const done = new AbortController();
-  const limit = AbortSignal.any([signal, done.signal, AbortSignal.timeout(PROBE_MS_MAX)]);
   const task = { $case: 'probeSource', value: { timeoutMs: PROBE_BROKER_MS_MAX } } as const;
   const silent: string[] = [];
   let cannotTell = false;
-  const ask = async ({ agentId }: SiteAgent): Promise<void> => {
+  const ask = async ({ agentId }: SiteAgent, limit: AbortSignal): Promise<void> => {
     try {
       const options = { agentId, signal: limit };
       const { answered, problem } = await siteTasks.run<'probeSource'>(flowId, task, options);
@@ -53,7 +53,11 @@ export async function probeSource<Opened extends OpenedFlowTarget>(
       coordination.log.debug({ flow: flowId, agentId, error: describeError(error) }, 'no probe');
     }
   };
-  await Promise.all(agents.map(ask));
+  const either = AbortSignal.any([signal, done.signal]);
+  await withDeadline(
+    { what: 'a probe of the source', ms: PROBE_MS_MAX, clock, signal: either },
+    (limit) => Promise.all(agents.map((agent) => ask(agent, limit))),
+  );
   signal.throwIfAborted();
   if (done.signal.aborted || cannotTell) return;
   const names = agents.map(({ agentId }) => agentId).join(', ');

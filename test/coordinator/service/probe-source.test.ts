@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { systemClock } from '../../../common/clock.js';
+import { systemClock, type Clock } from '../../../common/clock.js';
 import { silentLogger } from '../../../common/log.js';
 import type { Coordination } from '../../../coordinator/service/coordination.js';
 import type { OpenedFlowTarget } from '../../../coordinator/service/flow-target-port.js';
 import type { AgentLink } from '../../../coordinator/service/messages.js';
-import { probeSource } from '../../../coordinator/service/probe-source.js';
+import { PROBE_MS_MAX, probeSource } from '../../../coordinator/service/probe-source.js';
 import { CoordinationPromotionHost } from '../../../coordinator/service/promotion-host.js';
 import { SiteTasks, type SiteAgent } from '../../../coordinator/service/site-tasks.js';
 import { hastyClock } from '../promotion/scene.js';
@@ -13,7 +13,15 @@ import { hastyClock } from '../promotion/scene.js';
 const FLOW = 'a->b';
 const NEVER = new AbortController().signal;
 
-type Reply = 'answered' | 'silent' | 'unsupported' | 'gone';
+type Reply = 'mute' | 'answered' | 'silent' | 'unsupported' | 'gone';
+
+/** Waits pass at once; a deadline passes once those have replied that do. */
+function probingClock(): Clock {
+  const hasty = hastyClock();
+  const deadline = (): Promise<void> =>
+    new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+  return { ...hasty, sleep: (ms) => (ms === PROBE_MS_MAX ? deadline() : hasty.sleep(ms)) };
+}
 
 /** A coordination of which only the source of one flow matters, and agents that reply like this. */
 function stage(replies: Readonly<Record<string, Reply>>, seenAtMs: number | undefined) {
@@ -24,7 +32,7 @@ function stage(replies: Readonly<Record<string, Reply>>, seenAtMs: number | unde
       peer: 'test',
       end: () => {},
       send: (says) => {
-        if (says.kind !== 'site-task') return;
+        if (says.kind !== 'site-task' || reply === 'mute') return;
         if (reply === 'gone') setImmediate(() => siteTasks.streamEnded(link));
         const value = { answered: reply === 'answered', problem: 'ECONNREFUSED' };
         const result = { kind: 'result', result: { $case: 'probeSource', value } } as const;
@@ -34,7 +42,7 @@ function stage(replies: Readonly<Record<string, Reply>>, seenAtMs: number | unde
     return { agentId, version: '1', siteTaskKinds, link };
   });
   const over = new AbortController().signal;
-  const own = { clock: hastyClock(), log: silentLogger };
+  const own = { clock: probingClock(), log: silentLogger };
   const siteTasks = new SiteTasks({ ...own, agentsFor: () => agents, over });
   const connected = agents.map(({ agentId }) => {
     return { agentId, connected: true, clusters: new Set(['a']) };
@@ -57,6 +65,9 @@ describe('probeSource', () => {
     [{ one: 'silent' }, 'unreachable'],
     [{ one: 'silent', two: 'answered' }, 'reachable'],
     [{ one: 'gone', two: 'silent' }, 'unreachable'],
+    [{ one: 'mute', two: 'answered' }, 'reachable'],
+    [{ one: 'mute', two: 'silent' }, 'unreachable'],
+    [{ one: 'mute' }, 'unknown'],
     [{ one: 'gone' }, 'unknown'],
     [{ one: 'unsupported' }, 'reachable'], // as its last look says
     [{}, 'unknown'],
