@@ -1,8 +1,12 @@
-import { parseArgs } from 'node:util';
+import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { SUBJECTS, type Subject } from './results.js';
 
 export const ROUNDS_DEFAULT = 3;
 const ROUNDS_MAX = 99;
+
+/** Of `--agents`: its topics have as many partitions each. */
+export const AGENTS_TOPICS = 10;
+export const AGENTS_PARTITIONS_MAX = 10_000;
 
 export const HELP = `npm run bench -- [--quick] [--only NAME]... [--subject N]... [--rounds N] [--json FILE] [--profile] [--micro] [--scale] [--agents]
 
@@ -20,7 +24,7 @@ brokers in turn, and prints what each needed. A full run writes docs/benchmarks.
   --scale       only the coordinator's core, up to a million partitions; writes docs/scale.md
   --agents      only coordination: 20 agents, a coordinator and etcd with ten thousand partitions, and
                 what they say to each other; writes its part of docs/scale.md. With --quick: 3 and 300,
-                with --partitions N: so many
+                with --partitions N: so many, a multiple of ten
 `;
 
 export interface BenchOptions {
@@ -41,7 +45,7 @@ export function parseBenchOptions(
   argv: readonly string[],
   workloads: readonly string[],
 ): BenchOptions {
-  const values = parse(argv);
+  const values = parse(argv, COPY_OPTIONS);
   const only = values.only ?? [];
   for (const name of only) {
     if (!workloads.includes(name)) {
@@ -49,15 +53,13 @@ export function parseBenchOptions(
     }
   }
   const quick = values.quick ?? false;
-  const rounds = Number(values.rounds ?? (quick ? 1 : ROUNDS_DEFAULT));
-  if (!Number.isInteger(rounds) || rounds < 1 || rounds > ROUNDS_MAX) {
-    throw new UsageError(`--rounds takes a number from 1 to ${ROUNDS_MAX}`);
-  }
+  const rounds = values.rounds ?? String(quick ? 1 : ROUNDS_DEFAULT);
+  if (values.json === '') throw new UsageError('--json takes the name of a file');
   return {
     quick,
     only,
     subjects: subjectsOf(values.subject ?? []),
-    rounds,
+    rounds: readInteger('--rounds', rounds, { min: 1, max: ROUNDS_MAX }),
     jsonFile: values.json,
     profile: values.profile ?? false,
     micro: values.micro ?? false,
@@ -73,31 +75,55 @@ function subjectsOf(names: readonly string[]): readonly Subject[] {
   return names.length === 0 ? SUBJECTS : SUBJECTS.filter((subject) => names.includes(subject));
 }
 
-interface Values {
-  subject?: string[];
-  quick?: boolean;
-  only?: string[];
-  rounds?: string;
-  json?: string;
-  profile?: boolean;
-  micro?: boolean;
+export interface AgentsOptions {
+  readonly quick: boolean;
+  /** Undefined for what is usual. */
+  readonly partitions: number | undefined;
 }
 
-function parse(argv: readonly string[]): Values {
-  const flag = { type: 'boolean' } as const;
+/** The command line of `--agents`. */
+export function parseAgentsOptions(argv: readonly string[]): AgentsOptions {
+  const { quick = false, partitions } = parse(argv, AGENTS_OPTIONS);
+  if (partitions === undefined) return { quick, partitions };
+  const range = { min: AGENTS_TOPICS, max: AGENTS_PARTITIONS_MAX, step: AGENTS_TOPICS };
+  return { quick, partitions: readInteger('--partitions', partitions, range) };
+}
+
+/** `--scale` takes no options. */
+export function parseScaleOptions(argv: readonly string[]): void {
+  parse(argv, { scale: FLAG });
+}
+
+function readInteger(
+  option: string,
+  text: string,
+  { min, max, step = 1 }: { min: number; max: number; step?: number },
+): number {
+  const value = /^\d+$/.test(text) ? Number(text) : NaN;
+  if (value >= min && value <= max && value % step === 0) return value;
+  const kind = step === 1 ? 'a number' : `a multiple of ${step}`;
+  throw new UsageError(`${option} takes ${kind} from ${min} to ${max}, not '${text}'`);
+}
+
+const FLAG = { type: 'boolean' } as const;
+const TEXT = { type: 'string' } as const;
+const TEXTS = { type: 'string', multiple: true } as const;
+
+const COPY_OPTIONS = {
+  ...{ quick: FLAG, only: TEXTS, subject: TEXTS, rounds: TEXT, json: TEXT },
+  ...{ profile: FLAG, micro: FLAG },
+};
+
+const AGENTS_OPTIONS = { agents: FLAG, quick: FLAG, partitions: TEXT };
+
+type Options = NonNullable<ParseArgsConfig['options']>;
+
+function parse<O extends Options>(
+  argv: readonly string[],
+  options: O,
+): ReturnType<typeof parseArgs<{ args: string[]; options: O }>>['values'] {
   try {
-    return parseArgs({
-      args: [...argv],
-      options: {
-        quick: flag,
-        only: { type: 'string', multiple: true },
-        subject: { type: 'string', multiple: true },
-        rounds: { type: 'string' },
-        json: { type: 'string' },
-        profile: flag,
-        micro: flag,
-      },
-    }).values;
+    return parseArgs({ args: [...argv], options }).values;
   } catch (error) {
     throw new UsageError((error as Error).message, { cause: error });
   }

@@ -2,13 +2,14 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { initCodecs } from '../kafka/records/compression.js';
 import { projectRoot } from '../test/kit/project-root.js';
-import { HELP, parseBenchOptions, UsageError, type BenchOptions } from './bench-options.js';
+import { parseBenchOptions, type BenchOptions } from './bench-options.js';
 import { MM2_JAVA_OPTIONS, MM2_TUNING, type Settings } from './copier-config.js';
 import { evaluateGoals } from './goals.js';
 import { commit, describeMachine, versions } from './machine.js';
 import { runMicro } from './micro/run-micro.js';
 import { reportMarkdown } from './report-markdown.js';
 import { SUBJECTS, type BenchReport, type CopyResult, type WorkloadResult } from './results.js';
+import { runProgram } from './run-program.js';
 import { runCopyWorkload, runLatencyWorkload, type RunOptions } from './run-workload.js';
 import { startTestBed } from './test-bed.js';
 import {
@@ -18,8 +19,6 @@ import {
   type CopyWorkload,
   type Workload,
 } from './workloads.js';
-
-const EXIT_USAGE = 2;
 
 function print(line: string): void {
   process.stdout.write(`${line}\n`);
@@ -116,14 +115,5 @@ async function main(options: BenchOptions): Promise<number> {
   return failed.length === 0 ? 0 : 1;
 }
 
-try {
-  if (process.argv.includes('--help')) print(HELP);
-  else {
-    const names = WORKLOADS.map(({ name }) => name);
-    process.exitCode = await main(parseBenchOptions(process.argv.slice(2), names));
-  }
-} catch (error) {
-  if (!(error instanceof UsageError)) throw error;
-  process.stderr.write(`${error.message}\n\n${HELP}`);
-  process.exitCode = EXIT_USAGE;
-}
+const names = WORKLOADS.map(({ name }) => name);
+await runProgram((argv) => main(parseBenchOptions(argv, names)));

@@ -2,16 +2,22 @@ import { eventually } from '../../test/kit/eventually.js';
 import { assertMirrored } from '../../test/kit/history-checker.js';
 import { readTopic } from '../../test/kit/read-topic.js';
 import { createTopics, writeUnique } from '../../test/kit/write-unique.js';
+import {
+  AGENTS_PARTITIONS_MAX,
+  AGENTS_TOPICS as TOPICS,
+  parseAgentsOptions,
+  type AgentsOptions,
+} from '../bench-options.js';
 import { commit, describeMachine } from '../machine.js';
+import { runProgram } from '../run-program.js';
 import { writeRealPart } from '../scale/scale-document.js';
 import { agentsMarkdown, type AgentsReport } from './agents-markdown.js';
 import { Deployment } from './deployment.js';
 import { residentOf, sample } from './sample.js';
 
-const FULL = { agents: 20, partitions: 10_000, brokerHeapMb: 1_024, restMs: 60_000 };
+const FULL = { agents: 20, partitions: AGENTS_PARTITIONS_MAX, brokerHeapMb: 1_024, restMs: 60_000 };
 const QUICK = { agents: 3, partitions: 300, brokerHeapMb: 320, restMs: 5_000 };
 
-const TOPICS = 10;
 const LEASE_TTL_MS = 10_000;
 
 /** A lease runs out, and what it held is granted and found again. */
@@ -77,23 +83,18 @@ async function check(
   assertMirrored(original, await readTopic(target, `factory.${topic}`));
 }
 
-/** `--partitions N`: fewer, where the machine has no room for all. */
-function sizeOf(args: readonly string[]): Size {
-  const size = args.includes('--quick') ? QUICK : FULL;
-  const at = args.indexOf('--partitions');
-  return at < 0 ? size : { ...size, partitions: Math.max(TOPICS, Number(args[at + 1])) };
-}
-
-async function main(args: readonly string[]): Promise<void> {
-  const size = sizeOf(args);
+async function main({ quick, partitions }: AgentsOptions): Promise<number> {
+  const usual = quick ? QUICK : FULL;
+  const size = partitions === undefined ? usual : { ...usual, partitions };
   const deployment = await Deployment.open(size);
   try {
     const text = agentsMarkdown(await measure(deployment, size));
     print(`\n${text}`);
-    if (!args.includes('--quick')) writeRealPart(text);
+    if (!quick) writeRealPart(text);
   } finally {
     await deployment.close();
   }
+  return 0;
 }
 
-await main(process.argv.slice(2));
+await runProgram((argv) => main(parseAgentsOptions(argv)));

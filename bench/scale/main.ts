@@ -1,5 +1,7 @@
 import type { ScaleShape } from '../../test/coordinator/core/scale-world.js';
+import { parseScaleOptions } from '../bench-options.js';
 import { commit, describeMachine } from '../machine.js';
+import { runProgram } from '../run-program.js';
 import { writeSimulatedPart } from './scale-document.js';
 import { measureScale, type ScaleResult } from './measure-scale.js';
 import { scaleMarkdown } from './scale-markdown.js';
@@ -16,13 +18,21 @@ const shapes: ScaleShape[] = [false, true].flatMap((sites) =>
   SIZES.map((size) => ({ ...size, flows: sites ? size.agents / 10 : 10, sites })),
 );
 
-const results: ScaleResult[] = [];
-for (const shape of shapes) {
-  const result = measureScale(shape);
-  results.push(result);
-  process.stdout.write(`${JSON.stringify(result)}\n`);
+function main(): number {
+  const results: ScaleResult[] = [];
+  for (const shape of shapes) {
+    const result = measureScale(shape);
+    results.push(result);
+    process.stdout.write(`${JSON.stringify(result)}\n`);
+  }
+  const machine = describeMachine();
+  const text = scaleMarkdown({ results, machine, node: process.versions.node, commit: commit() });
+  process.stdout.write(`\n${text}`);
+  writeSimulatedPart(text);
+  return 0;
 }
-const machine = describeMachine();
-const text = scaleMarkdown({ results, machine, node: process.versions.node, commit: commit() });
-process.stdout.write(`\n${text}`);
-writeSimulatedPart(text);
+
+await runProgram((argv) => {
+  parseScaleOptions(argv);
+  return Promise.resolve(main());
+});
