@@ -1,7 +1,7 @@
 import type { Clock } from '../../common/clock.js';
 import type { Logger } from '../../common/log.js';
 import type { KafkaCluster } from '../../kafka/client/index.js';
-import { ErrorCode } from '../../kafka/messages/error-codes.js';
+import { describeErrorCode, ErrorCode } from '../../kafka/messages/error-codes.js';
 import { IsolationLevel } from '../../kafka/messages/isolation-level.js';
 import { TIMESTAMP_EARLIEST, TIMESTAMP_LATEST } from '../../kafka/messages/list-offsets.js';
 import { alignSource, endsAlike, type AlignmentOptions } from './align-source.js';
@@ -38,6 +38,8 @@ export interface TargetEnds {
   ends: ReadonlyMap<PartitionCopier, bigint>;
   /** Which the target says it does not have: a new topic, a deleted one, or no right to see it. */
   missing: readonly PartitionCopier[];
+  /** Why the others have no end, in Kafka's words. */
+  reasons: ReadonlyMap<PartitionCopier, string>;
 }
 
 /**
@@ -61,13 +63,16 @@ export class PositionRecovery {
     );
     const ends = new Map<PartitionCopier, bigint>();
     const missing: PartitionCopier[] = [];
+    const reasons = new Map<PartitionCopier, string>();
     for (const copier of copiers) {
       const { targetTopic, partition } = copier.assignment;
       const answer = offsets.get(`${targetTopic}:${partition}`);
       if (answer?.errorCode === ErrorCode.NONE) ends.set(copier, answer.offset);
       else if (answer?.errorCode === ErrorCode.UNKNOWN_TOPIC_OR_PARTITION) missing.push(copier);
+      if (answer !== undefined && answer.errorCode !== ErrorCode.NONE)
+        reasons.set(copier, describeErrorCode(answer.errorCode).name);
     }
-    return { ends, missing };
+    return { ends, missing, reasons };
   }
 
   /** Derives the position and gives it to the copier; throws HaltError, or what can be retried. */

@@ -160,10 +160,12 @@ export class RecoveryQueue {
   async #recoverAll(copiers: readonly PartitionCopier[], signal: AbortSignal): Promise<void> {
     const waiting = [...copiers];
     try {
-      const { ends } = await this.#options.recovery.targetEnds(waiting, signal);
+      const { ends, reasons } = await this.#options.recovery.targetEnds(waiting, signal);
       const workers = Array.from({ length: this.#scansMax }, async () => {
         for (let copier = waiting.pop(); copier !== undefined; copier = waiting.pop()) {
-          await this.#recoverOne(copier, ends.get(copier), signal);
+          const end = ends.get(copier);
+          if (end !== undefined) await this.#recoverOne(copier, end, signal);
+          else this.#again(copier, new Error(noEnd(copier, reasons.get(copier))));
         }
       });
       await Promise.all(workers);
@@ -181,14 +183,10 @@ export class RecoveryQueue {
 
   async #recoverOne(
     copier: PartitionCopier,
-    targetEnd: bigint | undefined,
+    targetEnd: bigint,
     signal: AbortSignal,
   ): Promise<void> {
     if (copier.state !== 'recovering') return;
-    if (targetEnd === undefined) {
-      this.#again(copier, new Error('the target does not tell its end offset'));
-      return;
-    }
     try {
       await this.#options.recovery.recover(copier, targetEnd, signal);
     } catch (error) {
@@ -223,6 +221,11 @@ function haltIfTopicIsUnusable(
     sourceTopicHalt(copier, source.topics.get(topic)) ??
     targetTopicHalt(copier, target.topics.get(targetTopic));
   if (halt !== undefined) copier.haltWith(halt);
+}
+
+/** One text for all partitions with the same trouble, which `status` then tells together. */
+function noEnd({ assignment: { targetTopic } }: PartitionCopier, reason = 'no answer'): string {
+  return `the target does not tell where ${targetTopic} ends: ${reason}`;
 }
 
 function unique(names: readonly string[]): string[] {

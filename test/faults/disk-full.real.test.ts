@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 
 import { eventually } from '../kit/eventually.js';
-import { startKafka, type KafkaServers } from '../kit/start-kafka.js';
+import { startKafka, type KafkaBroker, type KafkaServers } from '../kit/start-kafka.js';
 import { createAssigned, createTopics, writeUnique } from '../kit/write-unique.js';
 import { caughtUp, checkMirrored, describeCopiers, FlowBench } from './flow-bench.js';
 
@@ -15,6 +17,11 @@ const PARTITIONS = [0, 1, 2, 3];
 /** Needs no rights, unlike a file system of that size: the limit is on a process of our own. */
 function fillDiskOf(pid: number): void {
   execFileSync('prlimit', [`--pid=${pid}`, `--fsize=${FILE_BYTES_MAX}:`]);
+}
+
+/** In which of its directories the broker keeps a partition. */
+function directoryOf({ logDirs }: KafkaBroker, partition: string): number {
+  return logDirs.findIndex((directory) => existsSync(join(directory, partition)));
 }
 
 describe('a target broker whose disk is full', () => {
@@ -72,6 +79,60 @@ describe('a target broker whose disk is full', () => {
     await full.start(); // without the limit: there is room again
     await caughtUp(copiers, 4_100n, 90_000);
     await checkMirrored({ source, target, topic: 'grown', targetTopic: 'a.grown' });
+    await bench.close();
+  });
+
+  it('loses one of its directories: the partitions there wait, and are named; others go on', async () => {
+    const [source, target] = await Promise.all([
+      startKafka({ name: 'spread-source' }),
+      startKafka({
+        name: 'spread-target',
+        logDirs: 2,
+        // It finds out when it writes there next.
+        config: { 'log.flush.offset.checkpoint.interval.ms': '500' },
+      }),
+    ]);
+    started.push(source, target);
+    const broker = target.brokers[0]!;
+    await createTopics(source, [{ topic: 'spread', partitions: PARTITIONS.length }]);
+    await createTopics(target, [{ topic: 'a.spread', partitions: PARTITIONS.length }]);
+    const bench = new FlowBench({ source, target });
+    const producer = await bench.producer('mirror.spread');
+    const flow = bench.start();
+    const copiers = await flow.copy({
+      ...{ topic: 'spread', targetTopic: 'a.spread', partitions: PARTITIONS.length, producer },
+    });
+    await writeUnique(source, { topic: 'spread', partitions: PARTITIONS, count: 100 });
+    await caughtUp(copiers, 100n);
+    const places = PARTITIONS.map((partition) => directoryOf(broker, `a.spread-${partition}`));
+    const lost = copiers.filter((_, partition) => places[partition] === 1);
+    const kept = copiers.filter((_, partition) => places[partition] === 0);
+    assert.ok(lost.length > 0 && kept.length > 0, `directories ${places.join()}`);
+
+    const [, directory = ''] = broker.logDirs;
+    renameSync(directory, `${directory}-gone`);
+    writeFileSync(directory, 'not a directory');
+    await writeUnique(source, { topic: 'spread', partitions: PARTITIONS, count: 100, from: 100 });
+    await caughtUp(kept, 200n);
+    // Until the broker has noticed, it appends to files that it still has open.
+    let from = 200;
+    const named = async (): Promise<boolean> => {
+      await writeUnique(source, { topic: 'spread', partitions: PARTITIONS, count: 10, from });
+      from += 10;
+      return lost.every(({ state, trouble }) => state === 'recovering' && trouble !== '');
+    };
+    await eventually(named, () => describeCopiers(lost), 60_000, 500);
+    await caughtUp(kept, BigInt(from));
+    for (const { trouble } of lost)
+      assert.match(trouble, /where a\.spread ends: (KAFKA_STORAGE_ERROR|LEADER_NOT_AVAILABLE)/);
+    assert.ok(broker.running);
+
+    await broker.kill();
+    rmSync(directory);
+    renameSync(`${directory}-gone`, directory);
+    await broker.start();
+    await caughtUp(copiers, BigInt(from), 90_000);
+    await checkMirrored({ source, target, topic: 'spread', targetTopic: 'a.spread' });
     await bench.close();
   });
 });

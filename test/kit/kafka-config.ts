@@ -6,7 +6,8 @@ export interface BrokerPlace {
   readonly nodeId: number;
   readonly ports: Readonly<Record<string, number>>;
   readonly controllerPort: number;
-  readonly logDir: string;
+  /** The first also holds the cluster's metadata. */
+  readonly logDirs: readonly string[];
 }
 
 export interface ClusterPlan {
@@ -94,7 +95,8 @@ export function serverProperties(plan: ClusterPlan, place: BrokerPlace): string 
     'listener.security.protocol.map': Object.entries(protocols)
       .map(([name, protocol]) => `${name}:${protocol}`)
       .join(','),
-    'log.dirs': place.logDir,
+    'log.dirs': place.logDirs.join(','),
+    'metadata.log.dir': place.logDirs[0]!,
     ...testDefaults(plan.brokers.length),
     ...plan.config,
   };

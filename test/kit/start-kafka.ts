@@ -28,6 +28,8 @@ export interface KafkaOptions {
   /** Lines for every server.properties; they win over the kit's own. */
   readonly config?: Readonly<Record<string, string>>;
   readonly heapMb?: number;
+  /** Directories for the logs of one broker; one unless told. */
+  readonly logDirs?: number;
   /** More listeners than PLAINTEXT, by name: `{ SASL: 'SASL_PLAINTEXT' }`. */
   readonly listeners?: Readonly<Record<string, string>>;
   /**
@@ -53,6 +55,8 @@ export interface KafkaBroker {
   readonly logFile: string;
   /** Holds the partitions' folders: for tests that damage or fill them while it is stopped. */
   readonly logDir: string;
+  /** All of them, if it has more than one. */
+  readonly logDirs: readonly string[];
   kill(signal?: NodeJS.Signals): Promise<void>;
   /** Starts it again and waits until it answers. */
   start(): Promise<void>;
@@ -78,14 +82,16 @@ export interface KafkaServers {
 
 /** Writes what `kafka-storage format` would, without the second that it takes. */
 function format(place: BrokerPlace, clusterId: string, kafka: string): void {
-  mkdirSync(place.logDir, { recursive: true });
-  const directoryId = randomBytes(16).toString('base64url');
-  writeFileSync(
-    join(place.logDir, 'meta.properties'),
-    `version=1\ncluster.id=${clusterId}\nnode.id=${place.nodeId}\ndirectory.id=${directoryId}\n`,
-  );
+  for (const logDir of place.logDirs) {
+    mkdirSync(logDir, { recursive: true });
+    const directoryId = randomBytes(16).toString('base64url');
+    writeFileSync(
+      join(logDir, 'meta.properties'),
+      `version=1\ncluster.id=${clusterId}\nnode.id=${place.nodeId}\ndirectory.id=${directoryId}\n`,
+    );
+  }
   const checkpoint = 'bootstrap.checkpoint';
-  copyFileSync(join(kafka, checkpoint), join(place.logDir, checkpoint));
+  copyFileSync(join(kafka, checkpoint), join(place.logDirs[0]!, checkpoint));
 }
 
 async function planCluster(options: KafkaOptions, folder: string): Promise<ClusterPlan> {
@@ -97,7 +103,9 @@ async function planCluster(options: KafkaOptions, folder: string): Promise<Clust
       nodeId,
       controllerPort,
       ports: Object.fromEntries(names.map((name, index) => [name, ports[index] ?? 0])),
-      logDir: join(folder, `broker-${nodeId}`),
+      logDirs: Array.from({ length: options.logDirs ?? 1 }, (_, index) =>
+        join(folder, index === 0 ? `broker-${nodeId}` : `broker-${nodeId}-${index + 1}`),
+      ),
     });
   }
   return {
@@ -145,7 +153,11 @@ class Broker implements KafkaBroker {
   }
 
   get logDir(): string {
-    return this.#place.logDir;
+    return this.#place.logDirs[0]!;
+  }
+
+  get logDirs(): readonly string[] {
+    return this.#place.logDirs;
   }
 
   async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
@@ -180,7 +192,7 @@ class Broker implements KafkaBroker {
 }
 
 function makeBroker(options: KafkaOptions, plan: ClusterPlan, place: BrokerPlace): Broker {
-  const folder = join(place.logDir, '..');
+  const folder = join(place.logDirs[0]!, '..');
   const path = (suffix: string): string => join(folder, `broker-${place.nodeId}.${suffix}`);
   const heapMb = options.heapMb ?? 320;
   writeFileSync(path('properties'), serverProperties(plan, place));
