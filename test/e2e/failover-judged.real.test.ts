@@ -93,17 +93,18 @@ describe('failover, judged', () => {
   before(async () => {
     pair = await MirroredPair.open({
       flowLines: [
-        'us-east->us-west.topics = ledger, orders',
+        'us-east->us-west.topics = ledger, orders, hung',
         'us-east->us-west.groups = .*',
         `us-east->us-west.bandwidth.bytes.per.second = ${BYTES_PER_SECOND}`,
       ],
       agents: ['one'],
     });
-    await createTopics(pair.east, [{ topic: 'ledger' }, { topic: 'orders' }]);
+    await createTopics(pair.east, [{ topic: 'ledger' }, { topic: 'orders' }, { topic: 'hung' }]);
+    await writeUnique(pair.east, { topic: 'hung', count: 60 });
     const shape = { partitions: 1, transactions: 30, records: 5, transactionalId: 'ledger' };
     await writeTransactions(pair.east, { topic: 'ledger', ...shape });
     await pair.start();
-    await pair.caughtUp(['ledger', 'orders']);
+    await pair.caughtUp(['ledger', 'orders', 'hung']);
   });
 
   after(() => pair?.close());
@@ -179,6 +180,34 @@ describe('failover, judged', () => {
       await readTopic(pair.west, 'us-east.ledger'),
     );
     await goesOn('ledger', before);
+  });
+
+  it('a source that hangs is as one that is gone: it is noticed, and nothing waits for it', async (t) => {
+    await withAdmin(pair.east, async (admin) => {
+      const offsets = [{ topic: 'hung', partition: 0, offset: 25n }];
+      assert.deepEqual(await admin.commitGroupOffsets('hung-reader', offsets), []);
+    });
+    await known('hung-reader', 'hung');
+    const [broker] = pair.east.brokers;
+    await broker!.kill('SIGSTOP');
+    try {
+      const planned = await pair.mirrorctl('promote', FLOW, '--yes', '--planned');
+      assert.equal(planned.code, 4, planned.out + planned.err);
+      assert.match(planned.err, /does not answer/);
+      const { plan, elapsedMs } = await promote('--topics', 'hung');
+      assert.deepEqual([plan.mode, plan.sourceState], ['unplanned', 'unreachable']);
+      assert.ok(elapsedMs < RTO_MS_MAX, `the command says ${elapsedMs} ms`);
+      t.diagnostic(`RTO: ${elapsedMs} ms`);
+      assert.equal((await positions(pair.west, 'hung-reader')).get('us-east.hung'), 25n);
+    } finally {
+      await broker!.kill('SIGCONT');
+    }
+    // Back again, it finds the topic fenced, and the others copied on.
+    const crossed = await readTopic(pair.east, 'hung');
+    await writeUnique(pair.east, { topic: 'hung', count: 20, from: 60 });
+    await writeUnique(pair.east, { topic: 'orders', producer: 'early', count: 20 });
+    await pair.caughtUp(['orders']);
+    assertMirrored(crossed, await readTopic(pair.west, 'us-east.hung'));
   });
 
   for (const protocol of ['classic', 'consumer'] as const) {
