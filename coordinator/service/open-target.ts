@@ -27,7 +27,7 @@ export function targetOpener(options: TargetOpenerOptions): OpenFlowTarget<Conne
     try {
       const shared = { flow, cluster, admin, facts, term, clock, log };
       const target = await FlowTarget.open({ ...shared, writtenCheckpoints }, signal);
-      const heartbeats = startHeartbeats({ flow, cluster, clock, log });
+      const heartbeats = startHeartbeats({ flow, cluster, clock, log, facts });
       const close = async (): Promise<void> => {
         await heartbeats.close();
         await target.close();

@@ -292,11 +292,11 @@ export class FlowTarget implements AsyncDisposable {
   }
 
   #makeSync(writer: FlowTargetParts['writer']): GroupSync | undefined {
-    const { flow, admin, clock, log } = this.#options;
+    const { flow, admin, clock, log, facts } = this.#options;
     if (!flow.syncGroupOffsetsEnabled) return undefined;
     return new GroupSync({
       ...{ admin, clock, log: log.child({ flow: flow.id }), writer: writerNumber(writer) },
-      intervalMs: flow.syncGroupOffsetsIntervalMs,
+      ...{ facts, target: flow.target, intervalMs: flow.syncGroupOffsetsIntervalMs },
       // Of a promoted topic the offsets are not ours to move any more.
       rows: () => this.#groups.rows,
       translate: (row) => translate(this.#maps, row),

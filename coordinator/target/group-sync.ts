@@ -2,10 +2,14 @@ import type { Clock } from '../../common/clock.js';
 import { describeError } from '../../common/errors.js';
 import type { Logger } from '../../common/log.js';
 import type { AdminClient } from '../../kafka/admin/admin-client.js';
+import { KafkaApiError } from '../../kafka/admin/errors.js';
 import type { OffsetToCommit } from '../../kafka/admin/group-admin.js';
+import { BrokerResponseError } from '../../kafka/client/index.js';
+import { ErrorCode } from '../../kafka/messages/error-codes.js';
 import type { TargetTranslation } from '../../mirror/offset-map.js';
 import type { GroupRow } from './group-positions.js';
 import { SYNC_FIRST_MS, SYNC_GROUPS_MAX, SYNC_LOOK_MS_MAX } from './limits.js';
+import type { SourceFacts } from './source-facts.js';
 import { decideSync, type SyncInput } from './sync-decision.js';
 
 export interface GroupSyncOptions {
@@ -15,6 +19,10 @@ export interface GroupSyncOptions {
   intervalMs: number;
   clock: Clock;
   log: Logger;
+  /** Where missing rights are shown. */
+  facts: SourceFacts;
+  /** The alias of the target. */
+  target: string;
   rows: () => Iterable<GroupRow>;
   translate: (row: GroupRow) => TargetTranslation;
   /** Of the log that translations are about; empty if there is none yet. */
@@ -38,6 +46,8 @@ interface DecidedCommit {
   commit: OffsetToCommit;
 }
 
+const NOTICE = 'groups-not-committed';
+
 /** Groups in these states have no members. Whatever else there is, or comes: hands off. */
 const MEMBERLESS = new Set(['Empty', 'Dead']);
 
@@ -50,6 +60,8 @@ export class GroupSync {
   readonly #options: GroupSyncOptions;
   readonly #outcomes = new Map<string, SyncOutcome>();
   readonly #last = new WeakMap<GroupRow, NonNullable<SyncInput['last']>>();
+  /** By group, the right that was missing at the last attempt. */
+  readonly #missing = new Map<string, string>();
   readonly #underWay = new Set<Promise<unknown>>();
   /** Refused commits since the start, of single partitions. */
   failures = 0;
@@ -70,12 +82,13 @@ export class GroupSync {
       try {
         await this.round(signal);
       } catch (error) {
-        if (signal.aborted) return;
+        if (signal.aborted) break;
         // Not listed is not the same as not there: nothing is committed.
         log.warn({ error: describeError(error) }, 'group offsets are not committed on the target');
       }
       await clock.sleep(intervalMs, signal).catch(() => undefined);
     }
+    this.#options.facts.clear('', NOTICE);
   }
 
   /** Resolves when no commit that was decided before the call is under way any more; never rejects. */
@@ -106,6 +119,19 @@ export class GroupSync {
       }
     };
     await Promise.all(Array.from({ length: SYNC_GROUPS_MAX }, work));
+    for (const group of this.#missing.keys()) if (!groups.has(group)) this.#missing.delete(group);
+    this.#noteMissing();
+  }
+
+  /** One notice for all groups: there may be thousands, and one rule on a prefix mends them. */
+  #noteMissing(): void {
+    const { facts, target } = this.#options;
+    const [first] = this.#missing;
+    if (first === undefined) return facts.clear('', NOTICE);
+    const [group, right] = first;
+    const more = this.#missing.size > 1 ? ` and ${this.#missing.size - 1} more groups` : '';
+    const message = `offsets of group ${group}${more} are not committed on ${target}; grant ${right}`;
+    facts.note({ topic: '', code: NOTICE, message, degraded: true });
   }
 
   async #group(
@@ -116,6 +142,7 @@ export class GroupSync {
     if (state !== undefined && !MEMBERLESS.has(state)) return 'active';
     const { clock, log, admin } = this.#options;
     const { group } = rows[0]!;
+    this.#missing.delete(group);
     try {
       const lookedAtMs = clock.nowMs();
       const offsets = await this.#decide(rows, signal);
@@ -137,13 +164,23 @@ export class GroupSync {
       const refused = { group, topic, partition, error: errorName, partitions: failures.length };
       // Members have come since the listing: then the offsets are theirs.
       if (errorName === 'UNKNOWN_MEMBER_ID') return 'active';
+      this.#noteRight(group, first);
       log.warn(refused, 'the target does not take a group offset');
       return 'failed';
     } catch (error) {
       if (signal.aborted) return 'unknown';
+      const isAnswer = error instanceof KafkaApiError || error instanceof BrokerResponseError;
+      if (isAnswer) this.#noteRight(group, error);
       log.warn({ group, error: describeError(error) }, 'a group on the target is not known');
       return 'unknown';
     }
+  }
+
+  #noteRight(group: string, { errorCode, topic }: { errorCode: number; topic?: string }): void {
+    if (errorCode === ErrorCode.GROUP_AUTHORIZATION_FAILED)
+      this.#missing.set(group, `Describe and Read on group ${group}`);
+    else if (errorCode === ErrorCode.TOPIC_AUTHORIZATION_FAILED && topic !== undefined)
+      this.#missing.set(group, `Read on topic ${topic}`);
   }
 
   async #decide(rows: readonly GroupRow[], signal: AbortSignal): Promise<DecidedCommit[]> {

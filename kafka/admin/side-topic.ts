@@ -2,13 +2,20 @@ import type { Clock } from '../../common/clock.js';
 import { describeError, MirrorError } from '../../common/errors.js';
 import type { Logger } from '../../common/log.js';
 import type { KafkaCluster } from '../client/index.js';
+import { ErrorCode } from '../messages/error-codes.js';
 import type { NewRecord } from '../records/build-batch.js';
 import { appendRecords } from './append-records.js';
+import { KafkaApiError } from './errors.js';
 import { findTopic } from './find-topic.js';
 import { createTopic } from './topic-admin.js';
 
 /** An interval of zero must not become a loop without a pause. */
 const EMIT_INTERVAL_MS_MIN = 100;
+
+const MISSING_RIGHTS: ReadonlySet<number> = new Set([
+  ErrorCode.TOPIC_AUTHORIZATION_FAILED,
+  ErrorCode.CLUSTER_AUTHORIZATION_FAILED,
+]);
 
 export interface SideTopicOptions {
   cluster: KafkaCluster;
@@ -23,11 +30,14 @@ export interface SideTopicOptions {
  */
 export class SideTopic {
   readonly topic: string;
+  /** What to grant to whom this refuses. */
+  readonly rights: string;
   readonly #options: SideTopicOptions;
   #made = false;
 
   constructor(options: SideTopicOptions) {
     this.topic = options.topic;
+    this.rights = `Create, Describe and Write on topic ${options.topic} of ${options.cluster.alias}`;
     this.#options = options;
   }
 
@@ -63,6 +73,8 @@ export interface EmitOptions {
   records: () => readonly NewRecord[];
   clock: Clock;
   log: Logger;
+  /** Told what right is missing, each time that changes; empty once none is. */
+  onMissingRight?: (right: string) => void;
 }
 
 /**
@@ -70,21 +82,32 @@ export interface EmitOptions {
  * it is another one than before. Rejects for programmers' errors only.
  */
 export async function emitPeriodically(options: EmitOptions, signal: AbortSignal): Promise<void> {
-  const { topic, intervalMs, clock, log } = options;
+  const { topic, intervalMs, clock, log, onMissingRight } = options;
   let problem = '';
+  let missing = '';
+  const needs = (right: string): void => {
+    if (right !== missing) onMissingRight?.(right);
+    missing = right;
+  };
   while (!signal.aborted) {
     try {
       const records = options.records();
       if (records.length > 0) await topic.append(records, signal);
       if (problem !== '') log.info({ topic: topic.topic }, 'is written again');
       problem = '';
+      needs('');
     } catch (error) {
       if (signal.aborted) return;
       if (!(error instanceof MirrorError)) throw error;
       const { message } = error;
-      if (message !== problem)
-        log.warn({ topic: topic.topic, error: describeError(error) }, 'cannot be written');
+      const isRight = error instanceof KafkaApiError && MISSING_RIGHTS.has(error.errorCode);
+      if (message !== problem) {
+        const grant = isRight ? { grant: topic.rights } : {};
+        const about = { topic: topic.topic, ...grant, error: describeError(error) };
+        log.warn(about, 'cannot be written');
+      }
       problem = message;
+      if (isRight) needs(topic.rights);
     }
     const waitMs = Math.max(EMIT_INTERVAL_MS_MIN, intervalMs);
     await clock.sleep(waitMs, signal).catch(() => undefined);

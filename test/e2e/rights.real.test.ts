@@ -6,6 +6,7 @@ import { after, before, describe, it } from 'node:test';
 import { AclPatternType, AclPermission, type AclBinding } from '../../kafka/admin/acl-admin.js';
 import type { AdminClient } from '../../kafka/admin/admin-client.js';
 import { eventually } from '../kit/eventually.js';
+import { commitOffsets, committedOffsets } from '../kit/group-offsets.js';
 import { assertMirrored } from '../kit/history-checker.js';
 import { readTopic } from '../kit/read-topic.js';
 import { runMirrorctl } from '../kit/run-mirrorctl.js';
@@ -127,6 +128,14 @@ checkpoints.topic.replication.factor = 1
 heartbeats.topic.replication.factor = 1
 emit.heartbeats.enabled = false
 emit.offset-syncs.enabled = false
+a->b.emit.heartbeats.enabled = true
+a->b.emit.offset-syncs.enabled = true
+a->b.heartbeats.replication.enabled = false
+a->b.groups = readers
+a->b.sync.group.offsets.enabled = true
+a->b.sync.group.offsets.interval.seconds = 1
+b->a.enabled = false
+b->a.emit.heartbeats.enabled = true
 sync.topic.configs.interval.seconds = 1
 sync.topic.acls.interval.seconds = 1
 coordinator.listen = 127.0.0.1:0
@@ -220,6 +229,56 @@ coordinator.http.listen = 127.0.0.1:0
     for (const topic of ['fine', 'no-alter-configs']) await mirrored(topic);
     const refused = maker.lines.filter(({ msg }) => msg === 'ACLs are not mirrored');
     assert.deepEqual(refused.map((line) => line['flow']).sort(), ['a->b', 'c->open']);
+  });
+
+  it('names what heartbeats, offset syncs and groups need, each by itself, and copies on', async () => {
+    await commitOffsets(source, { group: 'readers', topic: 'fine' }, [10]);
+    await grant(source, [
+      ...rights('topic __consumer_offsets', 'Describe', 'Read'),
+      ...rights('group readers', 'Describe'),
+    ]);
+    const notices = {
+      heartbeats:
+        /heartbeats-not-written: .*grant Create, Describe and Write on topic heartbeats of b/,
+      groups:
+        /groups-not-committed: .*group readers .* on b; grant Describe and Read on group readers/,
+    };
+    await says(notices.heartbeats);
+    await says(notices.groups);
+    const told = (topic: string): boolean =>
+      maker.lines.some(
+        ({ msg, grant: right }) =>
+          msg === 'cannot be written' && right === `Create, Describe and Write on topic ${topic}`,
+      );
+    const syncs = 'mm2-offset-syncs.b.internal';
+    for (const topic of ['heartbeats of a', `${syncs} of a`])
+      await eventually(
+        () => told(topic),
+        () => topic,
+        LIMIT_MS,
+      );
+    await writeUnique(source, { topic: 'fine', count: 20, from: 40 });
+    await mirrored('fine');
+
+    const ofSide = ['Create', 'Describe', 'Write'] as const;
+    const written = async (servers: KafkaServers, topic: string): Promise<boolean> =>
+      (await readTopic(servers, topic).catch(() => [])).length > 0;
+    await grant(source, rights(`topic ${syncs}`, ...ofSide));
+    await eventually(() => written(source, syncs), status, LIMIT_MS);
+    assert.ok(!(await written(source, 'heartbeats')));
+    await grant(source, rights('topic heartbeats', ...ofSide));
+    await eventually(() => written(source, 'heartbeats'), status, LIMIT_MS);
+    assert.match((await status()).out, notices.heartbeats);
+    await grant(target, rights('topic heartbeats', ...ofSide));
+    await eventually(async () => !notices.heartbeats.test((await status()).out), status, LIMIT_MS);
+    assert.ok(await written(target, 'heartbeats'));
+    assert.match((await status()).out, notices.groups);
+    const place = { group: 'readers', topic: 'a.fine' };
+    assert.deepEqual(await committedOffsets(target, place), []);
+    await grant(target, rights('group readers', 'Describe', 'Read'));
+    const committed = () => committedOffsets(target, place);
+    await eventually(async () => (await committed())[0] === 10, committed, LIMIT_MS);
+    await eventually(async () => !notices.groups.test((await status()).out), status, LIMIT_MS);
   });
 
   it('goes on by itself once the rights are granted', async () => {

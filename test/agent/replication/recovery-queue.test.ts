@@ -30,7 +30,11 @@ type Recover = PositionRecovery['recover'];
 type TargetEnds = (copiers: readonly PartitionCopier[]) => Promise<RecoveredEnds>;
 
 const endsOf: TargetEnds = (copiers) =>
-  Promise.resolve({ ends: new Map(copiers.map((copier) => [copier, 0n])), missing: [], reasons: new Map() });
+  Promise.resolve({
+    ends: new Map(copiers.map((copier) => [copier, 0n])),
+    missing: [],
+    reasons: new Map(),
+  });
 
 /** A queue whose answers this file gives: what a broker says is for the tests with real ones. */
 function start(recover: Recover, targetEnds: TargetEnds = endsOf) {
