@@ -8,6 +8,7 @@ import type { CommandContext, CommandRun } from '../command.js';
 import { CallFailedError, UsageError } from '../errors.js';
 import { ExitCode } from '../exit-code.js';
 import { formatCount, formatDuration } from '../output/format.js';
+import { stepLine } from '../output/step-line.js';
 import {
   drillDocument,
   drillMarkdown,
@@ -49,6 +50,9 @@ export const runDrill: CommandRun<DrillOptions> = async (context, options) => {
   return EXIT_CODES[verdict];
 };
 
+/** The longest step. */
+const NAME_WIDTH = 'promote/translate'.length;
+
 class DrillEvents {
   readonly #context: CommandContext;
   #report: DrillReport | undefined;
@@ -60,10 +64,7 @@ class DrillEvents {
   take({ event }: DrillEvent): void {
     if (event?.$case === 'report') this.#report = event.value;
     if (event?.$case !== 'step' || this.#context.json) return;
-    const { name, done, message, elapsedMs } = event.value;
-    const mark = done ? pc.green('done') : pc.dim('....');
-    const elapsed = done ? pc.dim(` ${formatDuration(elapsedMs)}`) : '';
-    this.#context.output.line(`${mark}  ${name.padEnd(17)} ${message}${elapsed}`);
+    this.#context.output.line(stepLine(event.value, NAME_WIDTH));
   }
 
   finish(): DrillReport {

@@ -16,6 +16,7 @@ import type { CommandContext, CommandRun } from '../command.js';
 import { CallFailedError, RefusedError, UsageError } from '../errors.js';
 import { ExitCode } from '../exit-code.js';
 import { formatCount, formatDuration } from '../output/format.js';
+import { stepLine } from '../output/step-line.js';
 import { failbackPlanDocument, printFailbackPlan, uncrossedOf } from './failback-plan.js';
 
 export interface FailbackOptions {
@@ -88,6 +89,9 @@ async function saveQuarantine(
   return file;
 }
 
+/** The longest step. */
+const NAME_WIDTH = 'quarantine'.length;
+
 /** Shows steps as they come, and what came of them at the end. */
 class FailbackEvents {
   readonly #context: CommandContext;
@@ -108,9 +112,7 @@ class FailbackEvents {
     const step = event.value;
     if (step.done) this.#steps.push(step);
     if (this.#context.json) return;
-    const mark = step.done ? pc.green('done') : pc.dim('....');
-    const elapsed = step.done ? pc.dim(` ${formatDuration(step.elapsedMs)}`) : '';
-    this.#context.output.line(`${mark}  ${step.name.padEnd(10)} ${step.message}${elapsed}`);
+    this.#context.output.line(stepLine(step, NAME_WIDTH));
   }
 
   finish(flow: string, file: string | undefined): ExitCode {

@@ -13,6 +13,7 @@ import type { CommandContext, CommandRun } from '../command.js';
 import { CallFailedError, RefusedError, UsageError } from '../errors.js';
 import { ExitCode } from '../exit-code.js';
 import { formatCount, formatDuration } from '../output/format.js';
+import { stepLine } from '../output/step-line.js';
 import { planDocument, printPlan } from './promote-plan.js';
 
 export interface PromoteOptions {
@@ -79,6 +80,9 @@ async function confirm(
     throw new RefusedError('not confirmed; nothing was changed');
 }
 
+/** The longest step. */
+const NAME_WIDTH = 'translate'.length;
+
 /** Shows steps as they come, and what came of them at the end. */
 class PromotionEvents {
   readonly #context: CommandContext;
@@ -95,9 +99,7 @@ class PromotionEvents {
     const step = event.value;
     if (step.done) this.#steps.push(step);
     if (this.#context.json) return;
-    const mark = step.done ? pc.green('done') : pc.dim('....');
-    const elapsed = step.done ? pc.dim(` ${formatDuration(step.elapsedMs)}`) : '';
-    this.#context.output.line(`${mark}  ${step.name.padEnd(9)} ${step.message}${elapsed}`);
+    this.#context.output.line(stepLine(step, NAME_WIDTH));
   }
 
   finish(flow: string, topics: readonly string[]): ExitCode {
