@@ -2,6 +2,8 @@ import { MirrorError } from '../../common/errors.js';
 import type { KafkaCluster, OffsetLookupOptions } from '../../kafka/client/index.js';
 import { describeErrorCode, ErrorCode } from '../../kafka/messages/error-codes.js';
 import { fetch, type FetchPartitionResponse } from '../../kafka/messages/fetch.js';
+import { isControl, lastOffset } from '../../kafka/records/batch-header.js';
+import { splitBatches } from '../../kafka/records/batch-splitter.js';
 import { FETCH_WAIT_MS, SCAN_FETCH_BYTES_MAX } from './limits.js';
 
 /** A fetch failed in a way that another attempt, at another leader, can mend. */
@@ -82,4 +84,24 @@ export async function readPartition(
   const answer = response.responses[0]?.partitions[0];
   if (answer === undefined) throw new FetchRetryError(topic, partition);
   return answer;
+}
+
+/**
+ * Every batch from one offset up to another but for markers, committed or not; the first and the
+ * last may reach beyond. Ends early where compaction took the rest. Throws FetchRetryError.
+ */
+export async function* readStretch(
+  at: Omit<ReadPartitionOptions, 'fetchOffset' | 'readCommitted'>,
+  { from, to }: { from: bigint; to: bigint },
+  signal: AbortSignal,
+): AsyncGenerator<Buffer> {
+  for (let fetchOffset = from; fetchOffset < to;) {
+    const answer = await readPartition({ ...at, fetchOffset, readCommitted: false }, signal);
+    if (answer.errorCode !== ErrorCode.NONE)
+      throw new FetchRetryError(at.topic, at.partition, answer);
+    const { batches } = splitBatches(answer.records ?? Buffer.alloc(0));
+    if (batches.length === 0) return;
+    yield* batches.filter((batch) => !isControl(batch));
+    fetchOffset = lastOffset(batches.at(-1)!) + 1n;
+  }
 }

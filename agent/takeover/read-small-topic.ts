@@ -2,11 +2,9 @@ import { findTopic } from '../../kafka/admin/find-topic.js';
 import type { KafkaCluster } from '../../kafka/client/index.js';
 import { ErrorCode } from '../../kafka/messages/error-codes.js';
 import { TIMESTAMP_EARLIEST, TIMESTAMP_LATEST } from '../../kafka/messages/list-offsets.js';
-import { isControl, lastOffset } from '../../kafka/records/batch-header.js';
-import { splitBatches } from '../../kafka/records/batch-splitter.js';
 import { readBatch, type ReadRecord } from '../../kafka/records/build-batch.js';
 import { PLAIN_BYTES_MAX } from '../replication/limits.js';
-import { FetchRetryError, readPartition } from '../replication/read-partition.js';
+import { FetchRetryError, readStretch } from '../replication/read-partition.js';
 
 /** Every record of a small topic, each partition from its start to its end. False if there is none. */
 export async function readSmallTopic(
@@ -26,16 +24,10 @@ export async function readSmallTopic(
     if (start?.errorCode !== ErrorCode.NONE || end?.errorCode !== ErrorCode.NONE) {
       throw new FetchRetryError(topic, partition);
     }
-    for (let fetchOffset = start.offset; fetchOffset < end.offset;) {
-      const at = { cluster, topic, topicId, partition, fetchOffset, readCommitted: false };
-      const answer = await readPartition(at, signal);
-      if (answer.errorCode !== ErrorCode.NONE) throw new FetchRetryError(topic, partition, answer);
-      const { batches } = splitBatches(answer.records ?? Buffer.alloc(0));
-      if (batches.length === 0) break; // compaction took the rest
-      for (const batch of batches.filter((each) => !isControl(each))) {
-        for (const record of readBatch(batch, PLAIN_BYTES_MAX)) onRecord(record, partition);
-      }
-      fetchOffset = lastOffset(batches.at(-1)!) + 1n;
+    const at = { cluster, topic, topicId, partition };
+    const stretch = { from: start.offset, to: end.offset };
+    for await (const batch of readStretch(at, stretch, signal)) {
+      for (const record of readBatch(batch, PLAIN_BYTES_MAX)) onRecord(record, partition);
     }
   }
   return true;

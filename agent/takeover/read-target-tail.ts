@@ -1,12 +1,10 @@
 import type { KafkaCluster } from '../../kafka/client/index.js';
-import { ErrorCode } from '../../kafka/messages/error-codes.js';
-import { isControl, lastOffset, timestampType } from '../../kafka/records/batch-header.js';
-import { splitBatches } from '../../kafka/records/batch-splitter.js';
+import { timestampType } from '../../kafka/records/batch-header.js';
 import { readBatch, type ReadRecord } from '../../kafka/records/build-batch.js';
 import { contentOf } from '../replication/align-source.js';
 import { PLAIN_BYTES_MAX } from '../replication/limits.js';
 import type { CopierAssignment } from '../replication/partition-copier.js';
-import { FetchRetryError, readPartition } from '../replication/read-partition.js';
+import { readStretch } from '../replication/read-partition.js';
 import type { LoggedRecord } from './trace-back.js';
 
 export interface TargetRange {
@@ -32,18 +30,14 @@ export async function readTargetTail(
   const { targetTopic: topic, targetTopicId: topicId, partition } = assignment;
   const read: ReadRecord[] = [];
   let withTime = true;
-  for (let fetchOffset = from; fetchOffset < to;) {
-    const at = { cluster, topic, topicId, partition, fetchOffset, readCommitted: false };
-    const answer = await readPartition(at, signal);
-    if (answer.errorCode !== ErrorCode.NONE) throw new FetchRetryError(topic, partition, answer);
-    const { batches } = splitBatches(answer.records ?? Buffer.alloc(0));
-    if (batches.length === 0) break; // compaction took the rest
-    for (const batch of batches.filter((each) => !isControl(each))) {
-      withTime &&= timestampType(batch) !== 'LogAppendTime';
-      const records = readBatch(batch, PLAIN_BYTES_MAX);
-      read.push(...records.filter(({ offset }) => offset >= from && offset < to));
-    }
-    fetchOffset = lastOffset(batches.at(-1)!) + 1n;
+  for await (const batch of readStretch(
+    { cluster, topic, topicId, partition },
+    { from, to },
+    signal,
+  )) {
+    withTime &&= timestampType(batch) !== 'LogAppendTime';
+    const records = readBatch(batch, PLAIN_BYTES_MAX);
+    read.push(...records.filter(({ offset }) => offset >= from && offset < to));
   }
   const records = read.map((record) => {
     return { offset: record.offset, content: contentOf(record, withTime) };
