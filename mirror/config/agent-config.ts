@@ -66,14 +66,8 @@ const AGENT_ID = /^[a-zA-Z0-9._-]+$/;
 export function loadAgentConfig(options: LoadAgentConfigOptions): AgentConfig {
   const problems = new ProblemCollector();
   const written = parseProperties({ ...options, isVerbatim: isSecretKey }, problems);
-  const properties =
-    options.resolveReference === undefined
-      ? written
-      : resolveReferences(written, {
-          resolve: options.resolveReference,
-          problems,
-          keepUnresolved: options.keepUnresolved ?? false,
-        });
+  const { resolveReference: resolve, keepUnresolved } = options;
+  const properties = resolveReferences(written, { resolve, problems, keepUnresolved });
   const reader = new ServiceReader(AGENT_OPTIONS, properties, problems);
   const standalone = options.standalone ?? false;
   const overrides = standalone

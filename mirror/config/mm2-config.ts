@@ -83,14 +83,8 @@ export function analyseMirrorConfig(
     parseProperties({ ...options, isVerbatim: isSecretKey }, problems),
     options.overrides ?? new Map<string, Property>(),
   );
-  const properties =
-    options.resolveReference === undefined
-      ? written
-      : resolveReferences(written, {
-          resolve: options.resolveReference,
-          problems,
-          keepUnresolved: options.keepUnresolved ?? false,
-        });
+  const { resolveReference: resolve, keepUnresolved } = options;
+  const properties = resolveReferences(written, { resolve, problems, keepUnresolved });
   const aliases = readAliases(properties, options.path, problems);
   const index = indexKeys(properties, aliases, problems);
 

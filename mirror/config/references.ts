@@ -32,11 +32,12 @@ export function hasReference(value: string): boolean {
 }
 
 export interface ResolveReferencesOptions {
-  readonly resolve: ResolveReference;
+  /** Without it references stay. */
+  readonly resolve?: ResolveReference | undefined;
   readonly problems: ProblemCollector;
 
   /** A reference that cannot be looked up is a warning, and stays. */
-  readonly keepUnresolved?: boolean;
+  readonly keepUnresolved?: boolean | undefined;
 }
 
 /**
@@ -48,6 +49,7 @@ export function resolveReferences(
   options: ResolveReferencesOptions,
 ): Properties {
   const { resolve, problems } = options;
+  if (resolve === undefined) return properties;
   const providers = readProviders(properties, problems);
   if (providers.size === 0) return properties;
 
