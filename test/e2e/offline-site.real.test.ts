@@ -1,0 +1,90 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+
+import { systemClock } from '../../common/clock.js';
+import { eventually } from '../kit/eventually.js';
+import { assertMirrored } from '../kit/history-checker.js';
+import { connectKafkajs } from '../kit/kafkajs-client.js';
+import { MirroredPair } from '../kit/mirrored-pair.js';
+import { readTopic } from '../kit/read-topic.js';
+import { createTopics, writeUnique } from '../kit/write-unique.js';
+
+const BYTES_PER_SECOND = 1024 * 1024;
+const VALUE_BYTES = 1_000;
+const PARTITIONS = { logs: 4, metrics: 2, alerts: 1 } as const;
+/** In each partition of logs and metrics. */
+const BACKLOG = 1_500;
+const FRESH = 40;
+const TOPICS = Object.keys(PARTITIONS);
+
+/** A quarter of a second's burst, and an answer of the broker that was on its way. */
+const BURST_BYTES = BYTES_PER_SECOND / 4 + 1024 * 1024;
+
+describe('a site that was offline', () => {
+  let pair: MirroredPair;
+
+  before(async () => {
+    const limit = `us-east->us-west.bandwidth.bytes.per.second = ${BYTES_PER_SECOND}`;
+    pair = await MirroredPair.open({ flowLines: [limit], agents: ['edge'] });
+    const topics = Object.entries(PARTITIONS).map(([topic, partitions]) => ({ topic, partitions }));
+    await createTopics(pair.east, topics);
+    for (const topic of TOPICS)
+      await writeUnique(pair.east, { topic, partitions: [0], count: 10, producer: 'before' });
+    await pair.start();
+    await pair.caughtUp(TOPICS);
+  });
+
+  after(async () => {
+    await pair.stop();
+    await pair.close();
+  });
+
+  /** Records of the topic that are on the target. */
+  async function copied(topic: string): Promise<number> {
+    const admin = connectKafkajs(pair.west).admin();
+    await admin.connect();
+    try {
+      const offsets = await admin.fetchTopicOffsets(`us-east.${topic}`);
+      return offsets.reduce((sum, { high, low }) => sum + Number(high) - Number(low), 0);
+    } finally {
+      await admin.disconnect();
+    }
+  }
+
+  it('catches up at the bounded rate, and what is fresh does not wait for it', async () => {
+    await pair.programs.get('edge')?.kill('SIGKILL');
+    const of = { count: BACKLOG, valueBytes: VALUE_BYTES, producer: 'away' };
+    await writeUnique(pair.east, { topic: 'logs', partitions: [0, 1, 2, 3], ...of });
+    await writeUnique(pair.east, { topic: 'metrics', partitions: [0, 1], ...of });
+
+    const startedMs = systemClock.nowMs();
+    await pair.startAgent('edge');
+    await eventually(
+      async () => (await copied('logs')) > 10,
+      () => 'it copies again',
+    );
+    for (let sent = 0; sent < FRESH; sent += 1) {
+      const one = { topic: 'alerts', partitions: [0], count: 1, from: sent, producer: 'fresh' };
+      await writeUnique(pair.east, one);
+    }
+    await eventually(async () => (await copied('alerts')) === 10 + FRESH);
+    const backlog = (await copied('logs')) + (await copied('metrics')) - 20;
+    const allowed = (BYTES_PER_SECOND * (systemClock.nowMs() - startedMs)) / 1_000 + BURST_BYTES;
+    assert.ok(
+      backlog < BACKLOG * (PARTITIONS.logs + PARTITIONS.metrics),
+      'the backlog is not done yet',
+    );
+    assert.ok(
+      backlog * VALUE_BYTES <= allowed,
+      `${backlog} records of 1 kB, ${allowed} bytes allowed`,
+    );
+    assert.ok((await copied('logs')) > 10 && (await copied('metrics')) > 10, 'each has its part');
+
+    await pair.caughtUp(TOPICS);
+    for (const topic of TOPICS)
+      assertMirrored(
+        await readTopic(pair.east, topic),
+        await readTopic(pair.west, `us-east.${topic}`),
+      );
+  });
+});
