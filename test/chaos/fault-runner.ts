@@ -67,6 +67,9 @@ export class FaultRunner {
         return await this.#flap([first, second], endsMs);
       case 'delay':
         return await this.#delay(first, amountMs);
+      case 'compact':
+        await this.#compact(first);
+        return async () => undefined;
       case 'jump':
         await world.setWallClock(first, amountMs);
         return async () => undefined;
@@ -78,6 +81,14 @@ export class FaultRunner {
     return async () => {
       for (const node of nodes) this.#options.world.start(node);
     };
+  }
+
+  /** Another fault may be that it does not answer, or has no quorum. */
+  async #compact(member: Node): Promise<void> {
+    const { world, say } = this.#options;
+    await world.compactEtcd(member).catch((error: unknown) => {
+      say(`          ${member} was not compacted: ${(error as Error).message}`);
+    });
   }
 
   async #isolate(a: Node, b: Node): Promise<Undo> {

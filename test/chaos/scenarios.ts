@@ -140,6 +140,39 @@ async function etcdWithoutQuorum(scene: Scene): Promise<void> {
   for (const node of lost) world.start(node);
 }
 
+/** Every watch breaks once, and comes back when what it had seen last is no more. */
+async function etcdCompacted({ world, say }: Scene): Promise<void> {
+  const { etcd, agents } = world.topology;
+  const agent = agents[0] ?? '';
+  await world.waitForLeader();
+  for (const member of etcd) {
+    const other = etcd.find((each) => each !== member) ?? member;
+    say(`kills ${member}, and compacts at ${other}`);
+    await world.end(member, 'SIGKILL');
+    if (other === member) world.start(member);
+    if (member === etcd[0]) await world.end(agent, 'SIGKILL');
+    await eventually(
+      async () =>
+        await world.compactEtcd(other).then(
+          () => true,
+          () => false,
+        ),
+      () => `${other} compacts`,
+    );
+    await assertCopying(world);
+    if (other !== member) world.start(member);
+    await eventually(
+      async () =>
+        await world.compactEtcd(member).then(
+          () => true,
+          () => false,
+        ),
+      () => `${member} is back`,
+    );
+  }
+  world.start(agent);
+}
+
 export const SCENARIOS = {
   'agent-hears-nothing': oneWay((leader, agent) => [leader, agent]),
   'agent-is-not-heard': oneWay((leader, agent) => [agent, leader]),
@@ -148,6 +181,7 @@ export const SCENARIOS = {
   'leader-without-etcd': leaderWithoutEtcd,
   'leader-freezes': leaderFreezes,
   'etcd-without-quorum': etcdWithoutQuorum,
+  'etcd-compacted': etcdCompacted,
 } as const satisfies Record<string, (scene: Scene) => Promise<void>>;
 
 export type ScenarioName = keyof typeof SCENARIOS;

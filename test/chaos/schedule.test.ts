@@ -53,7 +53,7 @@ describe('scheduleFaults', () => {
 
   it('comes to every kind of fault, every node and each pair that talks', () => {
     const all = SEEDS.flatMap((seed) => scheduleFaults({ ...options, seed }));
-    assert.equal(new Set(all.map(({ kind }) => kind)).size, 9);
+    assert.equal(new Set(all.map(({ kind }) => kind)).size, 10);
     assert.deepEqual(
       [...new Set(all.flatMap(({ nodes }) => nodes))].sort(),
       nodesOf(topology).sort(),

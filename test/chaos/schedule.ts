@@ -14,6 +14,7 @@ export type FaultKind =
   | 'flap' //     a third of the time nothing passes between two nodes, in turns of 100 ms
   | 'delay' //    a round trip to a server takes this much longer
   | 'jump' //     the wall clock of one of our processes is set forwards or back, and stays so
+  | 'compact' //  an etcd member forgets all revisions but the newest
   | 'quorum'; //  SIGKILL to as many etcd members as leaves no quorum
 
 export interface Fault {
@@ -46,6 +47,7 @@ const WEIGHTS: readonly (readonly [FaultKind, number])[] = [
   ['delay', 2],
   ['jump', 2],
   ['quorum', 2],
+  ['compact', 2],
 ];
 
 class Draw {
@@ -101,6 +103,8 @@ function nodesFor(kind: FaultKind, topology: Topology, draw: Draw): readonly Nod
       return draw.one(pairsOf(topology));
     case 'one-way':
       return draw.shuffled(draw.one(pairsOf(topology)));
+    case 'compact':
+      return [draw.one(etcd)];
     case 'quorum':
       return draw.shuffled(etcd).slice(0, Math.floor(etcd.length / 2) + 1);
   }
@@ -136,7 +140,8 @@ export function scheduleFaults(options: ScheduleOptions): Fault[] {
     const kind = draw.kind();
     const nodes = nodesFor(kind, topology, draw);
     const amountMs = amountOf(kind, draw);
-    const forMs = kind === 'jump' ? 0 : draw.between(FAULT_MS_MIN, FAULT_MS_MAX);
+    const forMs =
+      kind === 'jump' || kind === 'compact' ? 0 : draw.between(FAULT_MS_MIN, FAULT_MS_MAX);
     if (atMs + forMs >= durationMs) return faults;
     const claims = isProcessFault(kind) ? nodes : [[kind, ...[...nodes].sort()].join(' ')];
     if (claims.some((claim) => (busyUntilMs.get(claim) ?? -1) >= atMs)) continue;

@@ -1,6 +1,7 @@
 import { copyFileSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { compactEtcd } from '../kit/compact-etcd.js';
 import { eventually } from '../kit/eventually.js';
 import { freePorts } from '../kit/free-port.js';
 import { compiledRoot } from '../kit/project-root.js';
@@ -165,6 +166,12 @@ export class World {
     const link = this.#links.get(node);
     if (link === undefined) throw new Error(`${node} has no link`);
     await fetch(`http://${String(link.readyLine['http'])}/${roundTripMs}`, { method: 'PUT' });
+  }
+
+  async compactEtcd(member: Node): Promise<void> {
+    const endpoint = this.etcd.endpoints[this.topology.etcd.indexOf(member)];
+    if (endpoint === undefined) throw new Error(`no etcd member ${member}`);
+    await compactEtcd(endpoint, ANSWER_MS_MAX);
   }
 
   /** Sets its wall clock that much ahead of this machine's. */
