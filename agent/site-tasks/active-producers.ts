@@ -1,4 +1,4 @@
-import type { KafkaCluster, TopicPartition } from '../../kafka/client/index.js';
+import type { ClusterMetadata, KafkaCluster, TopicPartition } from '../../kafka/client/index.js';
 import { describeProducers } from '../../kafka/messages/describe-producers.js';
 import { ErrorCode } from '../../kafka/messages/error-codes.js';
 import type { ActiveProducer } from '../../proto/gen/mirror/v1/site_task.js';
@@ -16,8 +16,9 @@ export const activeProducers: SiteTaskExecutor<'activeProducers'> = async (task,
   const sinceMs = BigInt(clock.wallMs()) - task.withinMs;
   const metadata = await flow.source.metadata(task.topics, { signal });
   const producers: ActiveProducer[] = [];
-  let unknownPartitions = 0;
-  for (const [nodeId, partitions] of byLeader(flow.source, task.topics, metadata)) {
+  const { leaders, leaderless } = byLeader(flow.source, task.topics, metadata);
+  let unknownPartitions = leaderless;
+  for (const [nodeId, partitions] of leaders) {
     const topics = [...new Set(partitions.map(({ topic }) => topic))].map((name) => ({
       name,
       partitionIndexes: partitions.filter(({ topic }) => topic === name).map((p) => p.partition),
@@ -37,21 +38,27 @@ export const activeProducers: SiteTaskExecutor<'activeProducers'> = async (task,
   return { producers, unknownPartitions };
 };
 
+/** Whom to ask about what, and how many have nobody; a topic that is not described counts as one. */
 function byLeader(
   source: KafkaCluster,
   topics: readonly string[],
-  metadata: Awaited<ReturnType<KafkaCluster['metadata']>>,
-): Map<number, TopicPartition[]> {
+  metadata: ClusterMetadata,
+): { leaders: Map<number, TopicPartition[]>; leaderless: number } {
   const leaders = new Map<number, TopicPartition[]>();
+  let leaderless = 0;
   for (const topic of topics) {
     const count = metadata.topics.get(topic)?.partitions.length ?? 0;
+    if (count === 0) leaderless += 1;
     for (let partition = 0; partition < count; partition += 1) {
       const nodeId = source.leaderOf(topic, partition)?.nodeId;
-      if (nodeId === undefined) continue;
+      if (nodeId === undefined) {
+        leaderless += 1;
+        continue;
+      }
       const led = leaders.get(nodeId) ?? [];
       leaders.set(nodeId, led);
       led.push({ topic, partition });
     }
   }
-  return leaders;
+  return { leaders, leaderless };
 }

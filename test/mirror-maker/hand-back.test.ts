@@ -8,43 +8,17 @@ import { metadata } from '../../kafka/messages/metadata.js';
 import { Writer } from '../../kafka/wire/index.js';
 import { handBack } from '../../mirror-maker/hand-back.js';
 import { loadMirrorConfig } from '../../mirror/config/mm2-config.js';
+import { metadataBody } from '../kafka/client/metadata-body.js';
 import { ScriptedBroker, answer } from '../kafka/client/scripted-broker.js';
 
 const MAP = 'mm2-offset-map.a.internal';
-const TOPIC_ID = '00000000-0000-0000-0000-000000000001';
 
 let broker: ScriptedBroker;
 
 /** One broker, and the map of the flow with one partition, or with none where the code is an error. */
-function metadataBody(errorCode: number): Buffer {
-  const noNodes = (writer: Writer): Writer => writer.writeCompactArray([], () => {});
-  return new Writer()
-    .writeInt32(0)
-    .writeCompactArray([broker.port], (writer, port) =>
-      writer
-        .writeInt32(1)
-        .writeCompactString('127.0.0.1')
-        .writeInt32(port)
-        .writeCompactNullableString(null)
-        .writeNoTaggedFields(),
-    )
-    .writeCompactNullableString('cluster-id')
-    .writeInt32(1)
-    .writeCompactArray([MAP], (writer, name) =>
-      writer
-        .writeInt16(errorCode)
-        .writeCompactNullableString(name)
-        .writeUuid(TOPIC_ID)
-        .writeBoolean(false)
-        .writeCompactArray(errorCode === 0 ? [0] : [], (out, partition) => {
-          out.writeInt16(0).writeInt32(partition).writeInt32(1).writeInt32(0);
-          noNodes(noNodes(noNodes(out))).writeNoTaggedFields();
-        })
-        .writeInt32(0)
-        .writeNoTaggedFields(),
-    )
-    .writeNoTaggedFields()
-    .toBuffer();
+function mapTopic(errorCode: number): Buffer {
+  const topic = { name: MAP, errorCode, leaders: errorCode === 0 ? [1] : [] };
+  return metadataBody({ ports: [broker.port], topics: [topic] });
 }
 
 function offsetsBody(errorCode: number): Buffer {
@@ -72,7 +46,7 @@ function offsetsBody(errorCode: number): Buffer {
 async function serve(codes: { topic: number; offsets: number }): Promise<never> {
   for (;;) {
     const request = await broker.next();
-    if (request.apiKey === metadata.key) answer(request, metadataBody(codes.topic));
+    if (request.apiKey === metadata.key) answer(request, mapTopic(codes.topic));
     else if (request.apiKey === listOffsets.key) answer(request, offsetsBody(codes.offsets));
     else assert.fail(`asked for API ${request.apiKey}`);
   }

@@ -5,30 +5,18 @@ import { silentLogger } from '../../../common/log.js';
 import { targetConnector } from '../../../coordinator/service/connect-target.js';
 import { NoSiteAgentError } from '../../../coordinator/service/site-task-errors.js';
 import { metadata } from '../../../kafka/messages/metadata.js';
-import { Writer } from '../../../kafka/wire/index.js';
 import { loadMirrorConfig } from '../../../mirror/config/mm2-config.js';
 import { failbackFlow } from '../../../mirror/failback-flow.js';
+import { metadataBody } from '../../kafka/client/metadata-body.js';
 import { answer, ScriptedBroker } from '../../kafka/client/scripted-broker.js';
 
 let broker: ScriptedBroker;
-
-/** A cluster of no brokers: enough for an answer. */
-function emptyMetadata(): Buffer {
-  return new Writer()
-    .writeInt32(0)
-    .writeCompactArray([], () => {})
-    .writeCompactNullableString('cluster-id')
-    .writeInt32(-1)
-    .writeCompactArray([], () => {})
-    .writeNoTaggedFields()
-    .toBuffer();
-}
 
 async function serve(): Promise<never> {
   for (;;) {
     const request = await broker.next();
     assert.equal(request.apiKey, metadata.key);
-    answer(request, emptyMetadata());
+    answer(request, metadataBody({ ports: [] }));
   }
 }
 

@@ -9,9 +9,8 @@ import { listOffsets } from '../../../kafka/messages/list-offsets.js';
 import { metadata } from '../../../kafka/messages/metadata.js';
 import { produce } from '../../../kafka/messages/produce.js';
 import { Writer } from '../../../kafka/wire/index.js';
+import { metadataBody, TOPIC_ID } from './metadata-body.js';
 import { ScriptedBroker, answer, type ReceivedRequest } from './scripted-broker.js';
-
-const TOPIC_ID = '00000000-0000-0000-0000-000000000001';
 
 let broker: ScriptedBroker;
 let other: ScriptedBroker;
@@ -32,42 +31,9 @@ function cluster(options: Partial<KafkaClusterOptions> = {}): KafkaCluster {
 }
 
 /** Two brokers; topic t has one partition, led by `leaderId`. */
-function metadataBody(leaderId: number, leaderEpoch: number): Buffer {
-  const brokers = [broker, other].map(({ port }, index) => ({ nodeId: index + 1, port }));
-  return new Writer()
-    .writeInt32(0)
-    .writeCompactArray(brokers, (writer, { nodeId, port }) =>
-      writer
-        .writeInt32(nodeId)
-        .writeCompactString('127.0.0.1')
-        .writeInt32(port)
-        .writeCompactNullableString(null)
-        .writeNoTaggedFields(),
-    )
-    .writeCompactNullableString('cluster-id')
-    .writeInt32(1)
-    .writeCompactArray(['t'], (writer, name) =>
-      writer
-        .writeInt16(0)
-        .writeCompactNullableString(name)
-        .writeUuid(TOPIC_ID)
-        .writeBoolean(false)
-        .writeCompactArray([0], (out, partitionIndex) =>
-          out
-            .writeInt16(0)
-            .writeInt32(partitionIndex)
-            .writeInt32(leaderId)
-            .writeInt32(leaderEpoch)
-            .writeCompactArray([], () => {})
-            .writeCompactArray([], () => {})
-            .writeCompactArray([], () => {})
-            .writeNoTaggedFields(),
-        )
-        .writeInt32(0)
-        .writeNoTaggedFields(),
-    )
-    .writeNoTaggedFields()
-    .toBuffer();
+function twoBrokers(leaderId: number, leaderEpoch: number): Buffer {
+  const topics = [{ name: 't', leaders: [leaderId], leaderEpoch }];
+  return metadataBody({ ports: [broker.port, other.port], topics });
 }
 
 function offsetsBody(errorCode: number, offset: bigint): Buffer {
@@ -146,7 +112,7 @@ describe('KafkaCluster', () => {
     const request = await expect(broker, metadata.key);
     abort.abort(reason);
     await left;
-    answer(request, metadataBody(2, 4));
+    answer(request, twoBrokers(2, 4));
     assert.equal((await stayed).topics.get('t')?.topicId, TOPIC_ID);
     assert.deepEqual(kafka.leaderOf('t', 0), { nodeId: 2, leaderEpoch: 4 });
     assert.equal(kafka.topicIdOf('t'), TOPIC_ID);
@@ -158,7 +124,7 @@ describe('KafkaCluster', () => {
     const servers = [`127.0.0.1:${gone.port}`, `127.0.0.1:${broker.port}`];
     await gone.close();
     const asking = cluster({ bootstrapServers: servers }).metadata(null);
-    answer(await expect(broker, metadata.key), metadataBody(1, 0));
+    answer(await expect(broker, metadata.key), twoBrokers(1, 0));
     assert.equal((await asking).clusterId, 'cluster-id');
   });
 
@@ -166,7 +132,7 @@ describe('KafkaCluster', () => {
     const servers = [`127.0.0.1:${other.port}`, `127.0.0.1:${broker.port}`];
     const asking = cluster({ bootstrapServers: servers }).metadata(null);
     (await expect(other, metadata.key)).socket.destroy();
-    answer(await expect(broker, metadata.key), metadataBody(1, 0));
+    answer(await expect(broker, metadata.key), twoBrokers(1, 0));
     await asking;
   });
 
@@ -185,7 +151,7 @@ describe('KafkaCluster', () => {
   it('has one socket per node and lane, and opens another when it is broken', async () => {
     const kafka = cluster();
     const asking = kafka.metadata(['t']);
-    answer(await expect(broker, metadata.key), metadataBody(2, 0));
+    answer(await expect(broker, metadata.key), twoBrokers(2, 0));
     await asking;
     const [first, joined, lane] = await Promise.all([
       kafka.connection(2, 'fetch'),
@@ -204,7 +170,7 @@ describe('KafkaCluster', () => {
   it('waits longer and longer for a broker that drops every connection', async () => {
     const kafka = cluster();
     const asking = kafka.metadata(['t']);
-    answer(await expect(broker, metadata.key), metadataBody(2, 0));
+    answer(await expect(broker, metadata.key), twoBrokers(2, 0));
     await asking;
     other.onSocket = (socket) => socket.destroy();
     const startMs = performance.now();
@@ -246,9 +212,9 @@ describe('KafkaCluster', () => {
   it('follows a leader that has moved while it looks up offsets', async () => {
     const kafka = cluster();
     const lookup = kafka.listOffsets([{ topic: 't', partition: 0 }], -1n);
-    answer(await expect(broker, metadata.key), metadataBody(1, 3));
+    answer(await expect(broker, metadata.key), twoBrokers(1, 3));
     answer(await expect(broker, listOffsets.key), offsetsBody(6, -1n));
-    answer(await expect(broker, metadata.key), metadataBody(2, 4));
+    answer(await expect(broker, metadata.key), twoBrokers(2, 4));
     answer(await expect(other, listOffsets.key), offsetsBody(0, 77n));
     assert.equal((await lookup).get('t:0')?.offset, 77n);
   });
@@ -257,7 +223,7 @@ describe('KafkaCluster', () => {
     const kafka = cluster();
     const connection = kafka.connection(9, 'fetch');
     const fails = assert.rejects(connection, { code: 'MIRROR_CONNECTION', sent: false });
-    answer(await expect(broker, metadata.key), metadataBody(1, 0));
+    answer(await expect(broker, metadata.key), twoBrokers(1, 0));
     await fails;
   });
 
