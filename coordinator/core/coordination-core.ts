@@ -94,6 +94,12 @@ export class CoordinationCore {
     const item = this.state.items.get(lease.item);
     return item !== undefined && holds(item, sessionId, lease.leaseEpoch);
   }
+
+  /** Whether what was copied under this lease still counts: its target topic may be another one now. */
+  copiesCount(lease: LeaseRef): boolean {
+    const item = this.state.items.get(lease.item);
+    return item !== undefined && lease.leaseEpoch > item.voidEpoch;
+  }
 }
 
 function handle(step: Step, event: CoreEvent, leaseTtlMs: number): void {

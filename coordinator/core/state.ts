@@ -44,8 +44,7 @@ export interface ItemEntry {
   lastAgentId: string | undefined;
   /** Whether the holder was told of the lease on its present stream. */
   confirmed: boolean;
-  /** No grant is asked for before this time. */
-  notBeforeMs: number;
+  notBeforeMs: number; // no grant is asked for before this time
   /** While revoking: when the release no longer waits for the agent. */
   revokeDeadlineMs: number;
   copier: CopierState | undefined;
@@ -54,10 +53,10 @@ export interface ItemEntry {
   accept: string;
   /** What it costs whoever carries it, see weight.ts. Changes by `setWeight` only. */
   weight: number;
-  /** When its measured rate is looked at next. */
-  weighAtMs: number;
-  /** Not moved for balance before this time. */
-  restUntilMs: number;
+  weighAtMs: number; // when its measured rate is looked at next
+  restUntilMs: number; // not moved for balance before this time
+  /** What holders of this lease epoch, or an older one, copied is gone with its target topic. */
+  voidEpoch: bigint;
   /** The last listing of the store that had a lease of it. */
   listing: Listing | undefined;
 }
@@ -212,6 +211,7 @@ function newItem(identity: Pick<ItemEntry, 'key' | 'work' | 'flow' | 'topic'>): 
     weight: WEIGHT_MIN,
     weighAtMs: 0,
     restUntilMs: 0,
+    voidEpoch: 0n,
     listing: undefined,
   };
 }

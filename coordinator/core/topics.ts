@@ -70,6 +70,7 @@ export function targetRenewed(step: Step, event: CoreEvent & { kind: 'target-ren
   topic.ensureFailures = 0;
   askSoon(step, topic, step.nowMs);
   for (const item of [...topic.items.values()]) {
+    item.voidEpoch = item.leaseEpoch;
     if (item.state === 'unheld') step.unhold(item);
     else step.revoke(item, 'the target topic is made ready anew');
   }

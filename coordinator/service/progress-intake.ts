@@ -65,7 +65,8 @@ function takeReport<Opened extends OpenedFlowTarget>(options: TakeReport<Opened>
   let { copier, halt } = report;
   const { lease, runs, truncatedTo, sequenceBase, sourceEpoch } = report;
   // While a blocked target has no map in memory the agent keeps its runs, and repeats them.
-  if (flow.target !== undefined && (runs.length > 0 || truncatedTo !== undefined)) {
+  const hasNews = runs.length > 0 || truncatedTo !== undefined;
+  if (flow.target !== undefined && hasNews && intake.core.copiesCount(lease)) {
     try {
       const truncation = truncatedTo === undefined ? {} : { truncatedTo };
       const restarted = report.mapRestarted ? topicIds(intake, flow.id, topic) : undefined;

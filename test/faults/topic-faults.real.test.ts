@@ -6,7 +6,8 @@ import kafkajs, { type AclOperationTypes as AclOperation } from 'kafkajs';
 import { systemClock, type Clock } from '../../common/clock.js';
 import { AdminClient } from '../../kafka/admin/admin-client.js';
 import { connectKafkajs, type Connection } from '../kit/kafkajs-client.js';
-import { startKafka, type KafkaServers } from '../kit/start-kafka.js';
+import { readTopic } from '../kit/read-topic.js';
+import { KAFKA_OLDER, startKafka, type KafkaServers } from '../kit/start-kafka.js';
 import { createTopics, writeUnique } from '../kit/write-unique.js';
 import { caughtUp, checkMirrored, FlowBench, haltCodeOf, type FlowProducer } from './flow-bench.js';
 
@@ -168,6 +169,54 @@ describe('faults of one topic', () => {
     await writeUnique(source, { topic: 'dropped', count: 20, from: 20 });
     for (const copier of [busy!, quiet!]) assert.equal(await haltCodeOf(copier), 'target-deleted');
     await assertStillCopies(flow);
+  });
+
+  it('halts as target-recreated while it copies, and nothing lands in the new topic', async () => {
+    await makePair('replaced-live');
+    const flow = bench.start();
+    const [copier] = await flow.copy(copyOf('replaced-live'));
+    await caughtUp([copier!], 20n);
+    await deleteTopic(target, 'a.replaced-live');
+    await createTopics(target, [{ topic: 'a.replaced-live' }]);
+    await writeUnique(source, { topic: 'replaced-live', count: 20, from: 20 });
+    assert.equal(await haltCodeOf(copier!), 'target-recreated');
+    assert.deepEqual(await readTopic(target, 'a.replaced-live'), []);
+    await assertStillCopies(flow);
+  });
+
+  it('halts as well where the broker knows no topic ids in appends, whatever has landed', async () => {
+    const older = await startKafka({ name: 'topics-older', version: KAFKA_OLDER });
+    const toOlder = new FlowBench({ source, target: older });
+    try {
+      const topics = ['by-name', 'by-name-too'];
+      await createTopics(
+        source,
+        topics.map((topic) => ({ topic })),
+      );
+      await createTopics(
+        older,
+        topics.map((topic) => ({ topic: `a.${topic}` })),
+      );
+      for (const topic of topics) await writeUnique(source, { topic, count: 20 });
+      const flow = toOlder.start();
+      const named = await toOlder.producer('mirror.older');
+      const copy = (topic: string) => ({ topic, targetTopic: `a.${topic}`, producer: named });
+      const [copier] = await flow.copy(copy('by-name'));
+      const [other] = await flow.copy(copy('by-name-too'));
+      await caughtUp([copier!, other!], 20n);
+      await deleteTopic(older, 'a.by-name');
+      await createTopics(older, [{ topic: 'a.by-name' }]);
+      for (const topic of topics) await writeUnique(source, { topic, count: 20, from: 20 });
+      assert.match(await haltCodeOf(copier!), /^target-(recreated|diverged)$/);
+      await caughtUp([other!], 40n);
+      await checkMirrored({
+        ...{ source, target: older },
+        ...{ topic: 'by-name-too', targetTopic: 'a.by-name-too' },
+      });
+    } finally {
+      await toOlder.close();
+      await older.stop();
+    }
   });
 
   it('names the range that was deleted beyond its position', async () => {
