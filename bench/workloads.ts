@@ -125,7 +125,7 @@ export const WORKLOADS: readonly Workload[] = [
     title: 'One-record batches, uncompressed',
     valueBytes: 200,
     recordsPerBatch: 1,
-    records: 300_000,
+    records: 1_200_000,
     quickRecords: 10_000,
   },
   {
