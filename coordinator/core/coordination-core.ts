@@ -72,6 +72,12 @@ export class CoordinationCore {
     return this.state.grantDue.size > 0;
   }
 
+  /** Whether nothing is on its way from one agent to another, or to its first. */
+  get isSettled(): boolean {
+    const { unsettled, grantDue } = this.state;
+    return unsettled.size === 0 && grantDue.size === 0;
+  }
+
   /** Whether nobody holds, or is about to hold, anything of the flow. */
   isIdle(flow: string): boolean {
     const entry = this.state.flows.get(flow);
@@ -157,6 +163,9 @@ function handle(step: Step, event: CoreEvent, leaseTtlMs: number): void {
       return flowSteered(step, event);
     case 'agents-drained':
       return agentsDrained(step, event.agentIds);
+    case 'leaving':
+      step.state.leaving = true;
+      return;
     case 'tick':
       return tick(step, leaseTtlMs);
     default:

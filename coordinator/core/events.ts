@@ -151,6 +151,8 @@ export type CoreEvent =
     }
   /** All agents that operators drain, whatever was said of it before. */
   | { readonly kind: 'agents-drained'; readonly agentIds: readonly string[] }
+  /** This leader is about to go: what is under way is brought to its end, and nothing else is moved. */
+  | { readonly kind: 'leaving' }
   | { readonly kind: 'tick' };
 
 /**

@@ -1,4 +1,5 @@
 import type { CoreEvent, HolderRef, LeaseRef } from './events.js';
+import { setHolder, setWeight } from './holding.js';
 import { isForgotten, nextListing } from './listing.js';
 import { noteReached, noteTrouble } from './reach.js';
 import { noteRefusal } from './right-retries.js';
@@ -8,8 +9,6 @@ import {
   addTopic,
   holds,
   isLease,
-  setHolder,
-  setWeight,
   type ItemEntry,
   type TopicEntry,
 } from './state.js';

@@ -1,7 +1,8 @@
 import { assign, type AssignmentPool } from './assignment.js';
 import { TRIAL_MOVES_MAX, whoReaches } from './reach.js';
 import type { Step } from './step.js';
-import { charge, setHolder, type AgentEntry, type FlowEntry, type ItemEntry } from './state.js';
+import { charge, setHolder } from './holding.js';
+import type { AgentEntry, FlowEntry, ItemEntry } from './state.js';
 
 /** Items that holders are letting go of for another at any moment; the rest follows as these have. */
 export const MOVES_IN_FLIGHT_MAX = 1_000;
@@ -28,7 +29,7 @@ export function placeItems(step: Step): void {
   for (const flow of state.grantLater) state.grantDue.add(flow);
   state.grantLater.clear();
   grantDue(step);
-  balanceDue(step);
+  if (!state.leaving) balanceDue(step);
 }
 
 function askForTopics(step: Step, flow: FlowEntry): void {

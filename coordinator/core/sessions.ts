@@ -1,5 +1,6 @@
 import type { CoreEvent } from './events.js';
-import { charge, createAgent, holds, setReach, type AgentEntry } from './state.js';
+import { charge } from './holding.js';
+import { createAgent, holds, setReach, type AgentEntry } from './state.js';
 import { leaseOf, type Step } from './step.js';
 
 /** Agents come, go and fall silent. */

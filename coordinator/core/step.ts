@@ -1,6 +1,7 @@
 import type { LeaseRef } from './events.js';
 import type { Outbox } from './outbox.js';
-import { removeItem, setHolder, setUnheld, type CoreState, type ItemEntry } from './state.js';
+import { setHolder, setUnheld } from './holding.js';
+import { removeItem, type CoreState, type ItemEntry } from './state.js';
 
 /** How long an agent may take to settle what is in flight before its lease is released anyway. */
 export const REVOKE_WAIT_MAX_MS = 15_000;

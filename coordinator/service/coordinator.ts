@@ -54,6 +54,10 @@ import type { DrainRequest, SteerRequest } from './steering.js';
 /** How long a coordinator that stepped down by itself lets others go first. */
 export const STEP_DOWN_PAUSE_MS = 1_000;
 
+/** A leader that was told to go waits so long for what is on its way between agents. */
+const FINISH_MOVES_MS_MAX = 2_000;
+const SETTLED_LOOK_MS = 10;
+
 export interface CoordinatorOptions<Opened extends OpenedFlowTarget> {
   readonly config: MirrorConfig;
   readonly store: LeaseStore;
@@ -301,6 +305,7 @@ export class Coordinator<Opened extends OpenedFlowTarget> implements Coordinator
       await coordination.start();
       this.#server?.setLeading(true);
       reason = await aborted(over);
+      if (!coordination.over.aborted) await this.#finishMoves(coordination);
     } catch (error) {
       reason = error as Error;
     }
@@ -308,6 +313,15 @@ export class Coordinator<Opened extends OpenedFlowTarget> implements Coordinator
     this.#coordination = undefined;
     await coordination.close(this.#endOfTerm(reason));
     return reason;
+  }
+
+  /** What nobody holds for a moment would wait until the next leader has taken over. */
+  async #finishMoves(coordination: Coordination<Opened>): Promise<void> {
+    const { clock } = this.#options;
+    const { core, over } = coordination;
+    const untilMs = clock.nowMs() + FINISH_MOVES_MS_MAX;
+    coordination.emit({ kind: 'leaving' });
+    while (!core.isSettled && clock.nowMs() < untilMs) await clock.sleep(SETTLED_LOOK_MS, over);
   }
 
   /** What agents are told: where to go on, if that is known. */

@@ -6,7 +6,7 @@ import { MemoryKeyValue } from '../../../coordinator/store/memory-key-value.js';
 import { loadMirrorConfig } from '../../../mirror/config/mm2-config.js';
 import { planReload } from '../../../mirror/config/reload-plan.js';
 import type { AgentMessage } from '../../../proto/gen/mirror/v1/agent.js';
-import { PartitionState } from '../../../proto/gen/mirror/v1/common.js';
+import { PartitionState, type WorkItem } from '../../../proto/gen/mirror/v1/common.js';
 import {
   FlowState,
   type PromoteEvent,
@@ -63,6 +63,10 @@ async function working(fixture: Fixture, partitionCount = 2): Promise<TestAgent>
   return agent;
 }
 
+function partitionOf({ work }: WorkItem): number | undefined {
+  return work?.$case === 'partition' ? work.value.partition : undefined;
+}
+
 describe('Coordinator', () => {
   afterEach(async () => {
     for (const close of open.splice(0).reverse()) await close();
@@ -78,6 +82,22 @@ describe('Coordinator', () => {
     const welcome = await agent.welcome();
     assert.equal(welcome.properties['a->b.enabled'], 'true');
     assert.equal(welcome.properties['coordinator.listen'], undefined);
+  });
+
+  it('finishes what it moves before it gives up leadership', async () => {
+    const fixture = await leading();
+    const first = await working(fixture, 4);
+    const second = new TestAgent(fixture.agents, { agentId: 'y' });
+    const [revoke] = await until(() => first.all('revokes')[0]?.revokes, 'a move');
+    assert.ok(revoke?.item !== undefined);
+    const moved = isPartition(Number(partitionOf(revoke.item)));
+    const closing = fixture.coordinator.close();
+    const revokes = first.all('revokes').flatMap(({ revokes }) => revokes);
+    const releases = revokes.map(({ item, leaseEpoch }) => ({ item, leaseEpoch, reason: '' }));
+    first.say({ $case: 'released', value: { releases } });
+    await second.grant(moved);
+    await closing;
+    await Promise.all([first.leave(), second.leave()]);
   });
 
   it('applies progress, acknowledges what is durable, and shows it in the status', async () => {
