@@ -163,9 +163,12 @@ function whoMay(step: Step, flow: FlowEntry): Eligible {
 
 const isPresent = (agent: AgentEntry): boolean => agent.connected && !agent.closing;
 
+/** A new leader has to ask for the target topic before it can grant: until then a partition stays. */
 function* heldBy(flow: FlowEntry, agent: AgentEntry): Iterable<ItemEntry> {
-  for (const item of agent.charged.get(flow) ?? [])
-    if (item.state === 'held' && item.holder === agent) yield item;
+  for (const item of agent.charged.get(flow) ?? []) {
+    const isGrantable = item.topic === undefined || item.topic.target !== undefined;
+    if (item.state === 'held' && item.holder === agent && isGrantable) yield item;
+  }
 }
 
 /** The site item stays where it is: moving it balances nothing and costs an inventory. */

@@ -187,6 +187,24 @@ describe('CoordinationCore', () => {
     checkSettled(simulation);
   });
 
+  it('moves nothing after a takeover before it could be granted again', () => {
+    const simulation = new Simulation(9);
+    const topics = [{ name: 't', topicId: 'id', partitionCount: 20 }];
+    simulation.addFlow({ name: FLOW, source: 'a', target: 'b', topics });
+    simulation.join('one');
+    simulation.run(3_000);
+    simulation.takeOver();
+    simulation.join('two');
+    for (let lookedMs = 0; lookedMs < 5_000; lookedMs += 250) {
+      simulation.run(250);
+      for (const item of simulation.core.state.revoking)
+        assert.notEqual(item.topic?.target, undefined, `${item.key} at ${simulation.nowMs}`);
+    }
+    simulation.run(20_000);
+    assert.deepEqual(loads(simulation), [10, 11]);
+    checkSettled(simulation);
+  });
+
   it('revokes everything of a stopped flow and grants it again when it runs', () => {
     const simulation = withFlow(9);
     simulation.join('one');
