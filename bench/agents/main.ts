@@ -23,8 +23,8 @@ const LEASE_TTL_MS = 10_000;
 /** A lease runs out, and what it held is granted and found again. */
 const LOSS_WINDOW_MS = 30_000;
 
-/** What follows a start has calmed down by then. */
-const CALM_MS = 15_000;
+/** What follows a start has calmed down by then, and idle partitions are reported together. */
+const CALM_MS = 60_000;
 const SETTLE_MS_MAX = 900_000;
 
 type Size = typeof FULL;
