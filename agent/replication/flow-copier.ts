@@ -24,6 +24,8 @@ export interface FlowCopierOptions extends PositionRecoveryOptions {
   /** Connections per target broker; a long round trip needs several. */
   lanesPerBroker: number;
   onStateChanged: (copier: PartitionCopier, from: CopierState) => void;
+  /** Called for each batch that it holds no longer: mostly, since the target has it. */
+  onSettled: (copier: PartitionCopier) => void;
 }
 
 /**
@@ -103,7 +105,9 @@ export class FlowCopier {
 
   #bytesHeld(copier: PartitionCopier, change: number): void {
     this.#accountOf.get(copier)?.change(change);
-    if (change < 0) this.#loopOf.get(copier)?.changed(copier);
+    if (change >= 0) return;
+    this.#loopOf.get(copier)?.changed(copier);
+    this.#options.onSettled(copier);
   }
 
   #stateChanged(copier: PartitionCopier, from: CopierState): void {

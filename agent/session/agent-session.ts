@@ -104,6 +104,7 @@ export class AgentSession {
       bandwidth: new TokenBucket(config.bandwidthBytesPerSecond, clock.nowMs()),
       clock,
       log,
+      onSettled: (copier) => this.#report.wake(copier),
       onStateChanged: (flow, copier, from) => this.#copierChanged(flow, copier, from),
       findMapEntry: async (flow, { assignment: { topic, partition } }, targetOffset) => {
         return this.#link.findMapEntry(partitionItem(flow, topic, partition), targetOffset);
@@ -352,6 +353,7 @@ export class AgentSession {
     const { topic, partition } = copier.assignment;
     const { log } = this.#options;
     const { state, halt } = copier;
+    this.#report.wake(copier);
     if (state === 'halted') {
       log.error({ flow, topic, partition, code: halt?.haltCode }, halt?.message ?? 'halted');
     } else log.debug({ flow, topic, partition, from, to: state }, 'copier state');
@@ -368,10 +370,10 @@ export class AgentSession {
     const { signal } = this.#stop;
     while (!signal.aborted) {
       const canSend = this.connected && this.#link.writable;
-      const news = canSend ? this.#report.collect(this.partitions()) : NO_NEWS;
+      const news = canSend ? this.#report.collect(() => this.partitions()) : NO_NEWS;
       if (news.partitions.length + news.standing.length > 0)
         this.#link.send({ $case: 'progress', value: news });
-      const waitMs = reportIntervalMs(this.#held.size, news.partitions);
+      const waitMs = reportIntervalMs(this.#report.awake, news.partitions);
       await this.#options.clock.sleep(waitMs, signal).catch(() => undefined);
     }
   }

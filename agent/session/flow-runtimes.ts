@@ -48,6 +48,7 @@ export interface FlowRuntimesOptions {
   clock: Clock;
   log: Logger;
   onStateChanged: (flow: string, copier: PartitionCopier, from: CopierState) => void;
+  onSettled: (copier: PartitionCopier) => void;
   findMapEntry: (flow: string, copier: PartitionCopier, target: bigint) => Promise<readonly Run[]>;
 }
 
@@ -158,7 +159,8 @@ export class FlowRuntimes {
     if (config === undefined) return undefined;
     const [source, target] = connectionsOf(config, this.#config!).map((to) => this.#cluster(to));
     if (source === undefined || target === undefined) return undefined;
-    const { memory, clock, lanesPerBroker, findMapEntry, onStateChanged } = this.#options;
+    const { memory, clock, lanesPerBroker, findMapEntry, onSettled, onStateChanged } =
+      this.#options;
     const log = this.#options.log.child({ flow: id });
     const limit = new TokenBucket(this.#limitOf(config), clock.nowMs());
     const copier = new FlowCopier({
@@ -173,6 +175,7 @@ export class FlowRuntimes {
       lanesPerBroker,
       log,
       findMapEntry: (needy, targetOffset) => findMapEntry(id, needy, targetOffset),
+      onSettled,
       onStateChanged: (changed, from) => onStateChanged(id, changed, from),
     });
     const heartbeats = reverseHeartbeats(config, this.#config?.flows ?? []);

@@ -23,12 +23,17 @@ const REFRESH_MS_PER_PARTITION = 1;
  */
 const REPORT_INTERVAL_MIN_MS = 25;
 const REPORT_INTERVAL_MAX_MS = 200;
-const HELD_PER_MS = 50;
+const AWAKE_PER_MS = 50;
 const RUNS_PER_MS = 4;
 
-export function reportIntervalMs(held: number, said: readonly PartitionProgress[]): number {
+/** Those that stand are looked at this often, to see that they do, and each not more than 20 times a second. */
+const LOOK_INTERVAL_MIN_MS = 250;
+const LOOKED_AT_PER_MS = 20;
+
+/** `awake`: how many were looked at. */
+export function reportIntervalMs(awake: number, said: readonly PartitionProgress[]): number {
   const runs = said.reduce((sum, partition) => sum + 1 + partition.runs.length, 0);
-  const costMs = held / HELD_PER_MS + runs / RUNS_PER_MS;
+  const costMs = awake / AWAKE_PER_MS + runs / RUNS_PER_MS;
   return Math.min(REPORT_INTERVAL_MAX_MS, Math.max(REPORT_INTERVAL_MIN_MS, costMs));
 }
 
@@ -51,6 +56,7 @@ export interface ReportedPartition {
 
 /** What was said last of a partition; compared before anything is built. */
 interface Reported {
+  readonly partition: ReportedPartition;
   state: CopierState;
   targetNext: bigint;
   sourceNext: bigint;
@@ -72,51 +78,82 @@ export const NO_NEWS: News = { partitions: [], standing: [] };
 export class ProgressReport {
   readonly #clock: Clock;
   readonly #reported = new Map<PartitionCopier, Reported>();
+  /** Those that do not stand, or may do so no more. */
+  readonly #awake = new Map<PartitionCopier, ReportedPartition>();
   #takesStanding = false;
+  #lookedAtMs = -Infinity;
   #stoodAtMs = -Infinity;
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  /** News since the last call. */
-  collect(partitions: Iterable<ReportedPartition>): News {
-    const nowMs = this.#clock.nowMs();
-    const refreshMs = Math.max(REFRESH_MIN_MS, this.#reported.size * REFRESH_MS_PER_PARTITION);
-    const news: PartitionProgress[] = [];
-    const ages = new Map<string, number>();
-    for (const partition of partitions) {
-      const { copier, flow } = partition;
-      const last = this.#reported.get(copier);
-      const hasNews =
-        last === undefined || !isUnchanged(copier, last) || this.#isOld(copier, last, refreshMs);
-      if (hasNews) news.push(this.report(partition));
-      if (this.#reported.get(copier)?.standing === true)
-        ages.set(flow, Math.max(ages.get(flow) ?? 0, sourceEndAgeMs(copier, nowMs)));
-    }
-    // What is said of all must be true of one that stands from now on.
-    const isDue = nowMs - this.#stoodAtMs >= REFRESH_MIN_MS || news.some((each) => each.standing);
-    if (!isDue) return { partitions: news, standing: [] };
-    this.#stoodAtMs = nowMs;
-    const standing = [...ages].map(([flow, ageMs]) => ({ flow, sourceEndAgeMs: BigInt(ageMs) }));
-    return { partitions: news, standing };
+  /** How many do not stand. */
+  get awake(): number {
+    return this.#awake.size;
   }
 
-  report({ flow, leaseEpoch, copier }: ReportedPartition): PartitionProgress {
+  /** Something may have changed: a partition that stands is looked at with the next call. */
+  wake(copier: PartitionCopier): void {
+    const last = this.#reported.get(copier);
+    if (last?.standing === true) this.#awake.set(copier, last.partition);
+  }
+
+  /** News since the last call, of all partitions now and then, else of those that do not stand. */
+  collect(all: () => Iterable<ReportedPartition>): News {
+    const nowMs = this.#clock.nowMs();
+    const lookMs = Math.max(LOOK_INTERVAL_MIN_MS, this.#reported.size / LOOKED_AT_PER_MS);
+    if (nowMs - this.#lookedAtMs < lookMs) {
+      return { partitions: this.#newsOf([...this.#awake.values()]), standing: [] };
+    }
+    this.#lookedAtMs = nowMs;
+    const partitions = this.#newsOf(all(), this.#takesStanding);
+    // What is said of all must be true of one that stands from now on.
+    const isDue =
+      nowMs - this.#stoodAtMs >= REFRESH_MIN_MS || partitions.some((each) => each.standing);
+    return { partitions, standing: isDue ? this.#standing() : [] };
+  }
+
+  #newsOf(partitions: Iterable<ReportedPartition>, mayStand = false): PartitionProgress[] {
+    const refreshMs = Math.max(REFRESH_MIN_MS, this.#reported.size * REFRESH_MS_PER_PARTITION);
+    const news: PartitionProgress[] = [];
+    for (const partition of partitions) {
+      const { copier } = partition;
+      const last = this.#reported.get(copier);
+      const isNews =
+        last === undefined || !isUnchanged(copier, last) || this.#isOld(copier, last, refreshMs);
+      const stands =
+        mayStand && last?.standing === false && this.#canStand(copier, last.unchangedSinceMs);
+      if (isNews || stands) news.push(this.report(partition, mayStand));
+      if (this.#reported.get(copier)?.standing === true) this.#awake.delete(copier);
+      else this.#awake.set(copier, partition);
+    }
+    return news;
+  }
+
+  /** Of each flow, when the source was heard of last about all that stand. */
+  #standing(): StandingPartitions[] {
+    const nowMs = this.#clock.nowMs();
+    this.#stoodAtMs = nowMs;
+    const ages = new Map<string, number>();
+    for (const { partition, standing } of this.#reported.values()) {
+      if (!standing) continue;
+      const { flow, copier } = partition;
+      ages.set(flow, Math.max(ages.get(flow) ?? 0, sourceEndAgeMs(copier, nowMs)));
+    }
+    return [...ages].map(([flow, ageMs]) => ({ flow, sourceEndAgeMs: BigInt(ageMs) }));
+  }
+
+  report(partition: ReportedPartition, mayStand = false): PartitionProgress {
+    const { flow, leaseEpoch, copier } = partition;
     const nowMs = this.#clock.nowMs();
     const { assignment, acked, sourceEnd, state, trouble } = copier;
     const last = this.#reported.get(copier);
     const unchangedSinceMs =
       last !== undefined && isUnchanged(copier, last) ? last.unchangedSinceMs : nowMs;
-    const runs = copier.tail.unacknowledged();
-    const standing =
-      this.#takesStanding &&
-      state === 'running' &&
-      runs.length === 0 &&
-      nowMs - unchangedSinceMs >= STANDING_AFTER_MS &&
-      isFresh(copier, nowMs);
+    const standing = mayStand && this.#canStand(copier, unchangedSinceMs);
     const said = { state, ...acked, sourceEnd, trouble, atMs: nowMs };
-    this.#reported.set(copier, { ...said, unchangedSinceMs, standing });
+    this.#reported.set(copier, { partition, ...said, unchangedSinceMs, standing });
     const truncatedTo = copier.truncatedTo;
     const mapped = copier.tail.end?.sourceNext ?? -1n;
     return {
@@ -124,7 +161,7 @@ export class ProgressReport {
       leaseEpoch,
       state: STATES[state],
       halt: copier.halt && { code: copier.halt.haltCode, message: copier.halt.message },
-      runs,
+      runs: copier.tail.unacknowledged(),
       ...(truncatedTo === undefined ? {} : { truncatedTo }),
       sourceNext: acked.sourceNext,
       targetNext: acked.targetNext,
@@ -143,13 +180,26 @@ export class ProgressReport {
 
   forget(copier: PartitionCopier): void {
     this.#reported.delete(copier);
+    this.#awake.delete(copier);
   }
 
   /** A new session knows nothing: everything is news. */
   begin(takesStanding: boolean): void {
     this.#reported.clear();
+    this.#awake.clear();
+    this.#lookedAtMs = -Infinity;
     this.#takesStanding = takesStanding;
     this.#stoodAtMs = -Infinity;
+  }
+
+  #canStand(copier: PartitionCopier, unchangedSinceMs: number): boolean {
+    const nowMs = this.#clock.nowMs();
+    return (
+      copier.state === 'running' &&
+      nowMs - unchangedSinceMs >= STANDING_AFTER_MS &&
+      isFresh(copier, nowMs) &&
+      copier.tail.unacknowledged().length === 0
+    );
   }
 
   #isOld(copier: PartitionCopier, last: Reported, refreshMs: number): boolean {

@@ -132,6 +132,7 @@ export class BenchFlow {
       lanesPerBroker: 2,
       findMapEntry: async (copier, targetOffset) =>
         runs.tail(keyOf(copier)).filter(({ targetStart }) => targetStart <= targetOffset),
+      onSettled: () => undefined,
       onStateChanged: (copier) => {
         if (copier.state === 'settling') this.setbacks += 1;
         this.save(copier);

@@ -56,6 +56,7 @@ export class Bench {
       log: silentLogger,
       lanesPerBroker: 2,
       findMapEntry: () => Promise.resolve([]),
+      onSettled: () => undefined,
       onStateChanged: (copier) => this.#save(copier),
     });
     this.#open.push(() => flow.close());

@@ -31,7 +31,7 @@ function setup() {
     copier,
     report,
     partition,
-    collect: () => report.collect([partition]).partitions,
+    collect: () => report.collect(() => [partition]).partitions,
   };
 }
 
@@ -100,7 +100,7 @@ describe('ProgressReport', () => {
     const passMs = (ms: number) => {
       clock.ms += ms;
       copier.noteSourceEnd(15n, clock.ms - 400);
-      return report.collect([partition]);
+      return report.collect(() => [partition]);
     };
     passMs(400);
     assert.deepEqual(passMs(29_000).partitions[0]?.standing, false);
@@ -108,12 +108,13 @@ describe('ProgressReport', () => {
     assert.equal(stands.partitions[0]?.standing, true);
     assert.deepEqual(stands.standing, [{ flow: 'a->b', sourceEndAgeMs: 400n }]);
     assert.deepEqual(passMs(900), { partitions: [], standing: [] });
-    assert.deepEqual(passMs(100).standing, [{ flow: 'a->b', sourceEndAgeMs: 400n }]);
+    assert.deepEqual(passMs(250).standing, [{ flow: 'a->b', sourceEndAgeMs: 400n }]);
     for (let second = 2; second < 60; second += 1) assert.deepEqual(passMs(1_000).partitions, []);
     assert.equal(passMs(1_000).partitions[0]?.standing, true, 'once a minute');
 
     copier.noteSourceEnd(16n, clock.ms);
-    const { partitions, standing } = report.collect([partition]);
+    report.wake(copier);
+    const { partitions, standing } = report.collect(() => [partition]);
     assert.equal(partitions[0]?.standing, false);
     assert.deepEqual(standing, []);
   });
@@ -124,13 +125,37 @@ describe('ProgressReport', () => {
     copier.resumeAt({ sourceNext: 15n, targetNext: 5n });
     copier.tail.acknowledge({ sourceNext: 15n, targetNext: 5n });
     copier.noteSourceEnd(15n, 0);
-    report.collect([partition]);
+    report.collect(() => [partition]);
     clock.ms = 31_000;
     copier.noteSourceEnd(15n, 31_000);
-    assert.equal(report.collect([partition]).standing.length, 1);
+    assert.equal(report.collect(() => [partition]).standing.length, 1);
     clock.ms = 36_001;
-    const { partitions, standing } = report.collect([partition]);
+    const { partitions, standing } = report.collect(() => [partition]);
     assert.deepEqual([partitions[0]?.standing, partitions[0]?.sourceEndAgeMs], [false, 5_001n]);
     assert.deepEqual(standing, []);
+  });
+
+  it('looks at one that stands when it is woken, and at all of them a few times a second', () => {
+    const { clock, copier, report, partition } = setup();
+    report.begin(true);
+    copier.resumeAt({ sourceNext: 15n, targetNext: 5n });
+    copier.tail.acknowledge({ sourceNext: 15n, targetNext: 5n });
+    report.collect(() => [partition]);
+    for (clock.ms = 1_000; clock.ms <= 31_000; clock.ms += 1_000) {
+      copier.noteSourceEnd(15n, clock.ms);
+      report.collect(() => [partition]);
+    }
+    clock.ms = 31_025;
+    assert.equal(report.awake, 0);
+    copier.noteSourceEnd(16n, clock.ms);
+    assert.deepEqual(report.collect(() => [partition]).partitions, [], 'nobody said so');
+    report.wake(copier);
+    assert.equal(report.collect(() => [partition]).partitions[0]?.sourceEnd, 16n);
+    assert.equal(report.awake, 1);
+    report.begin(true);
+    assert.equal(report.collect(() => [partition]).partitions.length, 1);
+    copier.noteSourceEnd(17n, clock.ms);
+    clock.ms += 250;
+    assert.equal(report.collect(() => [partition]).partitions[0]?.sourceEnd, 17n);
   });
 });
