@@ -254,7 +254,9 @@ export class OperatorClient {
         client.close();
       }
     }
-    throw this.#unreachable(failure);
+    throw failure !== undefined && isAnswer(failure)
+      ? translate(failure)
+      : this.#unreachable(failure);
   }
 
   #unreachable(cause: ServiceError | undefined): UnreachableError {
@@ -303,11 +305,21 @@ function leaderOf(error: ServiceError): string | undefined {
 }
 
 function hintOf(error: ServiceError): string {
-  const isGroup = error.metadata?.get(CODE_KEY)[0] === 'MIRROR_UNKNOWN_GROUP';
+  const isGroup = codeOf(error) === 'MIRROR_UNKNOWN_GROUP';
   return isGroup ? "'mirrorctl groups' lists the groups" : "'mirrorctl status' lists the flows";
 }
 
+/** A coordinator said it, rather than whatever lies between here and a coordinator. */
+function isAnswer(error: ServiceError): boolean {
+  return codeOf(error) !== undefined;
+}
+
+function codeOf(error: ServiceError): string | undefined {
+  return error.metadata?.get(CODE_KEY)[0]?.toString();
+}
+
 function translate(error: ServiceError): Error {
+  if (codeOf(error) === 'MIRROR_NOT_READY') return new RefusedError(error.details);
   switch (error.code) {
     case GrpcStatus.NOT_FOUND:
       return new UnknownNameError(error.details, { hint: hintOf(error) });

@@ -69,7 +69,8 @@ export async function planFailback(
       const text = `only some topics of ${flow.id} are promoted (${names}): promote the others first`;
       return refused('not-promoted', text);
     }
-    if (progressOf(original) === 'done') return { plan: emptyPlan(scope), seams: [] };
+    // Not yet `done`, a failback is between its last two writes, or died there.
+    if (progressOf(original) !== 'new') return { plan: emptyPlan(scope), seams: [] };
     return refused(
       'not-promoted',
       `flow ${flow.id} is not promoted: ${flow.source} is the primary`,

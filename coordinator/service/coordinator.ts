@@ -195,7 +195,7 @@ export class Coordinator<Opened extends OpenedFlowTarget> implements Coordinator
   }
 
   async resume(request: ResumeRequest): Promise<ResumedPartition[]> {
-    return this.#leading().resume(request);
+    return (await this.#working(request.flow)).resume(request);
   }
 
   async steer(request: SteerRequest): Promise<SteerOutcome> {
@@ -213,11 +213,11 @@ export class Coordinator<Opened extends OpenedFlowTarget> implements Coordinator
   }
 
   async translate(request: TranslateRequest, signal: AbortSignal): Promise<TranslatedOffsetView[]> {
-    return translateGroupOffsets(this.#leading(), request, signal);
+    return translateGroupOffsets(await this.#working(request.flow), request, signal);
   }
 
   async groups(flow: string, signal: AbortSignal): Promise<GroupView[]> {
-    return listGroups(this.#leading(), flow, signal);
+    return listGroups(await this.#working(flow), flow, signal);
   }
 
   async verify(
@@ -225,7 +225,8 @@ export class Coordinator<Opened extends OpenedFlowTarget> implements Coordinator
     listener: VerificationListener,
     signal: AbortSignal,
   ): Promise<VerificationOutcome> {
-    return this.#leading().verifications.run(request, listener, signal);
+    const { verifications } = await this.#working(request.flow);
+    return verifications.run(request, listener, signal);
   }
 
   async validate(
@@ -237,19 +238,23 @@ export class Coordinator<Opened extends OpenedFlowTarget> implements Coordinator
   }
 
   async planPromotion(request: PromotionRequest, signal: AbortSignal): Promise<PromotionPlan> {
-    return this.#leading().promotions.plan(request, signal);
+    const { promotions } = await this.#working(request.flow);
+    return promotions.plan(request, signal);
   }
 
   async promote(request: PromotionRequest, onStep: StepListener): Promise<PromotionOutcome> {
-    return this.#leading().promotions.promote(request, onStep);
+    const { promotions } = await this.#working(request.flow);
+    return promotions.promote(request, onStep);
   }
 
   async planFailback(request: FailbackRequest, signal: AbortSignal): Promise<FailbackPlan> {
-    return this.#leading().failbacks.plan(request, signal);
+    const { failbacks } = await this.#working(request.flow);
+    return failbacks.plan(request, signal);
   }
 
   async failback(request: FailbackRequest, onStep: FailbackListener): Promise<FailbackResult> {
-    return this.#leading().failbacks.failback(request, onStep);
+    const { failbacks } = await this.#working(request.flow);
+    return failbacks.failback(request, onStep);
   }
 
   async readQuarantine(
@@ -257,11 +262,21 @@ export class Coordinator<Opened extends OpenedFlowTarget> implements Coordinator
     onLine: (line: string) => void,
     signal: AbortSignal,
   ): Promise<void> {
-    await this.#leading().failbacks.readQuarantine(flow, onLine, signal);
+    const { failbacks } = await this.#working(flow);
+    await failbacks.readQuarantine(flow, onLine, signal);
   }
 
   async drill(request: DrillRequest, onStep: (step: DrillStep) => void): Promise<DrillReport> {
-    return this.#leading().promotions.drill(request, onStep);
+    const { promotions } = await this.#working(request.flow);
+    return promotions.drill(request, onStep);
+  }
+
+  /** For calls that need the target of a flow, or of all: while these are being opened they wait. */
+  async #working(flow: string): Promise<Coordination<Opened>> {
+    const coordination = this.#leading();
+    const flows = flow === '' ? [...coordination.flows.values()] : [coordination.flow(flow)];
+    await Promise.all(flows.map((each) => each.tried()));
+    return coordination;
   }
 
   #leading(): Coordination<Opened> {

@@ -84,6 +84,7 @@ export class FlowRuntime<Opened extends OpenedFlowTarget> {
   /** Topics whose phase is another one than the flow's; stopped from the fence on. */
   readonly #topics = new Map<string, { phase: FlowPhase; stopped: boolean }>();
   #opening: Promise<void> | undefined;
+  #tried: Promise<boolean> | undefined;
 
   constructor(options: FlowRuntimeOptions<Opened>) {
     this.flow = options.flow;
@@ -106,10 +107,16 @@ export class FlowRuntime<Opened extends OpenedFlowTarget> {
     return problem === '' ? this.#sourceProblem : problem;
   }
 
+  /** Resolves once an attempt to open the target has ended, in whichever way. Never rejects. */
+  async tried(): Promise<void> {
+    await this.#tried;
+  }
+
   /** Tells the core of the flow, and begins to open its target. */
   start(): void {
     this.#emitMode();
-    this.#opening = this.#openUntilDone();
+    this.#tried = this.#tryToOpen();
+    this.#opening = this.#openUntilDone(this.#tried);
   }
 
   async close(): Promise<void> {
@@ -251,24 +258,35 @@ export class FlowRuntime<Opened extends OpenedFlowTarget> {
     this.#options.emit({ kind: 'flow-mode', flow: id, source, target, mode: this.#mode });
   }
 
-  async #openUntilDone(): Promise<void> {
-    const { clock, log, open, term } = this.#options;
-    const signal = AbortSignal.any([this.#options.signal, this.#giveUpOpening.signal]);
-    const { flow } = this;
-    for (let waitMs = OPEN_RETRY_MIN_MS; !signal.aborted;) {
-      try {
-        this.#ready(await open({ flow, term, facts: this.facts }, signal));
-        return;
-      } catch (error) {
-        if (signal.aborted) return;
-        const before = this.#openProblem;
-        this.#openProblem = describeError(error);
-        // Said once: it may stay so for days.
-        if (this.#openProblem !== before)
-          log.error({ flow: this.id, problem: this.problem }, 'flow is blocked');
-        await clock.sleep(waitMs, signal).catch(() => {}); // the loop looks at the signal
-        waitMs = Math.min(waitMs * 2, OPEN_RETRY_MAX_MS);
-      }
+  get #openingIsOver(): AbortSignal {
+    return AbortSignal.any([this.#options.signal, this.#giveUpOpening.signal]);
+  }
+
+  async #openUntilDone(first: Promise<boolean>): Promise<void> {
+    const signal = this.#openingIsOver;
+    let waitMs = OPEN_RETRY_MIN_MS;
+    for (let attempt = first; !(await attempt) && !signal.aborted; attempt = this.#tryToOpen()) {
+      await this.#options.clock.sleep(waitMs, signal).catch(() => {}); // the loop looks at the signal
+      waitMs = Math.min(waitMs * 2, OPEN_RETRY_MAX_MS);
+    }
+  }
+
+  /** Whether the target is open. */
+  async #tryToOpen(): Promise<boolean> {
+    const { log, open, term } = this.#options;
+    const signal = this.#openingIsOver;
+    if (signal.aborted) return false;
+    try {
+      this.#ready(await open({ flow: this.flow, term, facts: this.facts }, signal));
+      return true;
+    } catch (error) {
+      if (signal.aborted) return false;
+      const before = this.#openProblem;
+      this.#openProblem = describeError(error);
+      // Said once: it may stay so for days.
+      if (this.#openProblem !== before)
+        log.error({ flow: this.id, problem: this.problem }, 'flow is blocked');
+      return false;
     }
   }
 

@@ -27,7 +27,7 @@ export async function validateOnTarget<Opened extends OpenedFlowTarget>(
   const { target, group, lookIntervalMs } = options.request;
   const { clock, over } = coordination;
   const either = AbortSignal.any([options.signal, over]);
-  const opened = openedOn(coordination, target);
+  const opened = await openedOn(coordination, target);
   const first = await opened.lookAtGroup(group, either);
   options.onLook(first);
   await clock.sleep(lookIntervalMs, either);
@@ -36,14 +36,15 @@ export async function validateOnTarget<Opened extends OpenedFlowTarget>(
   return validateGroup(first, second);
 }
 
-function openedOn<Opened extends OpenedFlowTarget>(
+async function openedOn<Opened extends OpenedFlowTarget>(
   coordination: Coordination<Opened>,
   target: string,
-): Opened {
+): Promise<Opened> {
   const flows = [...coordination.flows.values()];
   const here = flows.filter(({ flow }) => flow.target === target);
   if (here.length === 0)
     throw new UnknownTargetError(target, [...new Set(flows.map(({ flow }) => flow.target))]);
+  await Promise.all(here.map((flow) => flow.tried()));
   const opened = here.find((flow) => flow.opened !== undefined)?.opened;
   if (opened === undefined)
     throw new NotReadyError(`${target} cannot be used: ${here[0]?.problem ?? ''}`);

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { systemClock } from '../../common/clock.js';
 import { eventually } from '../kit/eventually.js';
 import { connectKafkajs } from '../kit/kafkajs-client.js';
+import { topicOffsets } from '../kit/topic-offsets.js';
 import type { Network } from './network.js';
 import { observeLeases } from './observe.js';
 import type { Node } from './topology.js';
@@ -23,7 +24,7 @@ async function targetEnds(world: World): Promise<bigint[]> {
   const admin = connectKafkajs(world.target).admin();
   await admin.connect();
   try {
-    const offsets = await admin.fetchTopicOffsets(`source.${TOPIC}`);
+    const offsets = await topicOffsets(admin, `source.${TOPIC}`);
     return offsets.sort((a, b) => a.partition - b.partition).map(({ high }) => BigInt(high));
   } finally {
     await admin.disconnect();

@@ -7,6 +7,7 @@ import {
   type Cluster,
   type Connection,
 } from '../kit/kafkajs-client.js';
+import { topicOffsets } from '../kit/topic-offsets.js';
 import { createTopics, encodeUnique, writeUnique } from '../kit/write-unique.js';
 
 /** Plain batches, and transactions of which every third is aborted: gaps, markers, left-out records. */
@@ -170,7 +171,7 @@ export class Traffic {
     const topics: { topic: string; partitions: { partition: number; offset: string }[] }[] = [];
     const committed: (Place & { readonly offset: bigint })[] = [];
     for (const topic of Object.keys(TOPICS)) {
-      const ends = await admin.fetchTopicOffsets(topic);
+      const ends = await topicOffsets(admin, topic);
       const offsets = ends.map(({ partition, high }) => {
         const key = `${topic} ${partition}`;
         const wanted = BigInt(high) > UNREAD_RECORDS ? BigInt(high) - UNREAD_RECORDS : 0n;

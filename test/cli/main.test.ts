@@ -73,6 +73,25 @@ describe('mirrorctl', () => {
     assert.deepEqual([text.code, json.code, json.out], [1, 1, '']);
   });
 
+  it('does not take what a coordinator says for its silence', async () => {
+    const metadata = new Metadata();
+    const failing = (code: string) =>
+      served({
+        listGroups: (_, answer) => {
+          metadata.set('mirror-code', code);
+          answer({ code: GrpcStatus.UNAVAILABLE, details: `it is ${code}`, metadata });
+        },
+      });
+    for (const [code, exit] of [
+      ['MIRROR_NOT_READY', 4],
+      ['MIRROR_STORE_UNAVAILABLE', 1],
+    ] as const) {
+      const called = await mirrorctl(['--coordinator', await failing(code), 'groups', 'a:b']);
+      assert.equal(called.code, exit);
+      assert.match(called.err, new RegExp(`^mirrorctl: it is ${code}`));
+    }
+  });
+
   it('refuses wrong usage with exit code 2 and one error', async () => {
     for (const args of [['stauts'], ['promote'], ['promote', 'a'], ['status', '--wach']]) {
       const { code, out, err } = await mirrorctl(args);

@@ -19,6 +19,7 @@ import { runMirrorctl } from '../kit/run-mirrorctl.js';
 import { startKafka, type KafkaServers } from '../kit/start-kafka.js';
 import { startProcess, type RunningProcess } from '../kit/start-process.js';
 import { temporaryFolder } from '../kit/temporary-folder.js';
+import { topicOffsets } from '../kit/topic-offsets.js';
 import { withAdmin } from '../kit/with-admin.js';
 import { createTopics, writeUnique } from '../kit/write-unique.js';
 import { writeTransactions } from '../faults/write-transactions.js';
@@ -221,7 +222,7 @@ describe('consumer groups', () => {
     const admin = connectKafkajs(west).admin();
     await admin.connect();
     for (const topic of topics) {
-      for (const { partition, low, high } of await admin.fetchTopicOffsets(topic)) {
+      for (const { partition, low, high } of await topicOffsets(admin, topic)) {
         bounds.set(`${topic}:${partition}`, { start: BigInt(low), end: BigInt(high) });
       }
     }
@@ -244,10 +245,8 @@ describe('consumer groups', () => {
     assert.equal(misspelt.code, 4);
     assert.match(misspelt.err, /knows no offsets of group at-random-00; did you mean 'at-random-/);
     assert.match(misspelt.err, /mirrorctl groups/);
-    for (const command of [
-      ['translate', 'esat->west', '--group', 'g'],
-      ['groups', 'esat->west'],
-    ]) {
+    const misspeltFlow = ['translate', 'esat->west', '--group', 'g'];
+    for (const command of [misspeltFlow, ['groups', 'esat->west']]) {
       const unknown = await mirrorctl(...command);
       assert.equal(unknown.code, 4);
       assert.match(unknown.err, /east->west/);

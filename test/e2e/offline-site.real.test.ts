@@ -7,6 +7,7 @@ import { assertMirrored } from '../kit/history-checker.js';
 import { connectKafkajs } from '../kit/kafkajs-client.js';
 import { MirroredPair } from '../kit/mirrored-pair.js';
 import { readTopic } from '../kit/read-topic.js';
+import { topicOffsets } from '../kit/topic-offsets.js';
 import { createTopics, writeUnique } from '../kit/write-unique.js';
 
 const BYTES_PER_SECOND = 1024 * 1024;
@@ -44,7 +45,7 @@ describe('a site that was offline', () => {
     const admin = connectKafkajs(pair.west).admin();
     await admin.connect();
     try {
-      const offsets = await admin.fetchTopicOffsets(`us-east.${topic}`);
+      const offsets = await topicOffsets(admin, `us-east.${topic}`);
       return offsets.reduce((sum, { high, low }) => sum + Number(high) - Number(low), 0);
     } finally {
       await admin.disconnect();

@@ -1,6 +1,5 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ErrorCode } from '../../kafka/messages/error-codes.js';
 import { eventually } from './eventually.js';
 import { freePorts } from './free-port.js';
 import { connectKafkajs } from './kafkajs-client.js';
@@ -9,6 +8,7 @@ import { startEtcd, type EtcdServers } from './start-etcd.js';
 import { startKafka, type KafkaOptions, type KafkaServers } from './start-kafka.js';
 import { startProcess, type ProcessOptions, type RunningProcess } from './start-process.js';
 import { temporaryFolder } from './temporary-folder.js';
+import { topicOffsets } from './topic-offsets.js';
 
 const CAUGHT_UP_MS_MAX = 90_000;
 const LEASE_TTL_MS = 3_000;
@@ -232,21 +232,11 @@ async function endsOf(
     const there = new Set(await admin.listTopics());
     const ends: [string, number][] = [];
     for (const topic of topics.filter((each) => there.has(each))) {
-      const look = async (): Promise<boolean> => {
-        const offsets = await admin.fetchTopicOffsets(topic).catch(unlessNotLeader);
-        for (const { partition, high } of offsets ?? [])
-          ends.push([placeOf(alias, topic, partition), Number(high)]);
-        return offsets !== undefined;
-      };
-      await eventually(look, () => `where ${topic} ends`);
+      for (const { partition, high } of await topicOffsets(admin, topic))
+        ends.push([placeOf(alias, topic, partition), Number(high)]);
     }
     return ends;
   } finally {
     await admin.disconnect();
   }
-}
-
-/** A broker may not know yet that it leads what the controller says it does. */
-function unlessNotLeader(error: Error & { readonly code?: number }): undefined {
-  if (error.code !== ErrorCode.NOT_LEADER_OR_FOLLOWER) throw error;
 }

@@ -7,6 +7,7 @@ import {
   type Connection,
   type FetchedMessage,
 } from './kafkajs-client.js';
+import { topicOffsets } from './topic-offsets.js';
 
 const FETCH_BYTES_MAX = 8 * 1024 * 1024;
 const FETCH_WAIT_MS_MAX = 200;
@@ -111,7 +112,7 @@ export async function readTopic(
   try {
     await Promise.all([admin.connect(), cluster.connect()]);
     await cluster.addTargetTopic(topic);
-    const offsets = await admin.fetchTopicOffsets(topic);
+    const offsets = await topicOffsets(admin, topic);
     const wanted = offsets
       .filter(({ partition }) => options.partitions?.includes(partition) ?? true)
       .sort((a, b) => a.partition - b.partition);

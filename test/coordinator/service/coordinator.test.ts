@@ -2,12 +2,14 @@ import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
 import { status, type ServiceError } from '@grpc/grpc-js';
 import { systemClock } from '../../../common/clock.js';
+import type { OpenedFlowTarget } from '../../../coordinator/service/flow-target-port.js';
 import { MemoryKeyValue } from '../../../coordinator/store/memory-key-value.js';
 import { loadMirrorConfig } from '../../../mirror/config/mm2-config.js';
 import { planReload } from '../../../mirror/config/reload-plan.js';
 import type { AgentMessage } from '../../../proto/gen/mirror/v1/agent.js';
 import { PartitionState, type WorkItem } from '../../../proto/gen/mirror/v1/common.js';
 import {
+  ListGroupsRequest,
   FlowState,
   type PromoteEvent,
   type Status,
@@ -290,6 +292,35 @@ describe('Coordinator', () => {
       return view?.problem === 'no way there' ? view : undefined;
     }, 'the problem');
     assert.equal(flow.state, 'blocked');
+  });
+
+  it('lets a call that comes while a target is being opened wait for it', async () => {
+    let isOpen = (_: OpenedFlowTarget): void => {};
+    const opening = new Promise<OpenedFlowTarget>((resolve) => (isOpen = resolve));
+    const fixture = await leading({ open: () => opening });
+    const { target } = fixture;
+    let answered = false;
+    const listed = new Promise<unknown>((resolve) => {
+      fixture.operators.listGroups(ListGroupsRequest.fromPartial({ flow: 'a->b' }), (error) => {
+        answered = true;
+        resolve(error);
+      });
+    });
+    assert.equal((await getStatus(fixture)).flows[0]?.state, FlowState.BLOCKED);
+    assert.equal(answered, false);
+    const lookAtGroup = () => Promise.reject(new Error('not in this test'));
+    isOpen({ target, close: () => Promise.resolve(), lookAtGroup });
+    assert.equal(await listed, null);
+  });
+
+  it('refuses a call for a flow whose target could not be opened, and says why', async () => {
+    const fixture = await leading({ open: () => Promise.reject(new Error('no way there')) });
+    const request = ListGroupsRequest.fromPartial({ flow: 'a->b' });
+    const error = await new Promise<ServiceError | null>((resolve) => {
+      fixture.operators.listGroups(request, resolve);
+    });
+    assert.equal(error?.code, status.UNAVAILABLE);
+    assert.equal(error.details, 'flow a->b is blocked: no way there');
   });
 
   it('revokes everything for a promotion and grants nothing afterwards', async () => {

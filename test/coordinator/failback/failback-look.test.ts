@@ -1,0 +1,41 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { systemClock } from '../../../common/clock.js';
+import { planFailback, type FailbackScope } from '../../../coordinator/failback/failback-look.js';
+import { loadMirrorConfig } from '../../../mirror/config/mm2-config.js';
+import type { FailbackPhase } from '../../../mirror/records/failback-state.js';
+
+const text = [
+  'clusters = a, b',
+  'a.bootstrap.servers = 127.0.0.1:1',
+  'b.bootstrap.servers = 127.0.0.1:2',
+  'a->b.enabled = true',
+].join('\n');
+const flow = loadMirrorConfig({ path: 'test', text, requireSourceBootstrap: false }).flows[0]!;
+
+/** Of a flow that runs. Nothing else of it may be looked at. */
+function running(phase: FailbackPhase | undefined): FailbackScope {
+  const failback = phase && { phase };
+  const original = { promoted: undefined, promotedTopics: new Map(), arming: { failback } };
+  return { flow, original, clock: systemClock } as unknown as FailbackScope;
+}
+
+describe('planFailback of a flow that runs', () => {
+  const planOf = async (phase: FailbackPhase | undefined) =>
+    (await planFailback(running(phase), new AbortController().signal)).plan;
+
+  it('is refused if it never was failed back', async () => {
+    const { blockers } = await planOf(undefined);
+    assert.deepEqual(
+      blockers.map(({ message }) => message),
+      ['flow a->b is not promoted: a is the primary'],
+    );
+  });
+
+  for (const phase of ['handing-over', 'done'] as const) {
+    it(`is no error if its failback is at '${phase}'`, async () => {
+      const { progress, blockers } = await planOf(phase);
+      assert.deepEqual([progress, blockers], [phase, []]);
+    });
+  }
+});

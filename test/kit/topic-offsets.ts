@@ -1,0 +1,21 @@
+import type { Admin, SeekEntry } from 'kafkajs';
+import { ErrorCode } from '../../kafka/messages/error-codes.js';
+import { eventually } from './eventually.js';
+
+export type TopicOffsets = SeekEntry & { readonly high: string; readonly low: string };
+
+/** Where the partitions of a topic begin and end, as soon as each has a broker that leads it. */
+export async function topicOffsets(admin: Admin, topic: string): Promise<TopicOffsets[]> {
+  let offsets: TopicOffsets[] | undefined;
+  const look = async (): Promise<boolean> => {
+    offsets = await admin.fetchTopicOffsets(topic).catch(unlessNotLeader);
+    return offsets !== undefined;
+  };
+  await eventually(look, () => `where ${topic} ends`);
+  return offsets!;
+}
+
+/** A broker may not know yet that it leads what the controller says it does. */
+function unlessNotLeader(error: Error & { readonly code?: number }): undefined {
+  if (error.code !== ErrorCode.NOT_LEADER_OR_FOLLOWER) throw error;
+}
