@@ -165,7 +165,7 @@ export const WORKLOADS: readonly Workload[] = [
     title: '1,000 partitions, 10 of them active',
     partitions: 1000,
     activePartitions: TEN_OF_THOUSAND,
-    records: 500_000,
+    records: 2_000_000,
     quickRecords: 20_000,
   },
   {

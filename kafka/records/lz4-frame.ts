@@ -1,10 +1,11 @@
-import { compressFrameSync, decompressFrameSync } from 'lz4-napi';
+import { compressFrameSync, decompressFrameSync, uncompressSync } from 'lz4-napi';
 import { DecompressionError, DecompressionLimitError } from './errors.js';
 
 /**
  * The LZ4 frame format. Kafka's reader wants independent blocks, version 1 and a right header
  * checksum, and computes a content checksum in a way of its own; the library's default frames
- * (flags 0x60: independent blocks, no checksums) are what it reads.
+ * (flags 0x60: independent blocks, no checksums) are what it reads. So do Kafka's clients write them, and such
+ * frames are read block by block: for a batch of two kilobytes the library's frame reader takes twice as long.
  *
  *   magic | FLG | BD | [content size 8] | [dictionary id 4] | header checksum
  *   (block size, top bit = stored | block | [block checksum 4])... | 0 | [content checksum 4]
@@ -17,6 +18,23 @@ const DICTIONARY_FLAG = 0x01;
 const DESCRIPTOR_OFFSET = 4;
 const DESCRIPTOR_BYTES_MIN = 3;
 
+/** Independent blocks, no checksum but the header's. */
+const PLAIN_FLAGS = 0x60;
+
+/** By BD: how large a block may be, and the header checksum behind the plain flags. */
+const PLAIN_FRAMES: ReadonlyMap<
+  number,
+  { readonly blockBytesMax: number; readonly checksum: number }
+> = new Map([
+  [0x40, { blockBytesMax: 64 * 1024, checksum: 0x82 }],
+  [0x50, { blockBytesMax: 256 * 1024, checksum: 0xfb }],
+  [0x60, { blockBytesMax: 1024 * 1024, checksum: 0x51 }],
+  [0x70, { blockBytesMax: 4 * 1024 * 1024, checksum: 0x73 }],
+]);
+
+/** Before each block of a frame, and, with the size that it regenerates, before one of the library's. */
+const PREFIX_BYTES = 4;
+
 /** A match is at least this long: the format stores lengths minus this. */
 const MATCH_BYTES_MIN = 4;
 
@@ -26,34 +44,73 @@ export function compressLz4(plain: Buffer): Buffer {
 
 /** The library has no output limit, so the size is measured first, without decompressing. */
 export function decompressLz4(compressed: Buffer, limitBytes: number): Buffer {
-  measureFrame(compressed, limitBytes);
+  const blocks = measureFrame(compressed, limitBytes);
   try {
-    return decompressFrameSync(compressed);
+    return blockBytesMaxOf(compressed) === undefined
+      ? decompressFrameSync(compressed)
+      : decompressBlocks(compressed, blocks);
   } catch (cause) {
     throw new DecompressionError('lz4', 'the frame is malformed', { cause });
   }
 }
 
-/** Throws when the frame's blocks regenerate more than `limitBytes`. */
-function measureFrame(frame: Buffer, limitBytes: number): void {
+/** Undefined if blocks depend on each other, there are checksums to verify, or the header is not right. */
+function blockBytesMaxOf(frame: Buffer): number | undefined {
+  if (frame[DESCRIPTOR_OFFSET] !== PLAIN_FLAGS) return undefined;
+  const plain = PLAIN_FRAMES.get(frame[DESCRIPTOR_OFFSET + 1]!);
+  return plain?.checksum === frame[DESCRIPTOR_OFFSET + 2] ? plain?.blockBytesMax : undefined;
+}
+
+/** A block of a frame. */
+interface Block {
+  readonly start: number;
+  readonly end: number;
+  readonly isStored: boolean;
+  /** Bytes that it regenerates. */
+  readonly plainBytes: number;
+}
+
+function decompressBlocks(frame: Buffer, blocks: readonly Block[]): Buffer {
+  const parts = blocks.map((block) => decompressBlock(frame, block));
+  return parts.length === 1 ? parts[0]! : Buffer.concat(parts);
+}
+
+function decompressBlock(frame: Buffer, { start, end, isStored, plainBytes }: Block): Buffer {
+  if (isStored) return frame.subarray(start, end);
+  // The library wants the size where the frame has that of the compressed block.
+  const block = Buffer.allocUnsafe(PREFIX_BYTES + end - start);
+  block.writeUInt32LE(plainBytes, 0);
+  frame.copy(block, PREFIX_BYTES, start, end);
+  return uncompressSync(block);
+}
+
+/** Throws when the frame's blocks regenerate more than `limitBytes`, or one more than it may. */
+function measureFrame(frame: Buffer, limitBytes: number): Block[] {
   if (frame.length < DESCRIPTOR_OFFSET + DESCRIPTOR_BYTES_MIN || frame.readUInt32LE(0) !== MAGIC) {
     throw new DecompressionError('lz4', 'no frame header');
   }
   const flags = frame[DESCRIPTOR_OFFSET]!;
+  const blockBytesMax = blockBytesMaxOf(frame) ?? Number.POSITIVE_INFINITY; // or the library's to check
   let position = DESCRIPTOR_OFFSET + DESCRIPTOR_BYTES_MIN;
   if (flags & CONTENT_SIZE_FLAG) position += 8;
   if (flags & DICTIONARY_FLAG) position += 4;
   let total = 0;
+  const blocks: Block[] = [];
   for (;;) {
     if (frame.length - position < 4) throw new DecompressionError('lz4', 'the frame is cut short');
     const word = frame.readUInt32LE(position);
-    position += 4;
-    if (word === 0) return; // end mark
+    if (word === 0) return blocks; // end mark
+    const start = position + PREFIX_BYTES;
     const length = word & ~STORED_BLOCK_FLAG;
-    const end = position + length;
+    const end = start + length;
     if (end > frame.length) throw new DecompressionError('lz4', 'a block is cut short');
-    total += word >= STORED_BLOCK_FLAG ? length : measureBlock(frame, position, end);
+    const isStored = word >= STORED_BLOCK_FLAG;
+    const plainBytes = isStored ? length : measureBlock(frame, start, end);
+    total += plainBytes;
     if (total > limitBytes) throw new DecompressionLimitError('lz4', limitBytes);
+    if (plainBytes > blockBytesMax)
+      throw new DecompressionError('lz4', `a block regenerates ${plainBytes} bytes`);
+    blocks.push({ start, end, isStored, plainBytes });
     position = end + (flags & BLOCK_CHECKSUM_FLAG ? 4 : 0);
   }
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { compressFrameSync } from 'lz4-napi';
 import { compressSync } from 'snappy';
 import fc from 'fast-check';
 import { Codec, compress, decompress, initCodecs } from '../../../kafka/records/compression.js';
@@ -78,6 +79,43 @@ describe('codecs', () => {
   it('write lz4 frames of independent blocks without checksums, which Kafka asks for', () => {
     const frame = compress(Codec.lz4, Buffer.alloc(300_000, 'lz4 '));
     assert.equal(frame[4], 0x60);
+  });
+
+  it('read every kind of lz4 frame', () => {
+    const plain = Buffer.alloc(300_000, 'lz4 '.repeat(50));
+    const random = Buffer.from(Array.from({ length: 9_000 }, (_, index) => (index * index) % 251));
+    for (const bytes of [plain, random, Buffer.alloc(0), Buffer.from('x')]) {
+      for (const contentChecksum of [false, true]) {
+        for (const blockChecksums of [false, true]) {
+          const frame = compressFrameSync(bytes, { contentChecksum, blockChecksums });
+          const read = decompress(Codec.lz4, frame, bytes.length);
+          assert.ok(read.equals(bytes), `${bytes.length} ${contentChecksum} ${blockChecksums}`);
+        }
+      }
+    }
+  });
+
+  it('take stored lz4 blocks, and refuse one beyond what the frame allows', () => {
+    const header = Buffer.from([0x04, 0x22, 0x4d, 0x18, 0x60, 0x40, 0x82]); // blocks of up to 64 KiB
+    const stored = (length: number): Buffer => {
+      const block = Buffer.alloc(4 + length, 's');
+      block.writeUInt32LE((length | 0x80000000) >>> 0, 0);
+      return block;
+    };
+    const frame = (...blocks: Buffer[]): Buffer =>
+      Buffer.concat([header, ...blocks, Buffer.alloc(4)]);
+    const two = decompress(Codec.lz4, frame(stored(64 * 1024), stored(1)), 100_000);
+    assert.ok(two.equals(Buffer.alloc(64 * 1024 + 1, 's')));
+    assert.throws(
+      () => decompress(Codec.lz4, frame(stored(64 * 1024 + 1)), 100_000),
+      /a block regenerates 65537 bytes/,
+    );
+  });
+
+  it('refuse an lz4 header whose checksum is wrong', () => {
+    const frame = Buffer.from(compress(Codec.lz4, Buffer.from('checked')));
+    frame[6]! ^= 1;
+    assert.throws(() => decompress(Codec.lz4, frame, 100), DecompressionError);
   });
 
   it('take zstd frames of unstated size beyond 1 MiB, and several in a row', () => {
