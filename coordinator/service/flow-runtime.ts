@@ -19,6 +19,9 @@ import type { GroupOffsetReport } from './messages.js';
 export const OPEN_RETRY_MIN_MS = 500;
 export const OPEN_RETRY_MAX_MS = 15_000;
 
+/** What an operator waits for a target that is being opened; less than what a call may take. */
+export const OPEN_WAIT_MS_MAX = 10_000;
+
 /** Topics of one flow asked of the target at a time. */
 export const ENSURE_CALLS_MAX = 8;
 
@@ -107,9 +110,12 @@ export class FlowRuntime<Opened extends OpenedFlowTarget> {
     return problem === '' ? this.#sourceProblem : problem;
   }
 
-  /** Resolves once an attempt to open the target has ended, in whichever way. Never rejects. */
+  /** Resolves once an attempt to open the target has ended, in whichever way, or takes too long. */
   async tried(): Promise<void> {
-    await this.#tried;
+    const over = new AbortController();
+    const late = this.#options.clock.sleep(OPEN_WAIT_MS_MAX, over.signal).catch(() => {}); // over
+    await Promise.race([this.#tried, late]);
+    over.abort();
   }
 
   /** Tells the core of the flow, and begins to open its target. */

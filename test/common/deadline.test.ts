@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { withDeadline } from '../../common/deadline.js';
 import { TimeoutError } from '../../common/errors.js';
-import { ManualClock } from '../kafka/client/manual-clock.js';
+import { ManualClock } from '../kit/manual-clock.js';
 
 /** Ends only when it is told to. */
 const endless = (signal: AbortSignal): Promise<never> =>
@@ -19,10 +19,13 @@ function scene() {
 describe('withDeadline', () => {
   it('ends what takes too long by the clock it is given', async () => {
     const { clock, options } = scene();
-    const answer = withDeadline(options, endless);
-    clock.advance(999);
-    clock.advance(1);
-    await assert.rejects(answer, new TimeoutError('asking', 1_000));
+    let endedAtMs = -1;
+    const answer = withDeadline(options, endless).finally(() => (endedAtMs = clock.nowMs()));
+    const rejected = assert.rejects(answer, new TimeoutError('asking', 1_000));
+    await clock.advance(999);
+    await clock.advance(1);
+    await rejected;
+    assert.equal(endedAtMs, 1_000);
   });
 
   it('gives what was done in time, and waits for nothing more', async () => {
@@ -33,7 +36,7 @@ describe('withDeadline', () => {
       return Promise.resolve('yes');
     });
     assert.equal(await answer, 'yes');
-    clock.advance(2_000);
+    await clock.advance(2_000);
     await Promise.resolve();
     assert.equal(given?.aborted, false);
   });

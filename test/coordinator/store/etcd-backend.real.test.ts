@@ -17,7 +17,7 @@ import { MemoryKeyValue } from '../../../coordinator/store/memory-key-value.js';
 import { compactEtcd } from '../../kit/compact-etcd.js';
 import { startEtcd, type EtcdServers } from '../../kit/start-etcd.js';
 import { EventLog } from './event-log.js';
-import { ManualClock } from './manual-clock.js';
+import { ManualClock } from '../../kit/manual-clock.js';
 
 const PREFIX = '/diff/';
 const PAGE = { pageEntriesMax: 2 }; // small, so that lists have several pages

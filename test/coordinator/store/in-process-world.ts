@@ -3,7 +3,7 @@ import type { Backend } from '../../../coordinator/store/backend.js';
 import { InProcessLeaseStore } from '../../../coordinator/store/in-process-lease-store.js';
 import { MemoryBackend } from '../../../coordinator/store/memory-backend.js';
 import { MemoryKeyValue } from '../../../coordinator/store/memory-key-value.js';
-import { ManualClock } from './manual-clock.js';
+import { ManualClock } from '../../kit/manual-clock.js';
 import type { StoreWorld, WorldClient } from './store-world.js';
 
 const STEP_MS = 50;

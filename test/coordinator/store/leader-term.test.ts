@@ -5,7 +5,7 @@ import { LeadershipLostError, StoreUnavailableError } from '../../../coordinator
 import { LeaderTerm } from '../../../coordinator/store/leader-term.js';
 import { MemoryBackend } from '../../../coordinator/store/memory-backend.js';
 import { MemoryKeyValue } from '../../../coordinator/store/memory-key-value.js';
-import { ManualClock } from './manual-clock.js';
+import { ManualClock } from '../../kit/manual-clock.js';
 
 const TTL_MS = 10_000;
 const BELIEVED_MS = 9_000; // less the margin

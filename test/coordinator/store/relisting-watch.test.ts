@@ -12,7 +12,7 @@ import { RELIST_INTERVAL_MS } from '../../../coordinator/store/limits.js';
 import { MemoryBackend } from '../../../coordinator/store/memory-backend.js';
 import { MemoryKeyValue } from '../../../coordinator/store/memory-key-value.js';
 import { followPrefix } from '../../../coordinator/store/relisting-watch.js';
-import { ManualClock } from './manual-clock.js';
+import { ManualClock } from '../../kit/manual-clock.js';
 
 const PREFIX = '/test/';
 

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { StoreRefusedError, StoreUnavailableError } from '../../../coordinator/store/errors.js';
 import { CALL_ATTEMPTS_MAX } from '../../../coordinator/store/limits.js';
 import { retryUnavailable } from '../../../coordinator/store/retry.js';
-import { ManualClock } from './manual-clock.js';
+import { ManualClock } from '../../kit/manual-clock.js';
 
 const PLENTY_MS = 60_000;
 

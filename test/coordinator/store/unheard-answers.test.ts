@@ -7,7 +7,7 @@ import { RevisionConflictError, StoreUnavailableError } from '../../../coordinat
 import type { Leadership } from '../../../coordinator/store/lease-store.js';
 import { MemoryBackend } from '../../../coordinator/store/memory-backend.js';
 import { MemoryKeyValue } from '../../../coordinator/store/memory-key-value.js';
-import { ManualClock } from './manual-clock.js';
+import { ManualClock } from '../../kit/manual-clock.js';
 
 const TTL_MS = 10_000;
 

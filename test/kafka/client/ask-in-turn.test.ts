@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 
 import { askInTurn, PATIENCE_MS } from '../../../kafka/client/ask-in-turn.js';
-import { ManualClock } from './manual-clock.js';
+import { ManualClock } from '../../kit/manual-clock.js';
 
 interface Asked {
   readonly resolve: (answer: string) => void;
@@ -31,7 +31,7 @@ describe('askInTurn', () => {
     const { clock, asked, answer, settle } = scene(['a', 'b']);
     asked.get('a')?.resolve('yes');
     assert.equal(await answer, 'yes');
-    clock.advance(PATIENCE_MS);
+    await clock.advance(PATIENCE_MS);
     await settle();
     assert.deepEqual([...asked.keys()], ['a']);
   });
@@ -46,7 +46,7 @@ describe('askInTurn', () => {
 
   it('asks the next besides one that is silent, and takes whichever answers first', async () => {
     const { clock, asked, answer, settle } = scene(['a', 'b', 'c']);
-    clock.advance(PATIENCE_MS);
+    await clock.advance(PATIENCE_MS);
     await settle();
     assert.deepEqual([...asked.keys()], ['a', 'b']);
     asked.get('a')?.resolve('late');
@@ -58,7 +58,7 @@ describe('askInTurn', () => {
 
   it('fails when all have failed, and not while one may still answer', async () => {
     const { clock, asked, answer, settle } = scene(['a', 'b']);
-    clock.advance(PATIENCE_MS);
+    await clock.advance(PATIENCE_MS);
     await settle();
     asked.get('b')?.reject(new Error('not now'));
     await settle();
@@ -76,7 +76,7 @@ describe('askInTurn', () => {
   it('waits for one that is silent, if the question must not be asked twice', async () => {
     const { clock, asked, answer, settle } = scene(['a', 'b'], true);
     assert.deepEqual(clock.sleeps, []);
-    clock.advance(PATIENCE_MS);
+    await clock.advance(PATIENCE_MS);
     await settle();
     assert.deepEqual([...asked.keys()], ['a']);
     asked.get('a')?.reject(new Error('not sent'));

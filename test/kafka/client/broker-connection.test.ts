@@ -7,7 +7,7 @@ import { endTxn } from '../../../kafka/messages/end-txn.js';
 import { initProducerId } from '../../../kafka/messages/init-producer-id.js';
 import { produce } from '../../../kafka/messages/produce.js';
 import { Writer } from '../../../kafka/wire/index.js';
-import { ManualClock } from './manual-clock.js';
+import { ManualClock } from '../../kit/manual-clock.js';
 import { ScriptedBroker, answer } from './scripted-broker.js';
 
 const REQUEST_TIMEOUT_MS = 1_000;
@@ -99,7 +99,7 @@ describe('BrokerConnection', () => {
       assert.rejects(waiting, { code: 'MIRROR_CONNECTION', sent: false }),
     ];
     const received = await broker.next();
-    clock.advance(REQUEST_TIMEOUT_MS);
+    await clock.advance(REQUEST_TIMEOUT_MS);
     await Promise.all(failures);
     assert.equal(connection.usable, false);
 
@@ -116,7 +116,7 @@ describe('BrokerConnection', () => {
     const hurried = connection.request(initProducerId, asked, options);
     const fails = assert.rejects(hurried, { code: 'MIRROR_TIMEOUT' });
     const received = await broker.next();
-    clock.advance(options.timeoutMs);
+    await clock.advance(options.timeoutMs);
     await fails;
     answer(received, answerBody(7n));
     assert.equal((await first).producerId, 7n);
@@ -236,7 +236,7 @@ describe('BrokerConnection', () => {
     const accepted = open({ connectTimeoutMs: 300 });
     const fails = assert.rejects(accepted, { code: 'MIRROR_TIMEOUT' });
     while (clock.sleeps.length < 2) await new Promise((resolve) => setImmediate(resolve));
-    clock.advance(300);
+    await clock.advance(300);
     await fails;
   });
 

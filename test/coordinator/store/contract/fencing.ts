@@ -6,7 +6,7 @@ import { GuardedLeadership } from '../../../../coordinator/store/guarded-leaders
 import { StoreKeys } from '../../../../coordinator/store/keys.js';
 import { LeaderTerm } from '../../../../coordinator/store/leader-term.js';
 import type { Leadership } from '../../../../coordinator/store/lease-store.js';
-import { ManualClock } from '../manual-clock.js';
+import { ManualClock } from '../../../kit/manual-clock.js';
 import type { ContractContext } from './contract-context.js';
 
 /** A leader whose clock stands still: it never learns by itself that its time is over. */

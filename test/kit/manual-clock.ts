@@ -1,4 +1,4 @@
-import type { Clock } from '../../../common/clock.js';
+import type { Clock } from '../../common/clock.js';
 
 interface Sleeper {
   readonly atMs: number;
@@ -10,6 +10,9 @@ export class ManualClock implements Clock {
   #nowMs = 0;
   readonly #sleepers = new Set<Sleeper>();
 
+  /** How long each sleep was asked to take, in order. */
+  readonly sleeps: number[] = [];
+
   nowMs(): number {
     return this.#nowMs;
   }
@@ -19,6 +22,7 @@ export class ManualClock implements Clock {
   }
 
   sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    this.sleeps.push(ms);
     return new Promise((resolve, reject) => {
       if (signal?.aborted === true) {
         reject(signal.reason as Error);
