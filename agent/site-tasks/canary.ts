@@ -2,6 +2,7 @@ import { MirrorError } from '../../common/errors.js';
 import { AdminClient } from '../../kafka/admin/admin-client.js';
 import { appendRecords } from '../../kafka/admin/append-records.js';
 import { KafkaApiError } from '../../kafka/admin/errors.js';
+import { findTopic } from '../../kafka/admin/find-topic.js';
 import { readRecords } from '../../kafka/admin/read-records.js';
 import { ErrorCode } from '../../kafka/messages/error-codes.js';
 import { TIMESTAMP_LATEST } from '../../kafka/messages/list-offsets.js';
@@ -126,8 +127,8 @@ class CanarySource {
   async #ends(): Promise<CanaryPartition[]> {
     const { topic } = this.#task;
     const { flow, signal } = this.#context;
-    const metadata = await flow.source.metadata([topic], { signal });
-    const count = metadata.topics.get(topic)?.partitions.length ?? 0;
+    const there = await findTopic(flow.source, topic, { signal });
+    const count = there?.partitions.length ?? 0;
     const partitions = [...Array(count).keys()].map((partition) => ({ topic, partition }));
     const found = await flow.source.listOffsets(partitions, TIMESTAMP_LATEST, { signal });
     return partitions.map(({ partition }) => {

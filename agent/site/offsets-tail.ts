@@ -2,6 +2,8 @@ import type { Clock } from '../../common/clock.js';
 import { describeError, MirrorError } from '../../common/errors.js';
 import type { Logger } from '../../common/log.js';
 import { Wakeup } from '../../common/wakeup.js';
+import { KafkaApiError } from '../../kafka/admin/errors.js';
+import { findTopic } from '../../kafka/admin/find-topic.js';
 import type { KafkaCluster } from '../../kafka/client/index.js';
 import { describeErrorCode, ErrorCode } from '../../kafka/messages/error-codes.js';
 import { fetch, type FetchPartitionResponse } from '../../kafka/messages/fetch.js';
@@ -46,19 +48,15 @@ export class OffsetsTail {
   readonly #loops = new Map<number, Promise<void>>();
   #refreshing: Promise<unknown> | undefined;
 
-  /** Undefined while no group was ever made in the cluster. Throws GroupsRightError. */
+  /** Undefined while no group was ever made in the cluster. Throws GroupsRightError, KafkaApiError. */
   static async open(
     options: OffsetsTailOptions,
     signal: AbortSignal,
   ): Promise<OffsetsTail | undefined> {
     const { cluster } = options;
     await initCodecs();
-    const { topics } = await cluster.metadata([OFFSETS_TOPIC], { signal });
-    const topic = topics.get(OFFSETS_TOPIC);
-    if (topic?.errorCode === ErrorCode.TOPIC_AUTHORIZATION_FAILED) {
-      throw new GroupsRightError('DESCRIBE');
-    }
-    if (topic === undefined || topic.partitions.length === 0) return undefined;
+    const topic = await findTopic(cluster, OFFSETS_TOPIC, { signal }).catch(unlessForbidden);
+    if (topic === undefined) return undefined;
     const partitions = topic.partitions.map(({ partitionIndex }) => partitionIndex);
     const starts = await endOffsets(options.cluster, partitions, { stable: true, signal });
     return new OffsetsTail(options, { topicId: topic.topicId, starts });
@@ -271,4 +269,10 @@ function fetchRequest(
     forgottenTopics: [],
     rackId: '',
   };
+}
+
+function unlessForbidden(error: unknown): never {
+  const isForbidden =
+    error instanceof KafkaApiError && error.errorCode === ErrorCode.TOPIC_AUTHORIZATION_FAILED;
+  throw isForbidden ? new GroupsRightError('DESCRIBE') : error;
 }

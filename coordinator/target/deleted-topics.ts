@@ -1,4 +1,5 @@
 import { KafkaApiError } from '../../kafka/admin/errors.js';
+import { findTopic } from '../../kafka/admin/find-topic.js';
 import { ErrorCode } from '../../kafka/messages/error-codes.js';
 import { TIMESTAMP_LATEST } from '../../kafka/messages/list-offsets.js';
 import type { MappedPosition } from './flow-positions.js';
@@ -75,11 +76,9 @@ async function deleteCopy(
     if (facts.note({ topic, code, message, degraded: true })) log.warn({ topic }, message);
     return;
   }
-  try {
-    await admin.deleteTopic(targetTopic(topic), { signal });
-  } catch (error) {
-    if (!(error instanceof KafkaApiError) || error.retriable) throw error;
-    const message = `the copy of the deleted topic ${topic} cannot be deleted: ${error.message}`;
+  const refusal = await admin.deleteTopic(targetTopic(topic), { signal }).catch(asRefusal);
+  if (refusal instanceof KafkaApiError) {
+    const message = `the copy of the deleted topic ${topic} cannot be deleted: ${refusal.message}`;
     facts.note({ topic, code: DELETED, message, degraded: true });
     return;
   }
@@ -96,9 +95,9 @@ async function hindranceOf(
   signal: AbortSignal,
 ): Promise<string | undefined> {
   const name = targetTopic(topic);
-  const found = (await cluster.metadata([name], { signal })).topics.get(name);
-  if (found === undefined || found.errorCode === ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
-    return undefined;
+  const found = await findTopic(cluster, name, { signal }).catch(asRefusal);
+  if (found === undefined) return undefined;
+  if (found instanceof KafkaApiError) return found.message;
   if (positions.some(({ targetTopicId }) => targetTopicId !== found.topicId))
     return `${name} is not the topic that this flow made`;
   const partitions = positions.map(({ partition }) => ({ topic: name, partition }));
@@ -111,4 +110,10 @@ async function hindranceOf(
       return `${name}-${partition} holds records that this flow did not write`;
   }
   return undefined;
+}
+
+/** What the brokers refuse for good, rather than cannot answer at present. */
+function asRefusal(error: unknown): KafkaApiError {
+  if (error instanceof KafkaApiError && !error.retriable) return error;
+  throw error;
 }
