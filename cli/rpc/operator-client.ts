@@ -246,10 +246,12 @@ export class OperatorClient {
       try {
         return await call(client);
       } catch (error) {
-        failure = error as ServiceError;
-        const leader = leaderOf(failure);
+        const latest = error as ServiceError;
+        // The silence of one address does not hide what a coordinator at another has said.
+        if (failure === undefined || !isAnswer(failure) || isAnswer(latest)) failure = latest;
+        const leader = leaderOf(latest);
         if (leader !== undefined && redirects++ < REDIRECTS_MAX) waiting.unshift(leader);
-        else if (failure.code !== GrpcStatus.UNAVAILABLE) throw translate(failure);
+        else if (latest.code !== GrpcStatus.UNAVAILABLE) throw translate(latest);
       } finally {
         client.close();
       }

@@ -217,7 +217,7 @@ export class Coordinator<Opened extends OpenedFlowTarget> implements Coordinator
   }
 
   async groups(flow: string, signal: AbortSignal): Promise<GroupView[]> {
-    return listGroups(flow === '' ? this.#leading() : await this.#working(flow), flow, signal);
+    return listGroups(await this.#working(flow), flow, signal);
   }
 
   async verify(
@@ -271,11 +271,10 @@ export class Coordinator<Opened extends OpenedFlowTarget> implements Coordinator
     return promotions.drill(request, onStep);
   }
 
-  /** For calls that need the target of a flow: while it is being opened they wait. */
+  /** For calls that need the target of a flow, if they name one: while it is being opened they wait. */
   async #working(flow: string): Promise<Coordination<Opened>> {
-    const coordination = this.#leading();
-    await coordination.flow(flow).tried();
-    return coordination;
+    if (flow !== '') await this.#leading().flow(flow).tried();
+    return this.#leading(); // which may be another's by now
   }
 
   #leading(): Coordination<Opened> {

@@ -121,8 +121,9 @@ export class FlowRuntime<Opened extends OpenedFlowTarget> {
   /** Tells the core of the flow, and begins to open its target. */
   start(): void {
     this.#emitMode();
-    this.#tried = this.#tryToOpen();
-    this.#opening = this.#openUntilDone(this.#tried);
+    const signal = AbortSignal.any([this.#options.signal, this.#giveUpOpening.signal]);
+    this.#tried = this.#tryToOpen(signal);
+    this.#opening = this.#openUntilDone(this.#tried, signal);
   }
 
   async close(): Promise<void> {
@@ -264,23 +265,18 @@ export class FlowRuntime<Opened extends OpenedFlowTarget> {
     this.#options.emit({ kind: 'flow-mode', flow: id, source, target, mode: this.#mode });
   }
 
-  get #openingIsOver(): AbortSignal {
-    return AbortSignal.any([this.#options.signal, this.#giveUpOpening.signal]);
-  }
-
-  async #openUntilDone(first: Promise<boolean>): Promise<void> {
-    const signal = this.#openingIsOver;
-    let waitMs = OPEN_RETRY_MIN_MS;
-    for (let attempt = first; !(await attempt) && !signal.aborted; attempt = this.#tryToOpen()) {
-      await this.#options.clock.sleep(waitMs, signal).catch(() => {}); // the loop looks at the signal
+  async #openUntilDone(first: Promise<boolean>, signal: AbortSignal): Promise<void> {
+    let isOpen = await first;
+    for (let waitMs = OPEN_RETRY_MIN_MS; !isOpen && !signal.aborted;) {
+      await this.#options.clock.sleep(waitMs, signal).catch(() => {}); // the attempt looks at the signal
       waitMs = Math.min(waitMs * 2, OPEN_RETRY_MAX_MS);
+      isOpen = await this.#tryToOpen(signal);
     }
   }
 
   /** Whether the target is open. */
-  async #tryToOpen(): Promise<boolean> {
+  async #tryToOpen(signal: AbortSignal): Promise<boolean> {
     const { log, open, term } = this.#options;
-    const signal = this.#openingIsOver;
     if (signal.aborted) return false;
     try {
       this.#ready(await open({ flow: this.flow, term, facts: this.facts }, signal));

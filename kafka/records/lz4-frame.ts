@@ -4,8 +4,9 @@ import { DecompressionError, DecompressionLimitError } from './errors.js';
 /**
  * The LZ4 frame format. Kafka's reader wants independent blocks, version 1 and a right header
  * checksum, and computes a content checksum in a way of its own; the library's default frames
- * (flags 0x60: independent blocks, no checksums) are what it reads. So do Kafka's clients write them, and such
- * frames are read block by block: for a batch of two kilobytes the library's frame reader takes twice as long.
+ * (flags 0x60: independent blocks, no checksums) are what it reads. So do Kafka's clients write them, and of
+ * such a frame its block alone is read if it is the only one: for a batch of two kilobytes the library's frame
+ * reader takes twice as long.
  *
  *   magic | FLG | BD | [content size 8] | [dictionary id 4] | header checksum
  *   (block size, top bit = stored | block | [block checksum 4])... | 0 | [content checksum 4]
@@ -44,21 +45,14 @@ export function compressLz4(plain: Buffer): Buffer {
 
 /** The library has no output limit, so the size is measured first, without decompressing. */
 export function decompressLz4(compressed: Buffer, limitBytes: number): Buffer {
-  const blocks = measureFrame(compressed, limitBytes);
+  const only = measureFrame(compressed, limitBytes);
   try {
-    return blockBytesMaxOf(compressed) === undefined
-      ? decompressFrameSync(compressed)
-      : decompressBlocks(compressed, blocks);
+    return only !== undefined && isPlainBlock(compressed, only)
+      ? decompressBlock(compressed, only)
+      : decompressFrameSync(compressed);
   } catch (cause) {
     throw new DecompressionError('lz4', 'the frame is malformed', { cause });
   }
-}
-
-/** Undefined if blocks depend on each other, there are checksums to verify, or the header is not right. */
-function blockBytesMaxOf(frame: Buffer): number | undefined {
-  if (frame[DESCRIPTOR_OFFSET] !== PLAIN_FLAGS) return undefined;
-  const plain = PLAIN_FRAMES.get(frame[DESCRIPTOR_OFFSET + 1]!);
-  return plain?.checksum === frame[DESCRIPTOR_OFFSET + 2] ? plain?.blockBytesMax : undefined;
 }
 
 /** A block of a frame. */
@@ -70,9 +64,15 @@ interface Block {
   readonly plainBytes: number;
 }
 
-function decompressBlocks(frame: Buffer, blocks: readonly Block[]): Buffer {
-  const parts = blocks.map((block) => decompressBlock(frame, block));
-  return parts.length === 1 ? parts[0]! : Buffer.concat(parts);
+/** Whether there is nothing about it but the block itself to verify, and it is not too large. */
+function isPlainBlock(frame: Buffer, { plainBytes }: Block): boolean {
+  if (frame[DESCRIPTOR_OFFSET] !== PLAIN_FLAGS) return false;
+  const plain = PLAIN_FRAMES.get(frame[DESCRIPTOR_OFFSET + 1]!);
+  return (
+    plain !== undefined &&
+    plain.checksum === frame[DESCRIPTOR_OFFSET + 2] &&
+    plainBytes <= plain.blockBytesMax
+  );
 }
 
 function decompressBlock(frame: Buffer, { start, end, isStored, plainBytes }: Block): Buffer {
@@ -84,22 +84,24 @@ function decompressBlock(frame: Buffer, { start, end, isStored, plainBytes }: Bl
   return uncompressSync(block);
 }
 
-/** Throws when the frame's blocks regenerate more than `limitBytes`, or one more than it may. */
-function measureFrame(frame: Buffer, limitBytes: number): Block[] {
+/**
+ * Throws when the frame's blocks regenerate more than `limitBytes`. Returns its block if it has no other: a
+ * list of all would take more memory than the frame, which may be nothing but empty blocks.
+ */
+function measureFrame(frame: Buffer, limitBytes: number): Block | undefined {
   if (frame.length < DESCRIPTOR_OFFSET + DESCRIPTOR_BYTES_MIN || frame.readUInt32LE(0) !== MAGIC) {
     throw new DecompressionError('lz4', 'no frame header');
   }
   const flags = frame[DESCRIPTOR_OFFSET]!;
-  const blockBytesMax = blockBytesMaxOf(frame) ?? Number.POSITIVE_INFINITY; // or the library's to check
   let position = DESCRIPTOR_OFFSET + DESCRIPTOR_BYTES_MIN;
   if (flags & CONTENT_SIZE_FLAG) position += 8;
   if (flags & DICTIONARY_FLAG) position += 4;
   let total = 0;
-  const blocks: Block[] = [];
-  for (;;) {
+  let last: Block | undefined;
+  for (let blocks = 0; ; blocks++) {
     if (frame.length - position < 4) throw new DecompressionError('lz4', 'the frame is cut short');
     const word = frame.readUInt32LE(position);
-    if (word === 0) return blocks; // end mark
+    if (word === 0) return blocks === 1 ? last : undefined; // end mark
     const start = position + PREFIX_BYTES;
     const length = word & ~STORED_BLOCK_FLAG;
     const end = start + length;
@@ -108,9 +110,7 @@ function measureFrame(frame: Buffer, limitBytes: number): Block[] {
     const plainBytes = isStored ? length : measureBlock(frame, start, end);
     total += plainBytes;
     if (total > limitBytes) throw new DecompressionLimitError('lz4', limitBytes);
-    if (plainBytes > blockBytesMax)
-      throw new DecompressionError('lz4', `a block regenerates ${plainBytes} bytes`);
-    blocks.push({ start, end, isStored, plainBytes });
+    last = { start, end, isStored, plainBytes };
     position = end + (flags & BLOCK_CHECKSUM_FLAG ? 4 : 0);
   }
 }

@@ -90,6 +90,9 @@ describe('mirrorctl', () => {
       assert.equal(called.code, exit);
       assert.match(called.err, new RegExp(`^mirrorctl: it is ${code}`));
     }
+    const both = `${await failing('MIRROR_NOT_READY')},127.0.0.1:1`;
+    const { err } = await mirrorctl(['--coordinator', both, 'groups', 'a:b']);
+    assert.match(err, /^mirrorctl: it is MIRROR_NOT_READY/);
   });
 
   it('refuses wrong usage with exit code 2 and one error', async () => {

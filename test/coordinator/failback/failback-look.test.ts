@@ -2,16 +2,10 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { systemClock } from '../../../common/clock.js';
 import { planFailback, type FailbackScope } from '../../../coordinator/failback/failback-look.js';
-import { loadMirrorConfig } from '../../../mirror/config/mm2-config.js';
 import type { FailbackPhase } from '../../../mirror/records/failback-state.js';
+import { flowOf } from '../../mirror/config/load.js';
 
-const text = [
-  'clusters = a, b',
-  'a.bootstrap.servers = 127.0.0.1:1',
-  'b.bootstrap.servers = 127.0.0.1:2',
-  'a->b.enabled = true',
-].join('\n');
-const flow = loadMirrorConfig({ path: 'test', text, requireSourceBootstrap: false }).flows[0]!;
+const flow = flowOf();
 
 /** Of a flow that runs. Nothing else of it may be looked at. */
 function running(phase: FailbackPhase | undefined): FailbackScope {
@@ -28,7 +22,7 @@ describe('planFailback of a flow that runs', () => {
     const { blockers } = await planOf(undefined);
     assert.deepEqual(
       blockers.map(({ message }) => message),
-      ['flow a->b is not promoted: a is the primary'],
+      ['flow east->west is not promoted: east is the primary'],
     );
   });
 

@@ -3,16 +3,10 @@ import { describe, it } from 'node:test';
 import { silentLogger } from '../../../common/log.js';
 import { FlowRuntime, OPEN_WAIT_MS_MAX } from '../../../coordinator/service/flow-runtime.js';
 import type { OpenedFlowTarget } from '../../../coordinator/service/flow-target-port.js';
-import { loadMirrorConfig } from '../../../mirror/config/mm2-config.js';
 import { ManualClock } from '../../kit/manual-clock.js';
+import { flowOf } from '../../mirror/config/load.js';
 
-const text = [
-  'clusters = a, b',
-  'a.bootstrap.servers = 127.0.0.1:1',
-  'b.bootstrap.servers = 127.0.0.1:2',
-  'a->b.enabled = true',
-].join('\n');
-const flow = loadMirrorConfig({ path: 'test', text, requireSourceBootstrap: false }).flows[0]!;
+const flow = flowOf();
 
 function runtime(open: (signal: AbortSignal) => Promise<OpenedFlowTarget>) {
   const clock = new ManualClock();

@@ -106,9 +106,11 @@ describe('codecs', () => {
       Buffer.concat([header, ...blocks, Buffer.alloc(4)]);
     const two = decompress(Codec.lz4, frame(stored(64 * 1024), stored(1)), 100_000);
     assert.ok(two.equals(Buffer.alloc(64 * 1024 + 1, 's')));
+    const one = decompress(Codec.lz4, frame(stored(64 * 1024)), 100_000);
+    assert.ok(one.equals(Buffer.alloc(64 * 1024, 's')));
     assert.throws(
       () => decompress(Codec.lz4, frame(stored(64 * 1024 + 1)), 100_000),
-      /a block regenerates 65537 bytes/,
+      DecompressionError,
     );
   });
 
