@@ -177,7 +177,12 @@ for (const version of [KAFKA_CURRENT, KAFKA_OLDER]) {
       const producer = await bench.producerFor(topic);
       const options = { topic, targetTopic: 'a.behind', partitions: 1, producer };
       await churn(topic, 5);
-      const before = await readTopic(source, topic);
+      let before: HistoryRecord[] = [];
+      // A commit is answered before its marker is in the log, and its records can be read.
+      await eventually(async () => {
+        before = await readTopic(source, topic);
+        return before.some(({ value }) => value?.toString().startsWith('tx 4') === true);
+      });
       const first = await bench.copier(options);
       await copiedUpTo(first.copiers[0]!, before.at(-1)!.offset + 1n);
       await first.flow.close();
