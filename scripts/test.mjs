@@ -50,15 +50,22 @@ function seconds(ms) {
 }
 
 function readCounts(path, exitedWell) {
-  let counts;
-  try {
-    counts = JSON.parse(readFileSync(path, 'utf8'));
-  } catch {
-    counts = { passed: 0, failed: 0, skipped: 0, reasons: [] };
-  }
+  // The line that it was stopped in is none.
+  const line = existsSync(path) ? readFileSync(path, 'utf8').split('\n').at(-2) : undefined;
+  const none = { passed: 0, failed: 0, skipped: 0, reasons: [], failures: [], running: [] };
+  const counts = line === undefined ? none : JSON.parse(line);
   // It crashed, was stopped, or failed outside any test.
   if (!exitedWell && counts.failed === 0) counts.failed = 1;
   return counts;
+}
+
+/** The specification's report comes at the end of a file, and this one had none. */
+function describeStop({ failures, running }, timeoutMs) {
+  const at =
+    running.length > 0
+      ? `while this ran: ${running.join(' > ')}`
+      : 'with no test running: something that the tests left open keeps the process alive';
+  return `\nstopped after ${seconds(timeoutMs)}, ${at}\n${failures.join('\n')}\n`;
 }
 
 /** What the spec reporter says of the failed tests; all of it when it did not come so far. */
@@ -100,11 +107,9 @@ function runFile(file, { dist, timeoutMs, work }) {
     }, timeoutMs);
     child.on('close', (code) => {
       clearTimeout(timer);
-      if (timedOut) {
-        output += `\nstopped after ${seconds(timeoutMs)}: a test hangs, or something keeps it alive\n`;
-      }
       const counts = readCounts(destination, code === 0);
-      if (counts.failed > 0) output += failuresIn(specification);
+      if (timedOut) output += describeStop(counts, timeoutMs);
+      else if (counts.failed > 0) output += failuresIn(specification);
       done({ file, ms: performance.now() - startedMs, output, ...counts });
     });
   });

@@ -233,8 +233,10 @@ function stateOf<Opened extends OpenedFlowTarget>(
   const isHeld = item !== undefined && item.state !== 'unheld' && item.state !== 'granting';
   if (!isHeld && topic.paused) return { state: 'paused', halt: undefined };
   if (refusal !== undefined) return { state: 'halted', halt: refusal };
-  if (!isHeld) return { state: 'unheld', halt: undefined };
-  return { state: item.copier ?? 'recovering', halt: item.halt };
+  if (isHeld) return { state: item.copier ?? 'recovering', halt: item.halt };
+  // A new topic, or a move between two agents: nobody has to look for an agent.
+  const isUnderWay = item === undefined ? topic.ensure !== 'done' : item.state === 'granting';
+  return { state: isUnderWay ? 'recovering' : 'unheld', halt: undefined };
 }
 
 function viewAgents<Opened extends OpenedFlowTarget>(

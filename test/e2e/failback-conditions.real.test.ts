@@ -4,6 +4,7 @@ import { after, before, describe, it } from 'node:test';
 import { eventually } from '../kit/eventually.js';
 import { commitOffsets, committedOffsets } from '../kit/group-offsets.js';
 import { assertMirrored, type HistoryRecord } from '../kit/history-checker.js';
+import { joinAndRead } from '../kit/group-reader.js';
 import { connectKafkajs } from '../kit/kafkajs-client.js';
 import { MirroredPair } from '../kit/mirrored-pair.js';
 import { readTopic } from '../kit/read-topic.js';
@@ -69,12 +70,13 @@ describe('failback of one direction of two', () => {
     await producer.disconnect();
   }
 
-  it('waits for the groups to move, brings transactions and gaps back, and leaves the other alone', async () => {
+  it('waits for the groups to move, brings transactions and gaps back, and leaves the other alone', async (t) => {
     const { east, west } = pair;
     const promoted = await pair.mirrorctl('promote', FLOW, '--yes');
     assert.equal(promoted.code, 0, promoted.err);
     const local = new AbortController();
     const load = { topic: 'local', pauseMs: 50, batchRecords: 5, from: 50 };
+    t.after(() => local.abort());
     const writing = writeUnique(west, { ...load, signal: local.signal });
     await writeUnique(west, { topic: 'us-east.orders', producer: 'west', count: 60 });
     await writeTransactions(west, {
@@ -89,32 +91,20 @@ describe('failback of one direction of two', () => {
     };
     await eventually(cleaned, () => 'nothing was compacted', 60_000);
 
-    const consumer = connectKafkajs(west).consumer({ groupId: 'mover' });
-    await consumer.connect();
-    await consumer.subscribe({ topics: ['us-east.orders'] });
-    const values: string[] = [];
-    const until = 51 + 40; // the marker of the fence takes one offset
-    const read = new Promise<void>((resolve) => {
-      void consumer.run({
-        autoCommit: false,
-        eachMessage: async ({ topic, partition, message: { offset, value } }) => {
-          if (Number(offset) >= until) return;
-          values.push(String(value));
-          const next = String(Number(offset) + 1);
-          await consumer.commitOffsets([{ topic, partition, offset: next }]);
-          if (Number(next) === until) resolve();
-        },
-      });
-    });
-    await read;
+    const wanted = { group: 'mover', topic: 'us-east.orders', records: 20 + 40 };
+    const mover = await joinAndRead(west, wanted);
+    t.after(() => mover.leave());
+    // The first unread one first, none twice; the marker of the fence takes one offset.
+    const before = { group: 'mover', topic: 'us-east.orders' };
+    assert.deepEqual(await committedOffsets(west, before), [51 + 40]);
+    assert.equal(new Set(mover.values).size, 20 + 40);
     const busy = await pair.mirrorctl('failback', FLOW, '--yes');
     assert.equal(busy.code, 4, busy.out);
     assert.match(busy.err, /group mover is active on us-west \(Stable, 1 member\): stop its/);
     const waiting = pair.mirrorctl('failback', FLOW, '--yes', '--wait');
-    await consumer.disconnect();
+    await mover.leave();
     const done = await waiting;
     assert.equal(done.code, 0, done.out + done.err);
-    assert.equal(values.length, 20 + 40); // the first unread one first, none twice
 
     assert.deepEqual(await committedOffsets(east, { group: 'mover', topic: 'orders' }), [90]);
     for (const topic of ['orders', 'paid'])

@@ -11,7 +11,7 @@ import {
   pairRecords,
   valueIdentity,
 } from '../kit/history-checker.js';
-import { connectKafkajs } from '../kit/kafkajs-client.js';
+import { joinAndRead } from '../kit/group-reader.js';
 import { MirroredPair } from '../kit/mirrored-pair.js';
 import { readTopic } from '../kit/read-topic.js';
 import type { KafkaServers } from '../kit/start-kafka.js';
@@ -46,27 +46,10 @@ function read(client: Client, servers: KafkaServers, wanted: Read): Promise<stri
 }
 
 async function readWithKafkajs(servers: KafkaServers, wanted: Read): Promise<string[]> {
-  const { topic, group, records } = wanted;
-  const consumer = connectKafkajs(servers).consumer({ groupId: group });
-  const values: string[] = [];
-  await consumer.connect();
-  await consumer.subscribe({ topic, fromBeginning: servers.name === 'us-east' });
-  await new Promise<void>((resolve, reject) => {
-    const running = consumer.run({
-      autoCommit: false,
-      eachMessage: async ({ partition, message }) => {
-        if (values.length === records) return;
-        values.push(String(message.value));
-        if (values.length < records) return;
-        const offset = String(BigInt(message.offset) + 1n);
-        await consumer.commitOffsets([{ topic, partition, offset }]);
-        resolve();
-      },
-    });
-    running.catch(reject);
-  });
-  await consumer.disconnect();
-  return values;
+  const fromBeginning = servers.name === 'us-east';
+  const { values, leave } = await joinAndRead(servers, { ...wanted, fromBeginning });
+  await leave();
+  return [...values];
 }
 
 interface Promoted {

@@ -13,6 +13,7 @@ import {
   type TranslatedCommit,
 } from '../kit/group-checker.js';
 import { assertMirrored, type HistoryRecord } from '../kit/history-checker.js';
+import { joinAndRead } from '../kit/group-reader.js';
 import { connectKafkajs } from '../kit/kafkajs-client.js';
 import { readTopic } from '../kit/read-topic.js';
 import { runMirrorctl } from '../kit/run-mirrorctl.js';
@@ -274,25 +275,10 @@ describe('consumer groups', () => {
   it('go on where they were with kafkajs, skipping and repeating nothing', async () => {
     await writeUnique(east, { topic: 'read', count: 300 });
     await readOn('with-kafkajs', 123, async (servers, topic, records) => {
-      const consumer = connectKafkajs(servers).consumer({ groupId: 'with-kafkajs' });
-      const values: string[] = [];
-      await consumer.connect();
-      await consumer.subscribe({ topic, fromBeginning: true });
-      await new Promise<void>((resolve) => {
-        void consumer.run({
-          autoCommit: false,
-          eachMessage: async ({ partition, message }) => {
-            if (values.length === records) return;
-            values.push(String(message.value));
-            if (values.length < records) return;
-            const offset = String(BigInt(message.offset) + 1n);
-            await consumer.commitOffsets([{ topic, partition, offset }]);
-            resolve();
-          },
-        });
-      });
-      await consumer.disconnect();
-      return values;
+      const wanted = { group: 'with-kafkajs', topic, records, fromBeginning: true };
+      const { values, leave } = await joinAndRead(servers, wanted);
+      await leave();
+      return [...values];
     });
   });
 

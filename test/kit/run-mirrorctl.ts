@@ -1,4 +1,4 @@
-import { execFile, type ChildProcess } from 'node:child_process';
+import { execFile, type ChildProcess, type ExecFileException } from 'node:child_process';
 import { join } from 'node:path';
 
 import { compiledRoot } from './project-root.js';
@@ -8,6 +8,10 @@ export interface Finished {
   out: string;
   err: string;
 }
+
+/** A command that waits is one that a test waits for: it ends, and what it had printed is shown. */
+const FINISH_MS_MAX = 300_000;
+const KILLED = 137;
 
 /** `status --json` of ten thousand partitions is a few megabytes. */
 const OUTPUT_BYTES_MAX = 64 * 1024 * 1024;
@@ -21,11 +25,14 @@ export class RunningMirrorctl {
 
   constructor(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
     const program = join(compiledRoot(), 'cli', 'main.js');
-    const options = { env: { PATH: process.env['PATH'], ...env }, maxBuffer: OUTPUT_BYTES_MAX };
+    const options = {
+      ...{ env: { PATH: process.env['PATH'], ...env }, maxBuffer: OUTPUT_BYTES_MAX },
+      ...{ timeout: FINISH_MS_MAX, killSignal: 'SIGKILL' as const },
+    };
     let resolve: (finished: Finished) => void;
     this.finished = new Promise((settle) => (resolve = settle));
     this.#child = execFile(process.execPath, [program, ...args], options, (error, out, err) =>
-      resolve({ code: error === null ? 0 : Number(error.code), out, err }),
+      resolve({ code: exitCode(error), out, err }),
     );
     this.#child.stdout?.on('data', (text: string) => (this.out += text));
   }
@@ -34,6 +41,11 @@ export class RunningMirrorctl {
   interrupt(): void {
     this.#child.kill('SIGINT');
   }
+}
+
+function exitCode(error: ExecFileException | null): number {
+  if (error === null) return 0;
+  return typeof error.code === 'number' ? error.code : KILLED;
 }
 
 export function runMirrorctl(

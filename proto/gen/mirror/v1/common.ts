@@ -14,9 +14,12 @@ export const protobufFileName = "mirror/v1/common.proto";
 /** What a partition's copier is doing. */
 export const PartitionState = {
   UNSPECIFIED: 0,
-  /** UNHELD - Nobody holds its lease. */
+  /** UNHELD - Nobody holds its lease, and there is no agent to give it to. */
   UNHELD: 1,
-  /** RECOVERING - Held; the position is being derived from the target's end offset. */
+  /**
+   * RECOVERING - Its target topic is being made ready, its lease is on its way to the holder, or the holder
+   * derives the position from the target's end offset.
+   */
   RECOVERING: 2,
   /** RUNNING - Copying, or waiting for new records. */
   RUNNING: 3,
