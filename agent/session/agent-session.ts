@@ -28,7 +28,7 @@ import {
   reportIntervalMs,
   type ReportedPartition,
 } from './progress-report.js';
-import { partitionItem, workKey } from './work-key.js';
+import { partitionItem, siteItem, workKey } from './work-key.js';
 
 /** How often the deadline of a heartbeat is looked at. */
 const HEARTBEAT_CHECK_MS = 50;
@@ -113,6 +113,7 @@ export class AgentSession {
     this.#siteTasks = new SiteTaskRunner({
       executors: SITE_TASK_EXECUTORS,
       openFlow: (flow) => this.#flows.open(flow),
+      siteOf: (flow) => this.#held.get(workKey(siteItem(flow)))?.site,
       send: (report) => this.#link.send({ $case: 'siteTaskReport', value: report }),
       clock,
       log,

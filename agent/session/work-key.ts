@@ -9,3 +9,7 @@ export function workKey(item: WorkItem): string {
 export function partitionItem(flow: string, topic: string, partition: number): WorkItem {
   return { flow, work: { $case: 'partition', value: { topic, partition } } };
 }
+
+export function siteItem(flow: string): WorkItem {
+  return { flow, work: { $case: 'site', value: {} } };
+}

@@ -3,6 +3,7 @@ import { canary } from './canary.js';
 import { compareRanges } from './compare-ranges.js';
 import { probeSource } from './probe-source.js';
 import { kafkaRequest } from './kafka-request.js';
+import { reportGroups } from './report-groups.js';
 import type { SiteTaskExecutor, SiteTaskKind } from './site-task.js';
 
 /** Every kind of task that this agent can do; what is not here is answered with `unsupported`. */
@@ -12,4 +13,5 @@ export const SITE_TASK_EXECUTORS: { readonly [K in SiteTaskKind]: SiteTaskExecut
   activeProducers,
   probeSource,
   kafkaRequest,
+  reportGroups,
 };

@@ -9,6 +9,7 @@ import {
   type SiteTaskResult,
 } from '../../proto/gen/mirror/v1/site_task.js';
 import type { FlowRuntime } from '../session/flow-runtimes.js';
+import type { SiteWorker } from '../site/site-worker.js';
 import type { SiteTaskContext, SiteTaskExecutor, SiteTaskKind } from './site-task.js';
 
 /** Tasks at a time: they share the thread and the clusters' bandwidth with the copy. */
@@ -29,6 +30,7 @@ export interface SiteTaskRunnerOptions {
   readonly executors: { readonly [K in SiteTaskKind]?: SiteTaskExecutor<K> };
   /** Undefined for a flow whose clusters this agent has no servers for. */
   readonly openFlow: (flow: string) => FlowRuntime | undefined;
+  readonly siteOf: (flow: string) => SiteWorker | undefined;
   readonly send: (report: SiteTaskReport) => void;
   readonly clock: Clock;
   readonly log: Logger;
@@ -122,7 +124,7 @@ export class SiteTaskRunner {
   }
 
   async #execute(task: SiteTask, running: Running): Promise<SiteTaskResult | undefined> {
-    const { executors, openFlow, clock, log } = this.#options;
+    const { executors, openFlow, siteOf, clock, log } = this.#options;
     const { kind } = task;
     const execute =
       kind === undefined ? undefined : (executors[kind.$case] as AnyExecutor | undefined);
@@ -138,7 +140,12 @@ export class SiteTaskRunner {
       return undefined;
     }
     const value = await execute(kind.value, {
-      ...{ flow, clock, log: log.child({ flow: task.flow, task: kind.$case }) },
+      ...{
+        flow,
+        site: siteOf(task.flow),
+        clock,
+        log: log.child({ flow: task.flow, task: kind.$case }),
+      },
       signal: running.stop.signal,
       report: (piece) => this.#piece(running, kindOf(kind.$case, piece)),
     });

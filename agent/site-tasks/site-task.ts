@@ -6,6 +6,7 @@ import type {
   SiteTaskResult,
 } from '../../proto/gen/mirror/v1/site_task.js';
 import type { FlowRuntime } from '../session/flow-runtimes.js';
+import type { SiteWorker } from '../site/site-worker.js';
 
 type Case<Union, Kind> = Extract<NonNullable<Union>, { $case: Kind }>;
 
@@ -18,6 +19,8 @@ export type SiteTaskResultOf<K> =
 
 export interface SiteTaskContext<K> {
   readonly flow: FlowRuntime;
+  /** Where this agent holds the flow's site work. */
+  readonly site?: SiteWorker | undefined;
   readonly clock: Clock;
   readonly log: Logger;
   /** Aborted when nobody wants the result any more. */

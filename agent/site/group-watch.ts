@@ -52,6 +52,8 @@ export class GroupWatch {
   /** With `refresh.groups.enabled = false`: the groups of the first listing, and no others. */
   #fixed: Set<string> | undefined;
   #listsLater = false;
+  /** Who waits for a listing that begins after they asked. */
+  readonly #askers = new Set<Asker>();
   #warnedRight = '';
   /** While polling: what was reported. */
   readonly #polled = new Map<string, GroupOffset>();
@@ -66,6 +68,26 @@ export class GroupWatch {
     this.#listSoon.wake();
   }
 
+  /**
+   * Resolves once everything that was committed before this call is reported; rejects with why the
+   * groups cannot be listed now, or with the signal's reason.
+   */
+  async reportNow(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    let giveUp = (): void => {};
+    const reported = new Promise<void>((resolve, reject) => {
+      const asker = { resolve, reject };
+      giveUp = () => {
+        this.#askers.delete(asker);
+        reject(signal.reason as Error);
+      };
+      this.#askers.add(asker);
+    });
+    signal.addEventListener('abort', giveUp, { once: true });
+    this.#listSoon.wake();
+    await reported.finally(() => signal.removeEventListener('abort', giveUp));
+  }
+
   /** Until the signal aborts; never rejects. */
   async run(signal: AbortSignal): Promise<void> {
     const { clock, log } = this.#options;
@@ -77,7 +99,10 @@ export class GroupWatch {
       } catch (error) {
         if (signal.aborted) return;
         if (error instanceof GroupsRightError) await this.#pollInstead(error, signal);
-        else log.warn({ error: describeError(error) }, 'the groups of the source are not known');
+        else {
+          log.warn({ error: describeError(error) }, 'the groups of the source are not known');
+          this.#answer([...this.#askers], error);
+        }
       }
       if (clock.nowMs() - startedMs > OFFSETS_RETRY_MAX_MS) delayMs = OFFSETS_RETRY_MIN_MS;
       await clock.sleep(delayMs, signal).catch(() => undefined);
@@ -87,6 +112,7 @@ export class GroupWatch {
 
   async #follow(signal: AbortSignal): Promise<void> {
     const { source, clock, log } = this.#options;
+    const asked = [...this.#askers];
     const stop = new AbortController();
     const either = AbortSignal.any([signal, stop.signal]);
     const reports = new OffsetReports();
@@ -105,6 +131,7 @@ export class GroupWatch {
       signal,
     );
     if (tail === undefined) {
+      this.#answer(asked); // no group has ever committed anything
       await clock.sleep(GROUPS_ABSENT_INTERVAL_MS, signal);
       return;
     }
@@ -135,11 +162,12 @@ export class GroupWatch {
     const { flow, clock } = this.#options;
     const { tail, reports, sender } = parts;
     while (!signal.aborted) {
+      const asked = [...this.#askers];
       reports.beginListing();
-      const listed = await this.#list(signal);
+      const listed = await this.#list(asked, signal);
       await tail.caughtUp(signal);
       reports.endListing(listed, (group) => this.#fixed?.has(group) ?? true);
-      sender.flush();
+      if (sender.flush()) this.#answer(asked);
       const due = new AbortController();
       const waits = [this.#listSoon.wait(AbortSignal.any([signal, due.signal]))];
       if (flow.refreshGroupsEnabled) {
@@ -155,7 +183,7 @@ export class GroupWatch {
   }
 
   /** Insists until it is answered: what the log says goes on being reported meanwhile. */
-  async #list(signal: AbortSignal): Promise<Map<string, GroupOffset>> {
+  async #list(askers: readonly Asker[], signal: AbortSignal): Promise<Map<string, GroupOffset>> {
     const { clock, log } = this.#options;
     for (
       let delayMs = OFFSETS_RETRY_MIN_MS;
@@ -166,6 +194,7 @@ export class GroupWatch {
         return await this.#listOnce(signal);
       } catch (error) {
         if (signal.aborted) throw error;
+        this.#answer(askers, error);
         log.warn({ error: describeError(error) }, 'the groups of the source cannot be listed');
         await clock.sleep(delayMs, signal);
       }
@@ -201,26 +230,38 @@ export class GroupWatch {
     }
     const untilMs = clock.nowMs() + GROUPS_RIGHTS_RETRY_MS;
     while (!signal.aborted && clock.nowMs() < untilMs) {
+      const asked = [...this.#askers];
       try {
-        await this.#poll(signal);
+        if (await this.#poll(signal)) this.#answer(asked);
       } catch (cause) {
         if (signal.aborted) return;
+        this.#answer(asked, cause);
         log.warn({ error: describeError(cause) }, 'the groups of the source cannot be listed');
       }
       await clock.sleep(GROUPS_POLL_INTERVAL_MS, signal).catch(() => undefined);
     }
   }
 
-  async #poll(signal: AbortSignal): Promise<void> {
+  #answer(askers: readonly Asker[], problem?: unknown): void {
+    for (const asker of askers) {
+      this.#askers.delete(asker);
+      if (problem === undefined) asker.resolve();
+      else asker.reject(problem);
+    }
+  }
+
+  /** False when nobody took it. */
+  async #poll(signal: AbortSignal): Promise<boolean> {
     const { flow, send } = this.#options;
     const changed = changedOffsets(flow, await this.#committed(signal), this.#polled);
     for (let start = 0; start < changed.length; start += OFFSETS_PER_REPORT_MAX) {
       const part = changed.slice(start, start + OFFSETS_PER_REPORT_MAX);
-      if (!send(part)) return;
+      if (!send(part)) return false;
       for (const offset of part) {
         this.#polled.set(commitKey(offset.group, offset.topic, offset.partition), offset);
       }
     }
+    return true;
   }
 
   #accepts(group: string, topic: string): boolean {
@@ -240,6 +281,11 @@ export class GroupWatch {
   }
 }
 
+interface Asker {
+  readonly resolve: () => void;
+  readonly reject: (problem: unknown) => void;
+}
+
 /** Sends what waits, and tries again soon where the coordinator does not take it yet. */
 class ReportSender {
   readonly #options: Pick<GroupWatchOptions, 'send' | 'clock'>;
@@ -257,7 +303,8 @@ class ReportSender {
     this.#signal = signal;
   }
 
-  flush(): void {
+  /** Whether everything was taken. */
+  flush(): boolean {
     while (this.#reports.ready && !this.#retrying) {
       const offsets = this.#reports.next(OFFSETS_PER_REPORT_MAX);
       if (this.#options.send(offsets)) continue;
@@ -269,5 +316,6 @@ class ReportSender {
       };
       void this.#options.clock.sleep(REPORT_RETRY_MS, this.#signal).then(retry, () => undefined);
     }
+    return !this.#retrying;
   }
 }

@@ -96,6 +96,11 @@ export class SiteWorker {
     this.#missing.repeatAll();
   }
 
+  /** Resolves once all that groups had committed before this call is reported. */
+  reportGroups(signal: AbortSignal): Promise<void> {
+    return this.#groups.reportNow(AbortSignal.any([signal, this.#stop.signal]));
+  }
+
   async close(): Promise<void> {
     this.#stop.abort();
     await Promise.all(this.#running);

@@ -14,10 +14,11 @@ import {
   planPromotion,
   targetEnds,
   type ChosenTopics,
+  type CommitsReported,
   type PromotionScope,
 } from './promotion-look.js';
 import type { PromotedScope } from '../target/flow-promotions.js';
-import type { FlowPhase, GroupPlan, PromotionPlan } from './promotion-plan.js';
+import type { FlowPhase, GroupPlan, PartitionPosition, PromotionPlan } from './promotion-plan.js';
 import { isToCommit, partitionKey } from './promotion-rows.js';
 
 /** How long a planned promotion waits for the last records; then it is called off. */
@@ -154,7 +155,10 @@ class Promotion {
     return [`source is ${state}: ${evidence}${accepted}`, plan];
   }
 
-  /** Waits until every partition was looked at after the drain began, and had nothing left. */
+  /**
+   * Waits until every partition was looked at after the drain began, and had nothing left, and until
+   * everything that groups committed before is known.
+   */
   async #drain(signal: AbortSignal): Promise<[string, void]> {
     const { clock, host, selection } = this.#options;
     const startedMs = clock.nowMs();
@@ -168,7 +172,12 @@ class Promotion {
         ({ lagRecords, sourceEndAgeMs }) =>
           lagRecords !== 0n || sourceEndAgeMs === undefined || sourceEndAgeMs >= elapsedMs,
       );
-      if (lagging.length === 0) return [`${positions.length} partitions have no lag`, undefined];
+      let unread: string | undefined;
+      if (lagging.length === 0) {
+        const commits = await host.reportGroups(this.#flow, signal);
+        if (commits.state !== 'unknown') return [describeDrained(positions, commits), undefined];
+        unread = commits.problem;
+      }
       if (clock.nowMs() - probedMs >= DRAIN_PROBE_INTERVAL_MS) {
         await host.probeSource(this.#flow, signal);
         probedMs = clock.nowMs();
@@ -178,20 +187,29 @@ class Promotion {
         const message = `not drained, for the source is ${source.state} by now: ${source.evidence}`;
         return [message, undefined];
       }
-      if (elapsedMs >= DRAIN_MS_MAX) {
-        const named = lagging
-          .slice(0, LAGGING_NAMED_MAX)
-          .map(
-            ({ topic, partition, lagRecords }) => `${topic}-${partition} (${lagRecords ?? '?'})`,
-          );
-        const message =
-          `the source answers, but after ${DRAIN_MS_MAX / 1_000} s ${lagging.length} partitions ` +
-          `still have records to copy: ${named.join(', ')}; stop the producers there first, or ` +
-          'give up what is not copied with --unplanned';
-        throw new PromotionRefusedError(this.#flow, [{ code: 'lag-remains', message }]);
-      }
+      if (elapsedMs >= DRAIN_MS_MAX) throw this.#notDrained(lagging, unread);
       await clock.sleep(DRAIN_LOOK_INTERVAL_MS, signal);
     }
+  }
+
+  #notDrained(
+    lagging: readonly PartitionPosition[],
+    unread: string | undefined,
+  ): PromotionRefusedError {
+    const after = `the source answers, but after ${DRAIN_MS_MAX / 1_000} s`;
+    if (unread !== undefined) {
+      const message =
+        `${after} it is not known what groups have committed there: ${unread}; ` +
+        'move them to what is known with --unplanned';
+      return new PromotionRefusedError(this.#flow, [{ code: 'commits-unknown', message }]);
+    }
+    const named = lagging
+      .slice(0, LAGGING_NAMED_MAX)
+      .map(({ topic, partition, lagRecords }) => `${topic}-${partition} (${lagRecords ?? '?'})`);
+    const message =
+      `${after} ${lagging.length} partitions still have records to copy: ${named.join(', ')}; ` +
+      'stop the producers there first, or give up what is not copied with --unplanned';
+    return new PromotionRefusedError(this.#flow, [{ code: 'lag-remains', message }]);
   }
 
   async #fence(signal: AbortSignal): Promise<[string, void]> {
@@ -307,6 +325,17 @@ class Promotion {
     const elapsedMs = this.#options.clock.nowMs() - this.#startedMs;
     return { plan, alreadyPromoted, elapsedMs };
   }
+}
+
+function describeDrained(
+  positions: readonly PartitionPosition[],
+  { state }: CommitsReported,
+): string {
+  const commits =
+    state === 'known'
+      ? 'every commit is known'
+      : 'commits are known as an older agent reports them';
+  return `${positions.length} partitions have no lag, and ${commits}`;
 }
 
 function byGroup(rows: readonly GroupPlan[]): Map<string, GroupPlan[]> {

@@ -14,6 +14,7 @@ export type BlockerCode =
   | 'producers-active' //     a warning: who still writes on the source
   | 'producers-unknown' //    a warning: that cannot be told
   | 'lag-remains' //          the source answers, and records keep coming
+  | 'commits-unknown' //      the source answers, and what its groups have committed cannot be read
   | 'commit-refused'; //      the target would not take a group's positions
 
 /** What an operator may go past with `--accept`: it costs records or groups, and nothing else. */

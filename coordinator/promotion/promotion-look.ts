@@ -21,11 +21,19 @@ export interface PromotionHost {
   sourceState(flow: string): SourceLook;
   /** Asks the source itself, within limits; `sourceState` tells what came of it. */
   probeSource(flow: string, signal: AbortSignal): Promise<void>;
+  /** Has everything reported that groups have committed on the source by now, within limits. */
+  reportGroups(flow: string, signal: AbortSignal): Promise<CommitsReported>;
   partitionPositions(flow: string): readonly PartitionPosition[];
   /** No more grants; revokes everything; waits, within limits, for final progress and releases. */
   stopFlow(flow: string, topics: readonly string[] | undefined, signal: AbortSignal): Promise<void>;
   setFlowState(flow: string, state: FlowPhase, topics?: readonly string[]): void;
 }
+
+export type CommitsReported =
+  | { readonly state: 'known' }
+  /** An agent of an older version: it cannot say whether a commit is still on its way. */
+  | { readonly state: 'as-reported' }
+  | { readonly state: 'unknown'; readonly problem: string };
 
 export interface PromotionScope {
   target: FlowTarget;
@@ -45,7 +53,7 @@ export async function planPromotion(
 ): Promise<PromotionPlan> {
   const { host, target } = scope;
   // Behind the fence it no longer matters.
-  if (chooseTopics(scope).phase === 'running') await host.probeSource(target.flowId, signal);
+  if (chooseTopics(scope).phase === 'running') await lookAtSource(host, target.flowId, signal);
   try {
     return await lookAtTarget(scope, signal);
   } catch (error) {
@@ -54,6 +62,12 @@ export async function planPromotion(
     const plan = planWith(scope, new Map(), new Map());
     return { ...plan, blockers: [{ code: 'target-unreachable', message }] };
   }
+}
+
+/** Also at what its groups have committed: a plan is about what is true now. */
+async function lookAtSource(host: PromotionHost, flow: string, signal: AbortSignal): Promise<void> {
+  await host.probeSource(flow, signal);
+  if (host.sourceState(flow).state === 'reachable') await host.reportGroups(flow, signal);
 }
 
 export interface ChosenTopics {

@@ -73,6 +73,7 @@ function writeTask(task: SiteTask): SiteTaskMessage['kind'] {
     }
     case 'probeSource':
     case 'kafkaRequest':
+    case 'reportGroups':
       return task;
     case 'canary': {
       const { act, partitions, ...value } = task.value;

@@ -1,10 +1,12 @@
 import type { DrillHost } from '../drill/drill.js';
+import type { CommitsReported } from '../promotion/promotion-look.js';
 import type { PartitionPosition, SourceLook } from '../promotion/promotion-plan.js';
 import type { Coordination } from './coordination.js';
 import { FlowStopTimeoutError } from './errors.js';
 import type { FlowPhase, FlowRuntime } from './flow-runtime.js';
 import type { OpenedFlowTarget } from './flow-target-port.js';
 import { probeSource } from './probe-source.js';
+import { reportGroups } from './report-groups.js';
 
 /** A look at the source that is older than this no longer shows that it answers. */
 export const SOURCE_LOOK_FRESH_MS = 5_000;
@@ -48,6 +50,10 @@ export class CoordinationPromotionHost<Opened extends OpenedFlowTarget> implemen
 
   probeSource(flowId: string, signal: AbortSignal): Promise<void> {
     return probeSource(this.#coordination, flowId, signal);
+  }
+
+  reportGroups(flowId: string, signal: AbortSignal): Promise<CommitsReported> {
+    return reportGroups(this.#coordination, flowId, signal);
   }
 
   partitionPositions(flowId: string): PartitionPosition[] {

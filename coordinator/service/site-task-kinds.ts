@@ -27,6 +27,7 @@ export interface SiteTaskKinds {
     readonly piece: { readonly bytes: Buffer };
     readonly result: object;
   };
+  reportGroups: { readonly task: object; readonly piece: never; readonly result: object };
 }
 
 export type SiteTaskKind = keyof SiteTaskKinds;

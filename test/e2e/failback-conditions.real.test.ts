@@ -74,6 +74,7 @@ describe('failback of one direction of two', () => {
     const { east, west } = pair;
     const promoted = await pair.mirrorctl('promote', FLOW, '--yes');
     assert.equal(promoted.code, 0, promoted.err);
+    assert.match(promoted.out, /have no lag, and every commit is known/);
     const moved = { group: 'mover', topic: 'us-east.orders' };
     assert.deepEqual(await committedOffsets(west, moved), [30], promoted.out);
     const local = new AbortController();

@@ -23,6 +23,7 @@ function stage(execute?: SiteTaskExecutor<'compareRanges'>) {
   const runner = new SiteTaskRunner({
     executors: execute === undefined ? {} : { compareRanges: execute },
     openFlow: (id) => (id === 'a->b' ? flow : undefined),
+    siteOf: () => undefined,
     send: (report) => sent.push(report),
     clock: systemClock,
     log: silentLogger,

@@ -92,10 +92,8 @@ describe('GroupWatch without the rights to follow', () => {
         () => lines,
       );
       await commit(4n);
-      await eventually(
-        () => last() === 4n,
-        () => lines,
-      );
+      await watch.reportNow(stop.signal);
+      assert.equal(last(), 4n);
       await commit(3n);
       await eventually(
         () => last() === 3n,

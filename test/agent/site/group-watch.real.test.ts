@@ -21,6 +21,8 @@ import {
 import { withAdmin } from '../../kit/with-admin.js';
 import { createTopics } from '../../kit/write-unique.js';
 
+const NEVER = new AbortController().signal;
+
 for (const version of [KAFKA_CURRENT, KAFKA_OLDER]) {
   describe(`GroupWatch on Kafka ${version}`, () => {
     let source: KafkaServers;
@@ -64,11 +66,11 @@ for (const version of [KAFKA_CURRENT, KAFKA_OLDER]) {
 
     it('finds the first group of a cluster, and each of its commits', async () => {
       await using seen = watch();
+      await seen.watching.reportNow(NEVER);
+      assert.deepEqual(seen.reports, []);
       await commit('first', 1n);
-      await eventually(
-        () => seen.last('first') === 1n,
-        () => seen.reports,
-      );
+      await seen.watching.reportNow(NEVER);
+      assert.equal(seen.last('first'), 1n);
       for (let offset = 2n; offset <= 20n; offset += 1n) await commit('first', offset);
       await eventually(
         () => seen.last('first') === 20n,
@@ -114,6 +116,17 @@ for (const version of [KAFKA_CURRENT, KAFKA_OLDER]) {
         () => seen.last('earlier') === 2n,
         () => seen.reports,
       );
+    });
+
+    it('answers behind every commit that was made before it was asked', async () => {
+      await using seen = watch();
+      for (let offset = 30n; offset <= 33n; offset += 1n) {
+        await commit('asked', offset);
+        await seen.watching.reportNow(NEVER);
+        assert.equal(seen.last('asked'), offset);
+      }
+      const givenUp = AbortSignal.abort(new Error('given up'));
+      await assert.rejects(seen.watching.reportNow(givenUp), /given up/);
     });
 
     it('takes the offsets of a transaction when it is committed, and not when it is aborted', async () => {

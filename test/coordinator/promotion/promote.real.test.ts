@@ -273,6 +273,28 @@ describe('promote', () => {
     assert.ok(scene.steps.includes('drain done'));
   });
 
+  it('moves what a group committed just before, and refuses where that cannot be known', async () => {
+    await using process = new TargetProcess(kafka.bootstrapServers);
+    const scene = await filledScene('late-commit', process);
+    scene.host.state = 'reachable';
+    scene.host.positions = [position(scene, 0, {})];
+    scene.host.unread = 'the test says so';
+    const clock = hastyClock();
+    const startedMs = clock.nowMs();
+    await assert.rejects(promote(scene.options({ clock }), NEVER), isRefused('commits-unknown'));
+    assert.ok(clock.nowMs() - startedMs >= DRAIN_MS_MAX);
+    assert.equal(scene.host.phases.at(-1), 'running');
+    assert.equal(scene.target.promoted, undefined);
+
+    scene.host.unread = undefined;
+    scene.host.onReport = () => scene.group('late', 0, 110n);
+    const plan = await planPromotion(scene.options(), NEVER);
+    assert.ok(plan.groups.some(({ group }) => group === 'late'));
+    scene.host.onReport = () => scene.group('late', 0, 120n);
+    await promote(scene.options({ clock }), NEVER);
+    assert.deepEqual(await scene.committed('late'), { 0: '20' });
+  });
+
   it('calls off a planned promotion when records keep coming', async () => {
     await using process = new TargetProcess(kafka.bootstrapServers);
     const scene = await filledScene('busy', process);

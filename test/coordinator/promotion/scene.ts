@@ -3,7 +3,10 @@ import { systemClock, type Clock } from '../../../common/clock.js';
 import { silentLogger } from '../../../common/log.js';
 import type { PromoteOptions } from '../../../coordinator/promotion/promote.js';
 import type { PromotionDocuments } from '../../../coordinator/promotion/promotion-journal.js';
-import type { PromotionHost } from '../../../coordinator/promotion/promotion-look.js';
+import type {
+  CommitsReported,
+  PromotionHost,
+} from '../../../coordinator/promotion/promotion-look.js';
 import type {
   FlowPhase,
   PartitionPosition,
@@ -33,6 +36,18 @@ export class Host implements PromotionHost {
 
   probeSource(): Promise<void> {
     return Promise.resolve();
+  }
+
+  /** Why what groups have committed cannot be known. */
+  unread: string | undefined;
+  /** What comes of asking. */
+  onReport = (): void => {};
+
+  reportGroups(): Promise<CommitsReported> {
+    const { unread: problem } = this;
+    if (problem !== undefined) return Promise.resolve({ state: 'unknown', problem });
+    this.onReport();
+    return Promise.resolve({ state: 'known' });
   }
 
   partitionPositions(): PartitionPosition[] {

@@ -46,6 +46,7 @@ export interface SiteTask {
     | { $case: "activeProducers"; value: ActiveProducers }
     | { $case: "probeSource"; value: ProbeSource }
     | { $case: "kafkaRequest"; value: KafkaRequest }
+    | { $case: "reportGroups"; value: ReportGroups }
     | undefined;
 }
 
@@ -84,6 +85,7 @@ export interface SiteTaskResult {
     | { $case: "activeProducers"; value: ActiveProducersResult }
     | { $case: "probeSource"; value: ProbeSourceResult }
     | { $case: "kafkaRequest"; value: KafkaAnswered }
+    | { $case: "reportGroups"; value: GroupsReported }
     | undefined;
 }
 
@@ -247,6 +249,16 @@ export interface KafkaAnswerPart {
 export interface KafkaAnswered {
 }
 
+/**
+ * For the holder of the flow's site work: answered once everything that groups had committed on the
+ * source before the task came was reported on this stream, as `GroupOffsets`.
+ */
+export interface ReportGroups {
+}
+
+export interface GroupsReported {
+}
+
 function createBaseSiteTask(): SiteTask {
   return { taskId: "", flow: "", kind: undefined };
 }
@@ -274,6 +286,9 @@ export const SiteTask: MessageFns<SiteTask> = {
         break;
       case "kafkaRequest":
         KafkaRequest.encode(message.kind.value, writer.uint32(186).fork()).join();
+        break;
+      case "reportGroups":
+        ReportGroups.encode(message.kind.value, writer.uint32(194).fork()).join();
         break;
     }
     return writer;
@@ -348,6 +363,14 @@ export const SiteTask: MessageFns<SiteTask> = {
             message.kind = { $case: "kafkaRequest", value: KafkaRequest.decode(reader, reader.uint32()) };
             continue;
           }
+          case 24: {
+            if (tag !== 194) {
+              break;
+            }
+
+            message.kind = { $case: "reportGroups", value: ReportGroups.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -395,6 +418,12 @@ export const SiteTask: MessageFns<SiteTask> = {
       case "kafkaRequest": {
         if (object.kind?.value !== undefined && object.kind?.value !== null) {
           message.kind = { $case: "kafkaRequest", value: KafkaRequest.fromPartial(object.kind.value) };
+        }
+        break;
+      }
+      case "reportGroups": {
+        if (object.kind?.value !== undefined && object.kind?.value !== null) {
+          message.kind = { $case: "reportGroups", value: ReportGroups.fromPartial(object.kind.value) };
         }
         break;
       }
@@ -738,6 +767,9 @@ export const SiteTaskResult: MessageFns<SiteTaskResult> = {
       case "kafkaRequest":
         KafkaAnswered.encode(message.kind.value, writer.uint32(186).fork()).join();
         break;
+      case "reportGroups":
+        GroupsReported.encode(message.kind.value, writer.uint32(194).fork()).join();
+        break;
     }
     return writer;
   },
@@ -795,6 +827,14 @@ export const SiteTaskResult: MessageFns<SiteTaskResult> = {
             message.kind = { $case: "kafkaRequest", value: KafkaAnswered.decode(reader, reader.uint32()) };
             continue;
           }
+          case 24: {
+            if (tag !== 194) {
+              break;
+            }
+
+            message.kind = { $case: "reportGroups", value: GroupsReported.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -840,6 +880,12 @@ export const SiteTaskResult: MessageFns<SiteTaskResult> = {
       case "kafkaRequest": {
         if (object.kind?.value !== undefined && object.kind?.value !== null) {
           message.kind = { $case: "kafkaRequest", value: KafkaAnswered.fromPartial(object.kind.value) };
+        }
+        break;
+      }
+      case "reportGroups": {
+        if (object.kind?.value !== undefined && object.kind?.value !== null) {
+          message.kind = { $case: "reportGroups", value: GroupsReported.fromPartial(object.kind.value) };
         }
         break;
       }
@@ -2431,6 +2477,92 @@ export const KafkaAnswered: MessageFns<KafkaAnswered> = {
   },
   fromPartial(_: DeepPartial<KafkaAnswered>): KafkaAnswered {
     const message = createBaseKafkaAnswered();
+    return message;
+  },
+};
+
+function createBaseReportGroups(): ReportGroups {
+  return {};
+}
+
+export const ReportGroups: MessageFns<ReportGroups> = {
+  encode(_: ReportGroups, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReportGroups {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReportGroups();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ReportGroups>): ReportGroups {
+    return ReportGroups.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<ReportGroups>): ReportGroups {
+    const message = createBaseReportGroups();
+    return message;
+  },
+};
+
+function createBaseGroupsReported(): GroupsReported {
+  return {};
+}
+
+export const GroupsReported: MessageFns<GroupsReported> = {
+  encode(_: GroupsReported, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GroupsReported {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGroupsReported();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<GroupsReported>): GroupsReported {
+    return GroupsReported.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<GroupsReported>): GroupsReported {
+    const message = createBaseGroupsReported();
     return message;
   },
 };

@@ -1,0 +1,39 @@
+import { withDeadline } from '../../common/deadline.js';
+import { describeError } from '../../common/errors.js';
+import type { CommitsReported } from '../promotion/promotion-look.js';
+import type { Coordination } from './coordination.js';
+import type { OpenedFlowTarget } from './flow-target-port.js';
+import { SiteTaskUnsupportedError } from './site-task-errors.js';
+
+/** Thousands of groups are listed in less. */
+export const REPORT_GROUPS_MS_MAX = 10_000;
+
+/**
+ * Has the holder of the flow's site work report what groups have committed up to now. Its reports
+ * come on the stream on which it then says that it is done, and are taken in before that.
+ */
+export async function reportGroups<Opened extends OpenedFlowTarget>(
+  coordination: Coordination<Opened>,
+  flowId: string,
+  signal: AbortSignal,
+): Promise<CommitsReported> {
+  const { clock, siteTasks, log } = coordination;
+  const holder = coordination.core.state.flows.get(flowId)?.site.holder;
+  if (holder === undefined) return { state: 'unknown', problem: 'no agent watches its groups' };
+  const { agentId } = holder;
+  const what = `what agent ${agentId} knows of its groups`;
+  const limits = { what, ms: REPORT_GROUPS_MS_MAX, clock, signal };
+  const task = { $case: 'reportGroups', value: {} } as const;
+  try {
+    await withDeadline(limits, (limit) =>
+      siteTasks.run<'reportGroups'>(flowId, task, { agentId, signal: limit }),
+    );
+    return { state: 'known' };
+  } catch (error) {
+    signal.throwIfAborted();
+    if (error instanceof SiteTaskUnsupportedError) return { state: 'as-reported' };
+    const problem = describeError(error);
+    log.debug({ flow: flowId, agentId, error: problem }, 'the groups were not reported');
+    return { state: 'unknown', problem };
+  }
+}
