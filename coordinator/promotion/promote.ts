@@ -196,7 +196,9 @@ class Promotion {
     lagging: readonly PartitionPosition[],
     unread: string | undefined,
   ): PromotionRefusedError {
-    const after = `the source answers, but after ${DRAIN_MS_MAX / 1_000} s`;
+    const { state, evidence } = this.#options.host.sourceState(this.#flow);
+    const found = state === 'reachable' ? 'the source answers, but' : `${evidence}, and`;
+    const after = `${found} after ${DRAIN_MS_MAX / 1_000} s`;
     if (unread !== undefined) {
       const message =
         `${after} it is not known what groups have committed there: ${unread}; ` +
