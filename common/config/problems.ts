@@ -116,7 +116,8 @@ export function quotedValue(property: { readonly reference?: string }, text: str
   return quoted(property.reference ?? text);
 }
 
-function escapeCodeUnit(unit: string): string {
+/** As Java's properties, and JSON, write it. */
+export function escapeCodeUnit(unit: string): string {
   return `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }
 

@@ -1,5 +1,5 @@
 import { Pair, parseLines } from 'dot-properties';
-import { quoted, type ProblemCollector } from './problems.js';
+import { escapeCodeUnit, quoted, type ProblemCollector } from './problems.js';
 
 /** One `key = value` of a file, with its place. */
 export interface Property {
@@ -12,6 +12,9 @@ export interface Property {
 
   /** The text in the file, where the value was looked up elsewhere and must not be shown. */
   readonly reference?: string;
+
+  /** The first escape whose backslash was dropped though it was meant to stay: `\\d`. */
+  readonly lostEscape?: string;
 }
 
 /** Keys in the order of their first appearance. */
@@ -37,6 +40,12 @@ export const PROPERTY_KEY_LENGTH_MAX = 512;
 
 // A remark begins with a `#` at the start of the value or after a space that is not escaped.
 const REMARK = /(?:^|(?<!\\)[ \t\f])#/;
+
+/** A backslash before a letter that begins no escape of Java's, or a digit: it is dropped. */
+const LOST_ESCAPE = /^(?:[^\\]|\\[^a-zA-Z0-9]|\\[tnrfu])*?(\\[a-eg-mo-qsv-zA-Z0-9])/;
+
+/** What programs read as one character, as two or as none, by the encoding they take a file for. */
+const BEYOND_ASCII = /[^\u0000-\u007f]/; // eslint-disable-line no-control-regex -- so is ASCII
 
 // eslint-disable-next-line no-control-regex -- control characters are what this looks for.
 const CONTROL_CHARACTER = /[\u0000-\u0008\u000b\u000e-\u001f\u007f]/;
@@ -74,7 +83,11 @@ export function parseProperties(source: PropertiesSource, problems: ProblemColle
         'the last one wins; remove one of them',
       );
     }
-    properties.set(node.key, Object.freeze({ ...place, value }));
+    const lostEscape = LOST_ESCAPE.exec(rawValue)?.[1];
+    properties.set(
+      node.key,
+      Object.freeze({ ...place, value, ...(lostEscape === undefined ? {} : { lostEscape }) }),
+    );
   }
   return properties;
 }
@@ -105,6 +118,16 @@ function valueOf(pair: RawPair, problems: ProblemCollector): string {
     problems.error(place, `the value of ${quoted(place.key)} has a malformed \\uXXXX escape`);
   }
   const value = pair.verbatim ? keepVerbatim(pair, problems) : dropRemark(pair, problems);
+  // The remark is no part of the value; of a verbatim one it is.
+  const meant = pair.verbatim ? rawValue : rawValue.slice(0, REMARK.exec(rawValue)?.index);
+  if (BEYOND_ASCII.test(meant)) {
+    problems.warn(
+      place,
+      `the value of ${quoted(place.key)} has letters beyond ASCII, which other programs may read ` +
+        'as other letters',
+      'write them as \\uXXXX: \\u00e9 is e with an acute accent',
+    );
+  }
   const control = CONTROL_CHARACTER.exec(value);
   if (control !== null) {
     const code = control[0].charCodeAt(0).toString(16).toUpperCase().padStart(4, '0');
@@ -188,6 +211,7 @@ function newlinesBetween(text: string, start: number, end: number): number {
 function escapeText(text: string, isKey: boolean): string {
   let escaped = text.replaceAll('\\', '\\\\').replaceAll('\n', '\\n').replaceAll('\r', '\\r');
   escaped = escaped.replaceAll('\t', '\\t').replaceAll('\f', '\\f').replaceAll('#', '\\#');
+  escaped = escaped.replace(new RegExp(BEYOND_ASCII, 'g'), escapeCodeUnit);
   if (isKey) return escaped.replace(/[ :=!]/g, '\\$&');
   return escaped.replace(/^[ :=!]|[ ]$/g, '\\$&');
 }

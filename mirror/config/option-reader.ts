@@ -107,6 +107,15 @@ export class OptionReader {
   }
 
   patterns(property: Property): PatternList {
+    const { key, lostEscape } = property;
+    if (lostEscape !== undefined) {
+      this.#problems.warn(
+        property,
+        `${quoted(key)} has ${quoted(lostEscape)}, of which properties keep ` +
+          `${quoted(lostEscape.slice(1))} alone`,
+        `write \\${lostEscape}`,
+      );
+    }
     const known = this.#patternLists.get(property.value);
     if (known !== undefined) return known;
     const patterns = splitList(property.value);

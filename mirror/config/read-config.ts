@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { readFile, stat } from 'node:fs/promises';
 import { readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
@@ -16,11 +17,23 @@ export async function readConfigText(file: string): Promise<string> {
     const { size } = await stat(file);
     // Unread: a file of gigabytes would take the memory of the process before it is refused.
     if (size > BYTES_MAX) throw new TypeError(`the file is longer than ${BYTES_MAX} bytes`);
-    return await readFile(file, 'utf8');
+    return textOf(await readFile(file));
   } catch (error) {
     const problem = { severity: 'error', file, line: 0, key: null } as const;
     throw new ConfigError([{ ...problem, message: reasonOf(error), hint: null }], 0);
   }
+}
+
+/**
+ * UTF-8; what is not is ISO-8859-1, as which MirrorMaker 2 reads every file. To put a sign for
+ * unreadable in its place would make another password of one.
+ */
+function textOf(bytes: Buffer): string {
+  const [first, second] = bytes;
+  const isUtf16 = first === 0 || second === 0 || (first === 0xff && second === 0xfe);
+  if (isUtf16 || (first === 0xfe && second === 0xff))
+    throw new TypeError('the file is not text in UTF-8 but perhaps in UTF-16; save it as UTF-8');
+  return isUtf8(bytes) ? bytes.toString('utf8') : bytes.toString('latin1');
 }
 
 /**
@@ -86,7 +99,10 @@ function readBounded(file: string): string {
   try {
     if (statSync(file).size > BYTES_MAX)
       throw new TypeError(`it is longer than ${BYTES_MAX} bytes`);
-    return readFileSync(file, 'utf8').slice(0, PROPERTIES_LENGTH_MAX);
+    const bytes = readFileSync(file);
+    // As Kafka's providers do: a secret with other letters than meant would only be refused elsewhere.
+    if (!isUtf8(bytes)) throw new TypeError('it is not text in UTF-8');
+    return bytes.toString('utf8').slice(0, PROPERTIES_LENGTH_MAX);
   } catch (error) {
     throw new TypeError(`${file}: ${reasonOf(error)}`, { cause: error });
   }

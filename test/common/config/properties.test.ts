@@ -86,6 +86,23 @@ describe('parseProperties', () => {
     assert.match(problems[0]?.message ?? '', /dropped the remark `# Disable for Active-Passive`/);
   });
 
+  it('warns of letters that programs read in different ways, but not in remarks', () => {
+    const { properties, problems } = parse('# café\na = caf\\u00e9 # café\nb = café');
+    assert.equal(properties.get('a')?.value, 'café');
+    assert.equal(properties.get('b')?.value, 'café');
+    const told = problems.filter(({ message }) => message.includes('beyond ASCII'));
+    assert.deepEqual(
+      told.map(({ severity, line }) => [severity, line]),
+      [['warning', 3]],
+    );
+  });
+
+  it('remembers an escape whose backslash is lost', () => {
+    const lost = (value: string) => parse(`a=${value}`).properties.get('a')?.lostEscape;
+    assert.equal(lost('x\\d+\\w'), '\\d');
+    assert.equal(lost('x\\\\d, y\\.z, \\t\\u0041\\\n  b'), undefined);
+  });
+
   it('unescapes what stands before a remark', () => {
     assert.equal(parse('a = x\\\\y\\u0041 # z').properties.get('a')?.value, 'x\\yA');
   });

@@ -196,6 +196,15 @@ describe('flow options', () => {
     });
   }
 
+  it('warn of a pattern that properties make another of', () => {
+    const [problem, ...others] = problemsOf(ONE_FLOW, 'east->west.topics = orders-\\d+, a\\.b');
+    assert.deepEqual(others, []);
+    assert.equal(problem?.severity, 'warning');
+    assert.match(problem?.message ?? '', /`east->west\.topics` has `\\d`, of which .* `d` alone/);
+    assert.equal(problem?.hint, 'write \\\\d');
+    assert.deepEqual(problemsOf(ONE_FLOW, 'east->west.topics = orders-\\\\d+'), []);
+  });
+
   it('explain a comma inside a pattern', () => {
     const [problem] = problemsOf(ONE_FLOW, 'topics = a{2,3}');
     assert.match(problem?.message ?? '', /`a\{2`, which cannot be used: it has an open brace/);

@@ -15,6 +15,7 @@ describe('references', () => {
     directory = await mkdtemp(path.join(tmpdir(), 'mirror-config-'));
     await writeFile(path.join(directory, 'secrets.properties'), 'jaas = a # ${env:HOME}\n');
     await writeFile(path.join(directory, 'user'), 'me');
+    await writeFile(path.join(directory, 'latin1'), Buffer.from('caf\xe9', 'latin1'));
   });
   after(() => rm(directory, { recursive: true }));
 
@@ -53,6 +54,10 @@ describe('references', () => {
 
   it('stay as they are if their provider is not declared', () => {
     assert.equal(clientOf('${other:a:b} ${plain}').value, '${other:a:b} ${plain}');
+  });
+
+  it('are to text in UTF-8, as in Kafka', () => {
+    assert.throws(() => clientOf(`\${dir:${directory}:latin1}`), /latin1: it is not text in UTF-8/);
   });
 
   const faults: readonly [string, RegExp][] = [
@@ -136,6 +141,28 @@ describe('readConfigText', () => {
     await assert.rejects(readConfigText(file), /longer than \d+ bytes/);
     await rm(path.dirname(file), { recursive: true });
   });
+
+  const texts: readonly [string, Buffer, string][] = [
+    ['UTF-8', Buffer.from('password = café'), 'password = café'],
+    ['ISO-8859-1, as Java does', Buffer.from('password = café', 'latin1'), 'password = café'],
+  ];
+  for (const [name, bytes, text] of texts) {
+    it(`reads ${name}`, async () => {
+      const file = path.join(await mkdtemp(path.join(tmpdir(), 'mirror-config-')), 'f');
+      await writeFile(file, bytes);
+      assert.equal(await readConfigText(file), text);
+      await rm(path.dirname(file), { recursive: true });
+    });
+  }
+
+  for (const mark of ['', '\ufeff']) {
+    it(`refuses UTF-16 ${mark === '' ? 'without' : 'with'} a mark`, async () => {
+      const file = path.join(await mkdtemp(path.join(tmpdir(), 'mirror-config-')), 'f');
+      await writeFile(file, Buffer.from(`${mark}clusters = a, b`, 'utf16le'));
+      await assert.rejects(readConfigText(file), /f: the file is not text in UTF-8 .* save it as/);
+      await rm(path.dirname(file), { recursive: true });
+    });
+  }
 
   it('says so if the file is a directory', async () => {
     await assert.rejects(readConfigText(tmpdir()), /this is a directory, not a file/);
