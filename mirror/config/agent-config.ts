@@ -9,6 +9,7 @@ import { parseProperties, type Properties, type Property } from '../../common/co
 import { parseHostPorts, splitList } from '../../common/config/values.js';
 import { aliasFault } from '../flow.js';
 import { CLIENT_KEYS, parseRoleKey, SECURITY_KEYS } from './client-keys.js';
+import { checkClientValue } from './client-values.js';
 import type { TlsFiles } from './mirror-config.js';
 import { resolveReferences, type ResolveReference } from './references.js';
 import { isSecretKey } from './secrets.js';
@@ -185,6 +186,7 @@ function collectOverrides(properties: Properties, problems: ProblemCollector): P
     if (Object.hasOwn(AGENT_OPTIONS, key) || /^config\.providers(\.|$)/.test(key)) continue;
     if (!key.startsWith('agent.') && isClientOverride(key)) {
       if (key.endsWith('.bootstrap.servers')) parseHostPorts(property, problems);
+      checkOverride(property, problems);
       overrides.set(key, property);
       continue;
     }
@@ -196,6 +198,13 @@ function collectOverrides(properties: Properties, problems: ProblemCollector): P
     );
   }
   return overrides;
+}
+
+const CHECKED = /(?:^|\.)(security\.protocol|sasl\.mechanism|request\.timeout\.ms)$/;
+
+function checkOverride(property: Property, problems: ProblemCollector): void {
+  const name = CHECKED.exec(property.key)?.[1];
+  if (name !== undefined) checkClientValue(name, property, problems);
 }
 
 /** `<alias>.x` or `<alias>.role.x` for some alias, or a security option of all clusters. */

@@ -9,6 +9,7 @@ import {
   SECURITY_KEYS,
   unheededReason,
 } from './client-keys.js';
+import { checkClientValue } from './client-values.js';
 import { CONNECT_KEYS, connectGroupOf, isTransformKey, type ConnectGroup } from './connect-keys.js';
 import { FLOW_OPTION_SPELLINGS } from './flow-options.js';
 import { AGENT_OPTIONS, COORDINATOR_OPTIONS } from './service-options.js';
@@ -100,6 +101,10 @@ class KeyIndexer implements KeyIndex {
   #addToFlow(property: Property): void {
     const [source = '', rest = ''] = splitOnce(property.key, '->');
     const target = this.#aliasBefore(rest, '.');
+    if (rest === '' || this.#aliases.has(rest) || (target !== null && rest === `${target}.`)) {
+      this.#reportCutOff(property);
+      return;
+    }
     if (!this.#aliases.has(source) || target === null) {
       this.#reportUnknownFlow(property, source, rest);
       return;
@@ -152,6 +157,12 @@ class KeyIndexer implements KeyIndex {
         `${quoted(key)} is cut off before \`->\`, because a space ends a key`,
         'write A->B without spaces',
       );
+    } else if (property.value.startsWith('>')) {
+      this.#problems.error(
+        property,
+        `${quoted(key)} is cut off before \`>\`, because \`=\` ends a key`,
+        'an arrow is written ->',
+      );
     } else this.#reportUnknown(property, key, globalKeys());
   }
 
@@ -165,7 +176,10 @@ class KeyIndexer implements KeyIndex {
   #acceptClientKey(place: ScopedKey, name: string, own: Map<string, Property>): void {
     this.#accept(place, own);
     const reason = unheededReason(name);
-    if (reason === null) return;
+    if (reason === null) {
+      checkClientValue(name, place.property, this.#problems);
+      return;
+    }
     const properties = this.#unheeded.get(reason) ?? [];
     properties.push(place.property);
     this.#unheeded.set(reason, properties);
@@ -215,6 +229,15 @@ class KeyIndexer implements KeyIndex {
     this.#connect.set(group, keys);
     this.#accept(place, own);
     return true;
+  }
+
+  /** `A->B .topics = x`, or `A->B. topics = x`: ignored, it would leave the flow without its filter. */
+  #reportCutOff(property: Property): void {
+    this.#problems.error(
+      property,
+      `${quoted(property.key)} names no option of a flow; a space ends a key`,
+      'write A->B.enabled, without spaces',
+    );
   }
 
   #reportUnknownFlow(property: Property, source: string, rest: string): void {

@@ -84,6 +84,21 @@ describe('loadMirrorConfig', () => {
     });
   }
 
+  const cutOff: readonly [string, RegExp][] = [
+    ['east->west .topics = a', /^error \d `east->west` names no option of a flow; a space/],
+    ['east->west. topics = a', /^error \d `east->west\.` names no option of a flow; a space/],
+    ['east-> west.topics = a', /^error \d `east->` names no option of a flow; a space/],
+    ['east->west = true', /^error \d `east->west` names no option of a flow/],
+    ['east=>west.topics = a', /^error \d `east` is cut off before `>`, because `=` ends a key/],
+  ];
+  for (const [line, expected] of cutOff) {
+    it(`refuses \`${line}\``, () => {
+      const told = brief(problemsOf(ONE_FLOW, line));
+      assert.equal(told.length, 1);
+      assert.match(told[0] ?? '', expected);
+    });
+  }
+
   it('takes aliases that are words of MM2, as its examples do', () => {
     const config = load(
       'clusters = source, target',
