@@ -2,6 +2,7 @@ import type { Clock } from '../../common/clock.js';
 import { ClosedError, describeError, MirrorError } from '../../common/errors.js';
 import type { Logger } from '../../common/log.js';
 import type { FlowConfig } from '../../mirror/config/mirror-config.js';
+import { selectsGroupOn } from '../../mirror/policy/topic-selection.js';
 import type { CoreEvent, FlowMode, SourceTopic } from '../core/events.js';
 import { TopicProblem } from '../target/errors.js';
 import { SourceFacts } from '../target/source-facts.js';
@@ -238,8 +239,12 @@ export class FlowRuntime<Opened extends OpenedFlowTarget> {
     return meter;
   }
 
-  /** While the target is being opened they are kept: the site's agent says them once. */
-  recordGroupOffsets(offsets: readonly GroupOffsetReport[]): void {
+  /**
+   * While the target is being opened they are kept: the site's agent says them once. An agent that was
+   * not told yet of a change may say what is no longer selected.
+   */
+  recordGroupOffsets(reported: readonly GroupOffsetReport[]): void {
+    const offsets = reported.filter((offset) => selectsGroupOn(this.flow, offset));
     if (this.target !== undefined) {
       this.target.recordGroupOffsets(offsets);
       return;
@@ -299,8 +304,9 @@ export class FlowRuntime<Opened extends OpenedFlowTarget> {
     this.#openProblem = '';
     target.onDurable((acks) => onDurable(this.id, acks));
     target.onFenced(() => onFenced(this.id));
-    target.recordGroupOffsets([...this.#earlyOffsets.values()]);
+    const early = [...this.#earlyOffsets.values()];
     this.#earlyOffsets.clear();
+    this.recordGroupOffsets(early); // the flow may select less now than when they were kept
     const { promoted, promotedTopics } = target;
     log.info({ flow: this.id, promoted: promoted !== undefined }, 'flow target is open');
     // Fenced, or perhaps so: nothing is copied any more, and there is no way back.

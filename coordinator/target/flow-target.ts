@@ -1,4 +1,5 @@
 import { ClosedError, describeError, type MirrorError } from '../../common/errors.js';
+import { topicExclusion } from '../../mirror/policy/topic-selection.js';
 import type { FlowProducer } from '../../mirror/records/offset-map-record.js';
 import type { Belongings } from './belongings.js';
 import { ensureBase } from './ensure-base.js';
@@ -297,13 +298,14 @@ export class FlowTarget implements AsyncDisposable {
     return new GroupSync({
       ...{ admin, clock, log: log.child({ flow: flow.id }), writer: writerNumber(writer) },
       ...{ facts, target: flow.target, intervalMs: flow.syncGroupOffsetsIntervalMs },
-      // Of a promoted topic the offsets are not ours to move any more.
       rows: () => this.#groups.rows,
       translate: (row) => translate(this.#maps, row),
       targetTopicId: ({ topic, partition }) =>
         this.#maps.find(topic, partition)?.base?.targetTopicId ?? '',
       confirm: (signal) => this.#unlessFenced(() => this.#groups.announce(signal)),
-      mayMove: ({ topic }) => this.promotions.phaseOf(topic) === 'running',
+      // Not of a promoted topic, nor of one that is not mirrored any more: whoever reads it is on its own.
+      mayMove: ({ topic }) =>
+        this.promotions.phaseOf(topic) === 'running' && topicExclusion(flow, topic) === null,
       active: () => this.promoted === undefined && this.#fenced === undefined,
     });
   }

@@ -22,3 +22,14 @@ export function topicExclusion(
   if (flow.heartbeatsReplicationEnabled && flow.policy.isHeartbeatsTopic(topic)) return null;
   return flow.topicFilter.accepts(topic) ? null : 'filtered';
 }
+
+/** Whether a flow follows what a group commits on a topic of the source. */
+export function selectsGroupOn(
+  flow: TopicSelection & { readonly groupFilter: NameFilter },
+  { group, topic }: { readonly group: string; readonly topic: string },
+): boolean {
+  const isSelected = isAnyDrillName(group)
+    ? isDrillName(flow.target, group)
+    : flow.groupFilter.accepts(group);
+  return isSelected && topicExclusion(flow, topic) === null;
+}
