@@ -96,6 +96,7 @@ describe('agents that do not behave, at a real coordinator', () => {
 
   it('gives nothing for clusters that no flow has, and names them', async () => {
     const agent = hello({ agentId: 'elsewhere', clusters: ['us-east', 'mars'] });
+    agent.stay();
     await agent.welcome();
     await named('elsewhere', /agent\.clusters names mars, which no enabled flow has/);
     assert.deepEqual(agent.grants(), []);
@@ -124,6 +125,7 @@ describe('agents that do not behave, at a real coordinator', () => {
 
   it('heeds no report of a partition that the agent does not hold', async () => {
     const agent = hello({ agentId: 'liar', clusters: ['us-east'] });
+    agent.stay();
     await agent.welcome();
     const item = {
       flow: FLOW,
@@ -202,6 +204,7 @@ describe('agents that do not behave, at a real coordinator', () => {
 
   it('works with an agent of a newer protocol, ignores what it does not know, and names it', async () => {
     const agent = hello({ agentId: 'future', protocol: 99, clusters: ['us-east'] });
+    agent.stay();
     await agent.welcome();
     await named('future', /it speaks version 99 of the protocol, this coordinator \d+/);
     agent.say(undefined as never);

@@ -27,6 +27,8 @@ import { OperatorServiceClient } from '../../../proto/gen/mirror/v1/operator.js'
 /** Long enough that nothing expires while a slow machine runs a test that is not about expiry. */
 export const LEASE_TTL_MS = 2_000;
 
+const HEARTBEAT_MS = 250;
+
 /** A target in memory: what the coordinator does with a target, without a cluster behind it. */
 export class MemoryTarget implements FlowTargetPort {
   promoted: { atMs: number; completedAtMs: number | undefined } | undefined;
@@ -239,6 +241,16 @@ export class TestAgent {
 
   say(message: NonNullable<AgentMessage['message']>): void {
     this.#call.write({ message });
+  }
+
+  /** Sends heartbeats, as an agent does, until it leaves or is left. */
+  stay(): void {
+    let sequence = 0n;
+    const beat = setInterval(() => {
+      sequence += 1n;
+      this.say({ $case: 'heartbeat', value: { sequence, bufferedBytes: 0n, limitedFlows: [] } });
+    }, HEARTBEAT_MS);
+    void this.#ended.then(() => clearInterval(beat));
   }
 
   welcome(): Promise<Welcome> {
