@@ -96,6 +96,16 @@ export class ConfigReloader {
     if (loaded.warnings.length > 0)
       log.warn({ path, problems: formatProblems(loaded.warnings) }, 'configuration has warnings');
     const plan = planReload(target.config, loaded);
+    if (plan.problems.length > 0) {
+      const problems = formatProblems(plan.problems);
+      this.#tell('refused', () =>
+        log.error(
+          { path, problems, restartKeys: plan.restartKeys },
+          'configuration refused: flows that run keep their names until a restart, and with these it is wrong',
+        ),
+      );
+      return;
+    }
     if (isSame(plan)) {
       this.#tell('unchanged', () =>
         log.info({ path }, 'configuration read again: nothing differs'),

@@ -22,11 +22,22 @@ export function checkAcrossKeys(options: CrossCheckOptions, problems: ProblemCol
     );
   }
   checkBootstrapServers(enabled, options, problems);
-  const cycles = new CycleChecks(enabled, options, problems);
+  checkCycles(enabled, { place: (flow) => placeOf(flow, options), problems });
+  checkSharedTopics(enabled, options, problems);
+}
+
+export interface CycleCheckOptions {
+  /** Where an operator would look for the flow. */
+  readonly place: (flow: FlowConfig) => Place;
+  readonly problems: ProblemCollector;
+}
+
+/** Whether records could go round among flows that are all enabled. */
+export function checkCycles(flows: readonly FlowConfig[], options: CycleCheckOptions): void {
+  const cycles = new CycleChecks(flows, options);
   cycles.checkNames();
   cycles.checkUnprefixedCycles();
   cycles.checkMixedPairs();
-  checkSharedTopics(enabled, options, problems);
 }
 
 function checkBootstrapServers(
@@ -84,17 +95,13 @@ function placeOf(flow: FlowConfig, options: CrossCheckOptions): Place {
 /** Which records could come back to a cluster they came from, and go round for ever. */
 class CycleChecks {
   readonly #enabled: readonly FlowConfig[];
-  readonly #options: CrossCheckOptions;
+  readonly #place: (flow: FlowConfig) => Place;
   readonly #problems: ProblemCollector;
   readonly #bySource = new Map<string, FlowConfig[]>();
 
-  constructor(
-    enabled: readonly FlowConfig[],
-    options: CrossCheckOptions,
-    problems: ProblemCollector,
-  ) {
+  constructor(enabled: readonly FlowConfig[], { place, problems }: CycleCheckOptions) {
     this.#enabled = enabled;
-    this.#options = options;
+    this.#place = place;
     this.#problems = problems;
     for (const flow of enabled) {
       const flows = this.#bySource.get(flow.source) ?? [];
@@ -205,9 +212,5 @@ class CycleChecks {
       alias = step.source;
     }
     return path;
-  }
-
-  #place(flow: FlowConfig): Place {
-    return placeOf(flow, this.#options);
   }
 }

@@ -22,6 +22,12 @@ export interface MirrorConfig {
 
   /** The properties that are understood, references unresolved. Holds secrets; do not print. */
   readonly properties: Properties;
+
+  /**
+   * Keys of flows that a reload let keep their names, which are not those of the file any more until the
+   * process is started again. Over `properties`, for whoever loads them elsewhere.
+   */
+  readonly keptNames?: ReadonlyMap<string, string>;
 }
 
 export interface ClusterConfig {

@@ -111,6 +111,7 @@ export function nonSecretProperties(config: MirrorConfig): ReadonlyMap<string, s
     if (hasReference(value)) continue;
     shipped.set(key, value);
   }
+  for (const [key, value] of config.keptNames ?? []) shipped.set(key, value);
   return shipped;
 }
 

@@ -1,6 +1,9 @@
+import { ProblemCollector, type Problem } from '../../common/config/problems.js';
 import type { Properties } from '../../common/config/properties.js';
 import type { FlowId } from '../flow.js';
 import type { ReplicationPolicy } from '../policy/replication-policy.js';
+import { checkCycles } from './cross-checks.js';
+import { FLOW_OPTIONS, type FlowOptionKey } from './flow-options.js';
 import type { ClusterConfig, FlowConfig, MirrorConfig } from './mirror-config.js';
 
 /** What a changed file means for a process that runs with an earlier one. */
@@ -16,6 +19,9 @@ export interface ReloadPlan {
 
   /** Those of `keys` that this process heeds when it is started again. */
   readonly restartKeys: readonly string[];
+
+  /** Why it cannot be applied without a restart; empty if it can. */
+  readonly problems: readonly Problem[];
 }
 
 /** Read once: addresses, identities and the store of this process. */
@@ -23,6 +29,12 @@ const PROCESS_KEY = /^(coordinator|agent)\./;
 
 /** Names of topics: under other ones the state of a flow would not be found again. */
 const NAMING_KEY = /(^|\.)replication\.policy\.(class|separator|internal\.topic\.)/;
+
+const NAMING_OPTIONS = [
+  'replication.policy.class',
+  'replication.policy.separator',
+  'replication.policy.internal.topic.separator.enabled',
+] as const satisfies readonly FlowOptionKey[];
 
 export function planReload(running: MirrorConfig, loaded: MirrorConfig): ReloadPlan {
   const before = enabledById(running);
@@ -32,12 +44,14 @@ export function planReload(running: MirrorConfig, loaded: MirrorConfig): ReloadP
     after.set(id, earlier === undefined ? flow : { ...flow, policy: earlier.policy });
   }
   const flows = loaded.flows.map((flow) => after.get(flow.id) ?? flow);
-  const config = { ...loaded, flows, coordinator: running.coordinator };
-  const keys = changedKeys(running.properties, loaded.properties);
-  const renamed = [...enabledById(loaded)].some(([id, flow]) => {
+  const renamedFlows = [...enabledById(loaded)].flatMap(([id, flow]) => {
     const earlier = before.get(id);
-    return earlier !== undefined && !sameNames(earlier.policy, flow.policy);
+    return earlier === undefined || sameNames(earlier.policy, flow.policy) ? [] : [id];
   });
+  const keptNames = new Map(renamedFlows.flatMap((id) => namesOf(id, running)));
+  const config = { ...loaded, flows, coordinator: running.coordinator, keptNames };
+  const keys = changedKeys(running.properties, loaded.properties);
+  const renamed = renamedFlows.length > 0;
   const needsRestart = (key: string): boolean =>
     PROCESS_KEY.test(key) || (renamed && NAMING_KEY.test(key));
   return {
@@ -50,7 +64,30 @@ export function planReload(running: MirrorConfig, loaded: MirrorConfig): ReloadP
     }),
     keys,
     restartKeys: keys.filter(needsRestart),
+    problems: renamed ? cyclesOf([...after.values()], loaded) : [],
   };
+}
+
+/** The naming of a flow that runs, as keys of its own. */
+function namesOf(id: FlowId, { properties, keptNames }: MirrorConfig): [string, string][] {
+  return NAMING_OPTIONS.map((option) => {
+    const key = `${id}.${option}`;
+    const written = properties.get(key) ?? properties.get(option);
+    return [key, keptNames?.get(key) ?? written?.value ?? FLOW_OPTIONS[option].default];
+  });
+}
+
+/**
+ * The file was checked with the names that it asks for. Flows that run keep theirs, which together with
+ * those of new flows may lead in a circle.
+ */
+function cyclesOf(flows: readonly FlowConfig[], { properties }: MirrorConfig): readonly Problem[] {
+  const problems = new ProblemCollector();
+  const [any] = properties.values();
+  const nowhere = { file: any?.file ?? '', line: 0, key: null };
+  const place = ({ id }: FlowConfig) => properties.get(`${id}.enabled`) ?? nowhere;
+  checkCycles(flows, { place, problems });
+  return problems.all.filter(({ severity }) => severity === 'error');
 }
 
 /** Whether two configurations of a flow make everything about it the same. */

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 
+import { formatProperties } from '../../../common/config/properties.js';
+import { nonSecretProperties } from '../../../mirror/config/mm2-config.js';
 import { planReload } from '../../../mirror/config/reload-plan.js';
 import { load, ONE_FLOW } from './load.js';
 
@@ -47,5 +49,35 @@ describe('planReload', () => {
     assert.equal(config.flows[0]?.policy.formatRemoteTopic('east', 't'), 'east.t');
     assert.equal(config.flows[0]?.topicFilter.accepts('b'), false);
     assert.deepEqual(changed, ['east->west']);
+  });
+
+  it('refuses new flows that lead in a circle with the names that others keep', () => {
+    const identity = 'replication.policy.class = IdentityReplicationPolicy';
+    const both = 'west->east.enabled = true';
+    const { problems, restartKeys } = plan([identity], [both]);
+    assert.deepEqual(restartKeys, ['replication.policy.class']);
+    assert.match(
+      problems[0]?.message ?? '',
+      /`east->west` keeps topic names while `west->east` pre/,
+    );
+    assert.deepEqual(plan([], [both]).problems, []);
+    assert.deepEqual(plan([identity], ['topics = a']).problems, []);
+  });
+
+  it('lets agents have the names that flows keep, and new flows those of the file', () => {
+    const before = load(ONE_FLOW, 'replication.policy.internal.topic.separator.enabled = false');
+    const text = [ONE_FLOW, 'west->east.enabled = true', 'replication.policy.separator = _'];
+    const first = planReload(before, load(...text)).config;
+    // Another change must not lose them.
+    const { config } = planReload(first, load(...text, 'topics = a'));
+    const shipped = formatProperties(nonSecretProperties(config));
+    const [kept, added] = load(shipped).flows;
+    for (const flow of [kept, config.flows[0]]) {
+      assert.equal(flow?.policy.formatRemoteTopic('east', 't'), 'east.t');
+      assert.equal(flow?.policy.checkpointsTopic('east'), 'east.checkpoints.internal');
+    }
+    assert.equal(added?.policy.formatRemoteTopic('west', 't'), 'west_t');
+    const back = planReload(config, before).config;
+    assert.deepEqual([...(back.keptNames ?? [])], []);
   });
 });
