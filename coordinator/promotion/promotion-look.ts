@@ -21,7 +21,7 @@ export interface PromotionHost {
   sourceState(flow: string): SourceLook;
   /** Asks the source itself, within limits; `sourceState` tells what came of it. */
   probeSource(flow: string, signal: AbortSignal): Promise<void>;
-  /** Has everything reported that groups have committed on the source by now, within limits. */
+  /** Has the source's topics, and what groups have committed there by now, reported; within limits. */
   reportGroups(flow: string, signal: AbortSignal): Promise<CommitsReported>;
   partitionPositions(flow: string): readonly PartitionPosition[];
   /** No more grants; revokes everything; waits, within limits, for final progress and releases. */
@@ -64,7 +64,7 @@ export async function planPromotion(
   }
 }
 
-/** Also at what its groups have committed: a plan is about what is true now. */
+/** Also at its topics and what its groups have committed: a plan is about what is true now. */
 async function lookAtSource(host: PromotionHost, flow: string, signal: AbortSignal): Promise<void> {
   await host.probeSource(flow, signal);
   if (host.sourceState(flow).state === 'reachable') await host.reportGroups(flow, signal);
@@ -193,14 +193,18 @@ async function targetGroups(
     const chunk = names.slice(start, start + GROUPS_ASKED_MAX);
     const described = await Promise.all(chunk.map((name) => admin.describeGroup(name, { signal })));
     for (const { groupId, state, memberCount } of described) {
-      const offsets = (committed.get(groupId) ?? []).map(
-        ({ topic, partition, offset }) => [partitionKey(topic, partition), offset] as const,
-      );
+      const offsets = new Map<string, bigint>();
+      const metadata = new Map<string, string>();
+      for (const each of committed.get(groupId) ?? []) {
+        const key = partitionKey(each.topic, each.partition);
+        offsets.set(key, each.offset);
+        if (each.metadata !== null) metadata.set(key, each.metadata);
+      }
       groups.set(groupId, {
         state: groupState(state),
         stateName: state,
         members: memberCount,
-        offsets: new Map(offsets),
+        ...{ offsets, metadata },
       });
     }
   }

@@ -2,11 +2,13 @@
  * What a promotion would do, from what is known now. Pure, so that every rule is a row in a table
  * test. The rules:
  *
- * - A group is never moved past the first record it has not read, and never backwards on the target.
+ * - A group is never moved past the first record it has not read, and never backwards on the target
+ *   from where a consumer has read to there.
  * - Unknown is said, not guessed: no translation, no commit; no look at the source, no RPO.
  * - Counts are upper bounds where they cannot be exact: `reread` and `neverSee` never say too little.
  */
 
+import { isTakenBack, type SyncInput } from '../target/sync-decision.js';
 import { findBlockers, type Blocker } from './promotion-blockers.js';
 import { partitionKey } from './promotion-rows.js';
 import type { PromotionMode } from './promotion-selection.js';
@@ -30,7 +32,10 @@ export interface PartitionPosition {
   sourceEnd: bigint | undefined;
   /** How long ago the source said so. */
   sourceEndAgeMs: number | undefined;
+  /** Undefined also while nobody copies it: then nobody knows what has come since. */
   lagRecords: bigint | undefined;
+  /** Nothing more comes from there: the source says that it has no such topic, or it is left out. */
+  gone?: boolean | undefined;
   /** How old the oldest record not yet copied may have been at that look. */
   missingMs?: number | undefined;
 }
@@ -39,6 +44,8 @@ export interface PartitionPosition {
 export interface MappedPartition {
   topic: string;
   targetTopic: string;
+  /** Of the very topic that the map is about. */
+  targetTopicId?: string | undefined;
   partition: number;
   /** Undefined while the map knows nothing. */
   end: { sourceNext: bigint; targetNext: bigint } | undefined;
@@ -62,6 +69,10 @@ export interface GroupPosition {
   /** Mirrored records between the translation and the group's true position: zero if exact. */
   rereadMax: bigint;
   metadata: string;
+  /** The source itself said so since this coordinator leads. */
+  live?: boolean | undefined;
+  /** What this coordinator committed last on the target, if anything. */
+  synced?: SyncInput['last'];
 }
 
 /** A group on the target. `absent` is known not to exist, which is not the same as unknown. */
@@ -72,6 +83,8 @@ export interface TargetGroup {
   members: number;
   /** By `partitionKey` of the target topic. */
   offsets: ReadonlyMap<string, bigint>;
+  /** Likewise, where there is any. */
+  metadata?: ReadonlyMap<string, string> | undefined;
 }
 
 export interface PlanInput {
@@ -149,11 +162,14 @@ export function buildPromotionPlan(input: PlanInput): PromotionPlan {
   );
   const groups = input.groups.map((group) => {
     const key = partitionKey(group.targetTopic, group.partition);
+    const onTarget = input.targetGroups.get(group.group);
     return planGroup(group, {
       mapped: mapped.get(key),
       position: positions.get(key),
       targetEnd: input.targetEnds.get(key),
-      currentOffset: input.targetGroups.get(group.group)?.offsets.get(key),
+      currentOffset: onTarget?.offsets.get(key),
+      currentMetadata: onTarget?.metadata?.get(key) ?? '',
+      isBegun: phase !== 'running',
     });
   });
   groups.sort(byGroupAndPartition);
@@ -174,6 +190,9 @@ interface GroupContext {
   position: PartitionPosition | undefined;
   targetEnd: bigint | undefined;
   currentOffset: bigint | undefined;
+  currentMetadata: string;
+  /** What the source said last was written down before the fence. */
+  isBegun: boolean;
 }
 
 function planGroup(group: GroupPosition, context: GroupContext): GroupPlan {
@@ -204,8 +223,19 @@ function planGroup(group: GroupPosition, context: GroupContext): GroupPlan {
   const plan = { ...base, targetOffset, reread, neverSee, note: '' };
   if (currentOffset === undefined || currentOffset < targetOffset) return plan;
   if (currentOffset === targetOffset) return { ...plan, note: 'committed on the target already' };
+  if (isOwnAndVoid(group, context)) return plan;
   const note = `the group is further on the target already, at ${currentOffset}`;
   return { ...plan, reread: 0n, note };
+}
+
+/** An offset that no consumer on the target has reached: mirrorctl put it there, and would put it back. */
+function isOwnAndVoid(group: GroupPosition, context: GroupContext): boolean {
+  const { currentOffset: offset, currentMetadata: metadata, mapped, isBegun } = context;
+  if (offset === undefined) return false;
+  return isTakenBack({
+    ...{ current: { offset, metadata }, last: group.synced, sourceOffset: group.sourceOffset },
+    ...{ live: group.live === true || isBegun, targetTopicId: mapped?.targetTopicId ?? '' },
+  });
 }
 
 /** Zero is the right offset where no record ever was, on either side: nothing else is proof. */

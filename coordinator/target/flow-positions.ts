@@ -3,6 +3,7 @@ import type { VerifiablePartition } from '../verification/verification.js';
 import type { GroupRow } from './group-positions.js';
 import type { OffsetMapStore } from './offset-map-store.js';
 import type { MapEnd } from './partition-map.js';
+import type { SyncInput } from './sync-decision.js';
 
 /** One partition that was ever made on the target for a flow. */
 export interface MappedPosition {
@@ -35,6 +36,10 @@ export interface TranslatedGroupOffset {
   /** Mirrored records between the translation and the true position: zero where it is exact. */
   rereadMax: bigint;
   metadata: string;
+  /** The source itself said so since this coordinator leads. */
+  live: boolean;
+  /** What this coordinator committed last on the target, if anything. */
+  synced: SyncInput['last'];
 }
 
 const NOTHING_KNOWN: TargetTranslation = { kind: 'unknown', targetOffset: undefined };
@@ -49,12 +54,16 @@ export function translate(
   return entry.map.toTarget(position.sourceOffset);
 }
 
-export function translateGroup(maps: OffsetMapStore, row: GroupRow): TranslatedGroupOffset {
-  const { group, topic, targetTopic, partition, sourceOffset, metadata } = row;
+export function translateGroup(
+  maps: OffsetMapStore,
+  row: GroupRow,
+  synced?: SyncInput['last'],
+): TranslatedGroupOffset {
+  const { group, topic, targetTopic, partition, sourceOffset, metadata, live } = row;
   const { kind, targetOffset } = translate(maps, row);
   const rereadMax = maps.find(topic, partition)?.map.rereadMax(sourceOffset) ?? 0n;
   const position = { group, topic, targetTopic, partition, sourceOffset, metadata };
-  return { ...position, targetOffset, kind, rereadMax };
+  return { ...position, targetOffset, kind, rereadMax, live, synced };
 }
 
 export interface ReversedOffset {

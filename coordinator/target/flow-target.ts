@@ -236,7 +236,8 @@ export class FlowTarget implements AsyncDisposable {
   }
 
   groupPositions(): TranslatedGroupOffset[] {
-    return [...this.#groups.rows].map((row) => translateGroup(this.#maps, row));
+    const { rows } = this.#groups;
+    return [...rows].map((row) => translateGroup(this.#maps, row, this.#sync?.lastOf(row)));
   }
 
   /** Every partition that was ever made on the target for this flow. */

@@ -74,6 +74,11 @@ export class GroupSync {
     return this.#outcomes.get(group);
   }
 
+  /** What this coordinator committed last for the position. */
+  lastOf(row: GroupRow): SyncInput['last'] {
+    return this.#last.get(row);
+  }
+
   /** Until the signal aborts; never rejects. */
   async run(signal: AbortSignal): Promise<void> {
     const { clock, intervalMs, log } = this.#options;

@@ -75,11 +75,24 @@ export function decideSync(input: SyncInput): SyncDecision {
   const stamp = parseStamp(current.metadata);
   if (stamp !== undefined && stamp.writer > writer) return { kind: 'keep', reason: 'newer' };
   if (current.offset === targetOffset) return { kind: 'keep', reason: 'same' };
-  if (current.offset < targetOffset) return commit;
-  const ours = stamp ?? (input.last?.targetOffset === current.offset ? input.last : undefined);
-  if (ours === undefined) return { kind: 'keep', reason: 'ahead' };
+  if (current.offset < targetOffset || isTakenBack({ ...input, current })) return commit;
+  return { kind: 'keep', reason: 'ahead' };
+}
+
+/**
+ * Whether what is committed on the target is our own, so that no consumer has read up to there, and
+ * counts no more: the source itself went back since, or it is about a topic that is gone.
+ */
+export function isTakenBack(
+  input: Pick<SyncInput, 'last' | 'live' | 'sourceOffset' | 'targetTopicId'> & {
+    current: NonNullable<SyncInput['current']>;
+  },
+): boolean {
+  const { current, last, live, sourceOffset, targetTopicId } = input;
+  const ours =
+    parseStamp(current.metadata) ?? (last?.targetOffset === current.offset ? last : undefined);
+  if (ours === undefined) return false;
   const { targetTopicId: then, sourceOffset: from } = ours;
   const isOfGoneTopic = then !== '' && targetTopicId !== '' && then !== targetTopicId;
-  const rewound = input.live && sourceOffset < from;
-  return rewound || isOfGoneTopic ? commit : { kind: 'keep', reason: 'ahead' };
+  return isOfGoneTopic || (live && sourceOffset < from);
 }
