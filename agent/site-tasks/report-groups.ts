@@ -13,7 +13,8 @@ export class SiteNotHeldError extends MirrorError {
 
 /**
  * What groups have committed is reported within milliseconds, but nobody can tell from that whether
- * a commit is still on its way. This task ends behind every one that was made before it came.
+ * a commit is still on its way. This task ends behind every one that was made before it came, and
+ * behind the list of topics, which is otherwise made now and then.
  */
 export const reportGroups: SiteTaskExecutor<'reportGroups'> = async (_, { flow, site, signal }) => {
   if (site === undefined) throw new SiteNotHeldError(flow.config.id);

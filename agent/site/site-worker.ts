@@ -1,5 +1,5 @@
 import type { Clock } from '../../common/clock.js';
-import { describeError } from '../../common/errors.js';
+import { describeError, MirrorError } from '../../common/errors.js';
 import type { Logger } from '../../common/log.js';
 import { AdminClient } from '../../kafka/admin/admin-client.js';
 import { emitPeriodically, SideTopic } from '../../kafka/admin/side-topic.js';
@@ -51,6 +51,8 @@ export class SiteWorker {
   /** As listed last; undefined before the first listing. */
   #topics: InventoryTopic[] | undefined;
   #inventory = '';
+  /** Looks at the topics take turns, so that an older list never follows a newer one. */
+  #discovering: Promise<unknown> = Promise.resolve();
   /** Why the source cannot be looked at; empty while it can. */
   #problem = '';
   #problemTold = true;
@@ -96,9 +98,14 @@ export class SiteWorker {
     this.#missing.repeatAll();
   }
 
-  /** Resolves once all that groups had committed before this call is reported. */
-  reportGroups(signal: AbortSignal): Promise<void> {
-    return this.#groups.reportNow(AbortSignal.any([signal, this.#stop.signal]));
+  /**
+   * Resolves once it is reported which topics there were when this was called, and all that groups had
+   * committed by then.
+   */
+  async reportGroups(signal: AbortSignal): Promise<void> {
+    const either = AbortSignal.any([signal, this.#stop.signal]);
+    if (!(await this.#discover(either))) throw new NotTakenError();
+    await this.#groups.reportNow(either);
   }
 
   async close(): Promise<void> {
@@ -109,7 +116,7 @@ export class SiteWorker {
   async #every(
     intervalMs: number,
     what: string,
-    look: (signal: AbortSignal) => Promise<void>,
+    look: (signal: AbortSignal) => Promise<unknown>,
   ): Promise<void> {
     const { clock, log } = this.#options;
     const { signal } = this.#stop;
@@ -158,9 +165,19 @@ export class SiteWorker {
     return Math.max(askedMs, DISCOVERY_INTERVAL_MS_MIN);
   }
 
-  /** Configurations go before the inventory: a topic is created with them. */
-  async #discover(signal: AbortSignal): Promise<void> {
+  #discover(signal: AbortSignal): Promise<boolean> {
+    const result = this.#discovering.then(() => this.#discoverNow(signal));
+    this.#discovering = result.catch(() => undefined);
+    return result;
+  }
+
+  /**
+   * Configurations go before the inventory: a topic is created with them. False when nobody took what
+   * there is to say.
+   */
+  async #discoverNow(signal: AbortSignal): Promise<boolean> {
     const { flow, source, send } = this.#options;
+    signal.throwIfAborted();
     let topics = this.#topics;
     // Without refreshing, what was found when the work began is all there ever is, as in MM2.
     if (topics === undefined || flow.refreshTopicsEnabled) {
@@ -168,12 +185,23 @@ export class SiteWorker {
       this.#topics = topics;
     }
     const names = topics.map(({ name }) => name);
-    if (!(await this.#configs.look(names, signal))) return;
+    if (!(await this.#configs.look(names, signal))) return false;
     const inventory = JSON.stringify(topics);
     if (inventory !== this.#inventory) {
-      if (!send({ $case: 'inventory', value: { flow: flow.id, topics } })) return;
+      if (!send({ $case: 'inventory', value: { flow: flow.id, topics } })) return false;
       this.#inventory = inventory;
     }
     if (flow.refreshTopicsEnabled) await this.#missing.look(new Set(names), signal);
+    return true;
+  }
+}
+
+/** The coordinator's stream is gone: what there is to say is said on the next one. */
+class NotTakenError extends MirrorError {
+  readonly code = 'MIRROR_SITE_NOT_TAKEN';
+  readonly retriable = true;
+
+  constructor() {
+    super('no coordinator took what there is to say of the source');
   }
 }

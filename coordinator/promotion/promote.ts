@@ -73,7 +73,7 @@ class Promotion {
   readonly #options: PromoteOptions;
   readonly #flow: string;
   readonly #startedMs: number;
-  readonly #chosen: ChosenTopics;
+  #chosen: ChosenTopics;
   #record: PromotionRecord;
   /** The mark was made, by this call or by an earlier one that was cut off. */
   #begun: boolean;
@@ -123,6 +123,8 @@ class Promotion {
   async #promote(signal: AbortSignal): Promise<PromotionPlan> {
     const { target } = this.#options;
     const before = await this.#step('check', () => this.#check(signal));
+    // The check has asked the source, which may have told of topics that match as well.
+    this.#chosen = chooseTopics(this.#options);
     this.#setState('promoting');
     if (!this.#begun && before.isPlanned) await this.#step('drain', () => this.#drain(signal));
     if (!target.promotions.isFenced(this.#scope)) {
@@ -157,26 +159,22 @@ class Promotion {
 
   /**
    * Waits until every partition was looked at after the drain began, and had nothing left, and until
-   * everything that groups committed before is known.
+   * everything that groups committed before is known. Asking for that also brings topics and
+   * partitions to light that were made just before: they are waited for as well.
    */
   async #drain(signal: AbortSignal): Promise<[string, void]> {
     const { clock, host, selection } = this.#options;
     const startedMs = clock.nowMs();
     let probedMs = startedMs; // the check has just done so
     for (;;) {
-      const elapsedMs = clock.nowMs() - startedMs;
-      const positions = host
-        .partitionPositions(this.#flow)
-        .filter(({ topic }) => this.#chosen.includes(topic));
-      const lagging = positions.filter(
-        ({ lagRecords, sourceEndAgeMs }) =>
-          lagRecords !== 0n || sourceEndAgeMs === undefined || sourceEndAgeMs >= elapsedMs,
-      );
+      let { lagging } = this.#lookAtLag(startedMs);
       let unread: string | undefined;
       if (lagging.length === 0) {
         const commits = await host.reportGroups(this.#flow, signal);
-        if (commits.state !== 'unknown') return [describeDrained(positions, commits), undefined];
-        unread = commits.problem;
+        const now = this.#lookAtLag(startedMs);
+        lagging = now.lagging;
+        if (commits.state === 'unknown') unread = commits.problem;
+        else if (lagging.length === 0) return [describeDrained(now.all, commits), undefined];
       }
       if (clock.nowMs() - probedMs >= DRAIN_PROBE_INTERVAL_MS) {
         await host.probeSource(this.#flow, signal);
@@ -187,9 +185,23 @@ class Promotion {
         const message = `not drained, for the source is ${source.state} by now: ${source.evidence}`;
         return [message, undefined];
       }
-      if (elapsedMs >= DRAIN_MS_MAX) throw this.#notDrained(lagging, unread);
+      if (clock.nowMs() - startedMs >= DRAIN_MS_MAX) throw this.#notDrained(lagging, unread);
       await clock.sleep(DRAIN_LOOK_INTERVAL_MS, signal);
     }
+  }
+
+  /** What is to be copied, and of that what is not known to be, by a look after the drain began. */
+  #lookAtLag(startedMs: number): { all: PartitionPosition[]; lagging: PartitionPosition[] } {
+    const { clock, host } = this.#options;
+    const elapsedMs = clock.nowMs() - startedMs;
+    const all = host
+      .partitionPositions(this.#flow)
+      .filter(({ topic, gone }) => this.#chosen.includes(topic) && gone !== true);
+    const lagging = all.filter(
+      ({ lagRecords, sourceEndAgeMs }) =>
+        lagRecords !== 0n || sourceEndAgeMs === undefined || sourceEndAgeMs >= elapsedMs,
+    );
+    return { all, lagging };
   }
 
   #notDrained(

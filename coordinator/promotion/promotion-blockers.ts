@@ -91,7 +91,8 @@ function corruptRecords({ mapped, corruptCheckpoints, source }: PlanInput): Bloc
  */
 function missingTopics(input: PlanInput): Blocker[] {
   const missing = new Map<string, number[]>();
-  const wanted = new Set(input.positions.map(({ targetTopic }) => targetTopic));
+  const present = input.positions.filter(({ gone }) => gone !== true);
+  const wanted = new Set(present.map(({ targetTopic }) => targetTopic));
   for (const { targetTopic, partition } of input.mapped) {
     if (input.source.state === 'reachable' && !wanted.has(targetTopic)) continue;
     if (input.targetEnds.has(partitionKey(targetTopic, partition))) continue;

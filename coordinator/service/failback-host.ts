@@ -56,7 +56,7 @@ export class CoordinationFailbackHost implements FailbackHost {
   look(): CopyLook {
     const { id } = this.#copy;
     const positions = new CoordinationPromotionHost(this.#coordination).partitionPositions(id);
-    const expected = this.#runtime.opened?.target.mappedPartitions().length ?? 0;
+    const mapped = this.#runtime.opened?.target.mappedPartitions() ?? [];
     const topics = this.#coordination.core.state.flows.get(id)?.topics;
     const halted: string[] = [];
     let lagRecords: bigint | undefined = 0n;
@@ -69,7 +69,11 @@ export class CoordinationFailbackHost implements FailbackHost {
       lagRecords =
         lagRecords === undefined || lag === undefined || !isHeld ? undefined : lagRecords + lag;
     }
-    if (positions.length < expected) lagRecords = undefined;
+    if (positions.length < mapped.length) lagRecords = undefined;
+    // It would be waited for without an end.
+    const { gone } = this.#runtime.facts;
+    for (const topic of new Set(mapped.map((each) => each.topic)))
+      if (gone.has(topic)) halted.push(`topic ${topic} is gone from ${this.#copy.source}`);
     return { lagRecords, halted: halted.slice(0, HALTS_NAMED_MAX) };
   }
 

@@ -82,6 +82,8 @@ function takeReport<Opened extends OpenedFlowTarget>(options: TakeReport<Opened>
   }
   // A copier that still looks for its position has none to report.
   const meter = flow.meter(topic, partition);
+  // What its agent says of partitions that stand is not about this one any more.
+  if (copier === 'recovering') meter.idle();
   meter.trouble = copier === 'recovering' ? report.trouble : '';
   if (meter.trouble !== '') problems.note('unreachable', `${lease.item}: ${meter.trouble}`, nowMs);
   if (copier !== 'recovering') meter.report(report, nowMs, standingOf(options));

@@ -1,3 +1,5 @@
+import { topicExclusion } from '../../mirror/policy/topic-selection.js';
+import type { FlowEntry, ItemEntry } from '../core/state.js';
 import type { DrillHost } from '../drill/drill.js';
 import type { CommitsReported } from '../promotion/promotion-look.js';
 import type { PartitionPosition, SourceLook } from '../promotion/promotion-plan.js';
@@ -60,11 +62,12 @@ export class CoordinationPromotionHost<Opened extends OpenedFlowTarget> implemen
     const coordination = this.#coordination;
     const flow = coordination.flow(flowId);
     const nowMs = coordination.clock.nowMs();
-    const topics = coordination.core.state.flows.get(flowId)?.topics;
+    const entry = coordination.core.state.flows.get(flowId);
     const positions: PartitionPosition[] = [];
-    const names = new Set([...(topics?.keys() ?? []), ...flow.meters.keys()]);
+    const names = new Set([...(entry?.topics.keys() ?? []), ...flow.meters.keys()]);
     for (const name of names) {
-      const topic = topics?.get(name);
+      const topic = entry?.topics.get(name);
+      const gone = topic?.source === undefined && isGone(flow, entry, name);
       const { policy, source } = flow.flow;
       const targetTopic = topic?.target?.targetTopic ?? policy.formatRemoteTopic(source, name);
       const count = topic?.source?.partitionCount ?? 0;
@@ -78,8 +81,9 @@ export class CoordinationPromotionHost<Opened extends OpenedFlowTarget> implemen
           sourceNext: meter?.sourceNext,
           sourceEnd: meter?.sourceEnd,
           sourceEndAgeMs: meter?.sourceEndAgeMs(nowMs),
-          lagRecords: meter?.lagRecords,
+          lagRecords: isCopied(topic?.items.get(partition)) ? meter?.lagRecords : undefined,
           missingMs: meter?.missingMs,
+          gone,
         });
       }
     }
@@ -113,8 +117,7 @@ export class CoordinationPromotionHost<Opened extends OpenedFlowTarget> implemen
 
   isCopied(flowId: string, topic: string, partitions: number): boolean {
     const items = this.#coordination.core.state.flows.get(flowId)?.topics.get(topic)?.items;
-    const running = [...(items?.values() ?? [])].filter(({ copier }) => copier === 'running');
-    return running.length === partitions;
+    return [...(items?.values() ?? [])].filter(isCopied).length === partitions;
   }
 
   /** It is gone from both sides. */
@@ -142,6 +145,20 @@ export class CoordinationPromotionHost<Opened extends OpenedFlowTarget> implemen
       .filter((agent) => agent.connected && agent.clusters.has(source))
       .map((agent) => agent.agentId);
   }
+}
+
+function isCopied(item: ItemEntry | undefined): boolean {
+  return item?.state === 'held' && item.copier === 'running';
+}
+
+/** Of a topic that is not listed: it may also be hidden, and then records may still come. */
+function isGone<Opened extends OpenedFlowTarget>(
+  { flow, facts }: FlowRuntime<Opened>,
+  entry: FlowEntry | undefined,
+  topic: string,
+): boolean {
+  const isLeftOut = entry?.steering.isExcluded(topic) || topicExclusion(flow, topic) !== null;
+  return isLeftOut || facts.gone.has(topic);
 }
 
 function ageMs(atMs: number | undefined, nowMs: number): number | undefined {

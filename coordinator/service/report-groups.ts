@@ -9,8 +9,9 @@ import { SiteTaskUnsupportedError } from './site-task-errors.js';
 export const REPORT_GROUPS_MS_MAX = 10_000;
 
 /**
- * Has the holder of the flow's site work report what groups have committed up to now. Its reports
- * come on the stream on which it then says that it is done, and are taken in before that.
+ * Has the holder of the flow's site work report which topics there are, and what groups have committed
+ * up to now. Its reports come on the stream on which it then says that it is done, and are taken in
+ * before that.
  */
 export async function reportGroups<Opened extends OpenedFlowTarget>(
   coordination: Coordination<Opened>,
@@ -18,9 +19,11 @@ export async function reportGroups<Opened extends OpenedFlowTarget>(
   signal: AbortSignal,
 ): Promise<CommitsReported> {
   const { clock, siteTasks, log } = coordination;
-  const holder = coordination.core.state.flows.get(flowId)?.site.holder;
-  if (holder === undefined) return { state: 'unknown', problem: 'no agent watches its groups' };
-  const { agentId } = holder;
+  const site = coordination.core.state.flows.get(flowId)?.site;
+  if (site?.holder === undefined)
+    return { state: 'unknown', problem: 'no agent watches its groups' };
+  const { leaseEpoch } = site;
+  const { agentId, sessionId } = site.holder;
   const what = `what agent ${agentId} knows of its groups`;
   const limits = { what, ms: REPORT_GROUPS_MS_MAX, clock, signal };
   const task = { $case: 'reportGroups', value: {} } as const;
@@ -28,7 +31,10 @@ export async function reportGroups<Opened extends OpenedFlowTarget>(
     await withDeadline(limits, (limit) =>
       siteTasks.run<'reportGroups'>(flowId, task, { agentId, signal: limit }),
     );
-    return { state: 'known' };
+    // What it said after it had lost the work was not heeded.
+    if (site.leaseEpoch === leaseEpoch && site.holder?.sessionId === sessionId)
+      return { state: 'known' };
+    return { state: 'unknown', problem: 'another agent begins to watch its groups' };
   } catch (error) {
     signal.throwIfAborted();
     if (error instanceof SiteTaskUnsupportedError) return { state: 'as-reported' };

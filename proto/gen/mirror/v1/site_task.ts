@@ -251,7 +251,8 @@ export interface KafkaAnswered {
 
 /**
  * For the holder of the flow's site work: answered once everything that groups had committed on the
- * source before the task came was reported on this stream, as `GroupOffsets`.
+ * source before the task came was reported on this stream, as `GroupOffsets`, and, as `Inventory`,
+ * the topics that there were by then.
  */
 export interface ReportGroups {
 }
