@@ -59,3 +59,13 @@ export function appendFailureOf(
       );
   }
 }
+
+/** The answer gives it another offset than was meant. */
+export function landedElsewhere(append: Append, baseOffset: bigint): HaltError {
+  const { targetTopic, partition } = append.copier.assignment;
+  return new HaltError(
+    'target-diverged',
+    `${targetTopic}-${partition}: a batch for offset ${append.targetBase} was appended at ` +
+      `${baseOffset}; something else writes to this topic, or it was deleted and created again`,
+  );
+}

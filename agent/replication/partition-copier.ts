@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 
 import { SampleWindow } from '../../common/telemetry/sample-window.js';
 import { patchBatch } from '../../kafka/records/rewrite-header.js';
-import type { AppendFailure } from './append-outcome.js';
+import { landedElsewhere, type AppendFailure } from './append-outcome.js';
 import type { RefusedBatch } from './batch-limit.js';
 import { coalescePrefix } from './coalesce-prefix.js';
 import type { FrameLease } from './frame-lease.js';
-import { HaltError, type WayOut } from './halt.js';
+import type { HaltError, WayOut } from './halt.js';
 import { DAMAGED_READS_MAX } from './limits.js';
 import { NEAR } from './pace.js';
 import type { Prepared, PreparedBatch, SourceRun } from './prepared-batch.js';
@@ -246,7 +246,7 @@ export class PartitionCopier {
     append.frame?.release(); // the target has read it
     if (baseOffset !== append.targetBase) {
       // Whatever was about to happen: from here on nothing counted on this target would be true.
-      if (this.state !== 'stopped') this.#halt(this.#landedElsewhere(append, baseOffset));
+      if (this.state !== 'stopped') this.#halt(landedElsewhere(append, baseOffset));
     } else if (this.state === 'running' || this.state === 'stopping') this.#advance(append);
     this.#settleIfIdle();
   }
@@ -333,7 +333,7 @@ export class PartitionCopier {
       this.tail.extend({ sourceStart: run.sourceStart, targetStart, length });
       targetStart += length;
     }
-    this.acked = { sourceNext: append.sourceNext, targetNext: targetStart };
+    this.#reach({ sourceNext: append.sourceNext, targetNext: targetStart });
     this.records += append.count;
     this.bytes += append.batch.length;
     this.lastTimestamp = append.maxTimestamp;
@@ -346,7 +346,12 @@ export class PartitionCopier {
   #noteDropped(sourceNext: bigint): void {
     const last = this.#queue.at(-1) ?? this.#inflight.at(-1);
     if (last !== undefined) last.sourceNext = sourceNext;
-    else this.acked = { ...this.acked, sourceNext };
+    else this.#reach({ ...this.acked, sourceNext });
+  }
+
+  #reach(position: Position): void {
+    this.acked = position;
+    this.tail.rest(position);
   }
 
   #forget(append: Append): void {
@@ -380,15 +385,6 @@ export class PartitionCopier {
       this.#enter('stopped');
       this.#onStopped();
     }
-  }
-
-  #landedElsewhere(append: Append, baseOffset: bigint): HaltError {
-    const { targetTopic, partition } = this.assignment;
-    return new HaltError(
-      'target-diverged',
-      `${targetTopic}-${partition}: a batch for offset ${append.targetBase} was appended at ` +
-        `${baseOffset}; something else writes to this topic, or it was deleted and created again`,
-    );
   }
 
   #enter(next: CopierState): void {

@@ -33,6 +33,8 @@ export class RunTail {
   #durableTarget: bigint;
   /** A chosen position that is not durable yet: nothing may be appended behind it until it is. */
   #pendingStart: Position | undefined;
+  /** The last run, where it only says that more of the source is done; and whether that is durable. */
+  #rest: { readonly run: Run; isDurable: boolean } | undefined;
 
   constructor(durable: readonly Run[]) {
     this.#runs = durable.map((run) => ({ ...run }));
@@ -54,18 +56,36 @@ export class RunTail {
   start(position: Position): void {
     const { sourceNext, targetNext } = position;
     assert.ok(this.end === undefined || targetNext >= this.end.targetNext, 'a jump goes ahead');
+    this.#dropRest();
     this.#runs.push({ sourceStart: sourceNext, targetStart: targetNext, length: 0n });
     this.#pendingStart = position;
+  }
+
+  /**
+   * What follows the last record up to here is not to be copied: markers, aborted or compacted
+   * records. Known, since the source may lose it to retention like any record; whoever fetched it
+   * again would miss it.
+   */
+  rest({ sourceNext, targetNext }: Position): void {
+    const { end } = this;
+    if (end === undefined || this.#pendingStart !== undefined) return;
+    if (targetNext !== end.targetNext || sourceNext <= end.sourceNext) return;
+    this.#dropRest();
+    const run = { sourceStart: sourceNext, targetStart: targetNext, length: 0n };
+    this.#runs.push(run);
+    this.#rest = { run, isDurable: false };
   }
 
   /** Everything known is void. */
   reset(): void {
     this.#runs = [];
+    this.#rest = undefined;
     this.#durableTarget = -1n;
     this.#pendingStart = undefined;
   }
 
   extend(run: Run): void {
+    this.#dropRest();
     const last = this.#runs.at(-1);
     assert.ok(last === undefined || run.targetStart >= endOf(last), 'a run cannot go backwards');
     if (
@@ -92,6 +112,7 @@ export class RunTail {
       }
       this.#runs.pop();
     }
+    if (this.#runs.at(-1) !== this.#rest?.run) this.#rest = undefined;
     if (this.#durableTarget > targetOffset) this.#durableTarget = targetOffset;
     this.#pendingStart = undefined;
   }
@@ -122,8 +143,10 @@ export class RunTail {
   /** What the coordinator has not yet acknowledged as durable; oldest first. */
   unacknowledged(): Run[] {
     const start = this.#pendingStart;
+    const rest = this.#rest?.isDurable === false ? this.#rest.run : undefined;
     const open = this.#runs.filter((run) => {
-      return endOf(run) > this.#durableTarget || (start !== undefined && isStart(run, start));
+      if (endOf(run) > this.#durableTarget || run === rest) return true;
+      return start !== undefined && isStart(run, start);
     });
     return open.map((run) => ({ ...run }));
   }
@@ -139,6 +162,7 @@ export class RunTail {
     if (start?.sourceNext === durable.sourceNext && start.targetNext === durable.targetNext) {
       this.#pendingStart = undefined;
     }
+    if (this.#rest !== undefined && isStart(this.#rest.run, durable)) this.#rest.isDurable = true;
     if (durable.targetNext > this.#durableTarget) this.#durableTarget = durable.targetNext;
     const firstOpen = this.#runs.findIndex((run) => endOf(run) > this.#durableTarget);
     const durableCount = firstOpen < 0 ? this.#runs.length : firstOpen;
@@ -148,7 +172,13 @@ export class RunTail {
   /** Replaces the known runs by older ones the coordinator looked up. */
   replace(runs: readonly Run[]): void {
     this.#runs = runs.map((run) => ({ ...run }));
+    this.#rest = undefined;
     this.#durableTarget = this.end?.targetNext ?? -1n;
+  }
+
+  #dropRest(): void {
+    if (this.#rest !== undefined) this.#runs.pop();
+    this.#rest = undefined;
   }
 }
 

@@ -75,7 +75,7 @@ export class PartitionMap {
   apply(runs: readonly MapRun[], truncatedTo?: bigint): void {
     if (truncatedTo !== undefined) this.#truncateTo(truncatedTo);
     for (const run of runs) {
-      if (run.length === 0n) this.#applyStart(run);
+      if (run.length === 0n) this.#applyStart(run, truncatedTo !== undefined);
       else this.#applyRecords(run);
       this.#dropPassedStart();
     }
@@ -180,7 +180,7 @@ export class PartitionMap {
     const isBehind =
       start !== undefined &&
       (run.sourceStart < start.sourceOffset || run.targetStart < start.targetOffset);
-    if (isBehind && !this.#knows(run)) {
+    if (isBehind && !this.#reaches(run)) {
       const { sourceOffset, targetOffset } = start;
       const reason = `the copy goes on at source offset ${sourceOffset}, target offset ${targetOffset}`;
       throw new OffsetMapConflictError(reason, { ...run, records: run.length });
@@ -188,24 +188,20 @@ export class PartitionMap {
     this.#runs.extend(run.sourceStart, run.targetStart, run.length);
   }
 
-  /** Whether both ends of the run are in the map as they are told; then so is all between. */
-  #knows({ sourceStart, targetStart, length }: MapRun): boolean {
-    const last = length - 1n;
-    const first = this.#runs.toTarget(sourceStart);
-    const end = this.#runs.toTarget(sourceStart + last);
-    return (
-      sourceStart + last < this.#runs.end.sourceNext &&
-      first.targetOffset === targetStart &&
-      end.targetOffset === targetStart + last
-    );
+  /** Whether the runs go beyond it: then they say whether it is a repeat. */
+  #reaches({ sourceStart, targetStart, length }: MapRun): boolean {
+    const { sourceNext, targetNext } = this.#runs.end;
+    return sourceStart + length <= sourceNext && targetStart + length <= targetNext;
   }
 
-  #applyStart(run: MapRun): void {
-    const end = this.end;
+  /** `isCut`: what the source held behind the runs is another log's now, and so may be a start there. */
+  #applyStart(run: MapRun, isCut = false): void {
+    const end = isCut && this.#runs.runCount > 0 ? this.#runs.end : this.end;
     const isAhead =
       end === undefined || (run.sourceStart >= end.sourceNext && run.targetStart >= end.targetNext);
     if (isAhead) {
-      const same = run.sourceStart === end?.sourceNext && run.targetStart === end.targetNext;
+      const known = this.end;
+      const same = run.sourceStart === known?.sourceNext && run.targetStart === known.targetNext;
       if (same) return;
       this.#setStart({ sourceOffset: run.sourceStart, targetOffset: run.targetStart });
       return;

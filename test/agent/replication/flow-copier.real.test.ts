@@ -11,7 +11,8 @@ import { readTopic } from '../../kit/read-topic.js';
 import { startKafka, type KafkaServers } from '../../kit/start-kafka.js';
 import { createTopics, writeUnique } from '../../kit/write-unique.js';
 import { eventually } from '../../kit/eventually.js';
-import { Bench } from './copy-bench.js';
+import { connectKafkajs } from '../../kit/kafkajs-client.js';
+import { Bench, copiedUpTo } from './copy-bench.js';
 
 describe('FlowCopier on real brokers', () => {
   let source: KafkaServers;
@@ -128,6 +129,54 @@ describe('FlowCopier on real brokers', () => {
     assert.match(second.copiers[0]!.halt?.message ?? '', /batch at offset 200 was written by/);
     await bench.close();
   });
+
+  // What a topic with transactions ends with is a marker, and retention takes it with the last record.
+  for (const isAborted of [false, true]) {
+    const name = isAborted ? 'aborted' : 'committed';
+    it(`goes on where a ${name} transaction ended, though retention removed all of it`, async () => {
+      const bench = new Bench(source, target);
+      const topic = `settled-${name}`;
+      await createTopics(source, [{ topic }]);
+      await createTopics(target, [{ topic: `a.${topic}` }]);
+      const producer = await bench.producerFor(topic);
+      const options = { topic, targetTopic: `a.${topic}`, partitions: 1, producer };
+      await writeUnique(source, { topic, count: 10 });
+      const writer = connectKafkajs(source).producer({
+        transactionalId: topic,
+        maxInFlightRequests: 1,
+        idempotent: true,
+      });
+      await writer.connect();
+      const transaction = await writer.transaction();
+      await transaction.send({ topic, messages: [{ value: 'one' }, { value: 'two' }] });
+      await (isAborted ? transaction.abort() : transaction.commit());
+      await writer.disconnect();
+      const first = await bench.copier(options);
+      await caughtUp(first.copiers, 13);
+      first.save();
+      await deleteBefore(source, topic, 13n);
+      first.copiers[0]!.restart(); // as when the source's leader moves
+      await writeUnique(source, { topic, count: 10, from: 10 });
+      await copiedUpTo(first.copiers[0]!, 23n);
+      await first.flow.close();
+
+      await deleteBefore(source, topic, 23n);
+      const next = await writer.connect().then(() => writer.transaction());
+      await next.send({ topic, messages: [{ value: 'three' }] });
+      await (isAborted ? next.abort() : next.commit());
+      await writer.disconnect();
+      const second = await bench.copier(options);
+      await copiedUpTo(second.copiers[0]!, 25n);
+      second.save();
+      await second.flow.close();
+      await deleteBefore(source, topic, 25n);
+      await writeUnique(source, { topic, count: 5, from: 20 });
+      const third = await bench.copier(options);
+      await copiedUpTo(third.copiers[0]!, 30n);
+      assert.equal((await readTopic(target, `a.${topic}`)).length, isAborted ? 25 : 28);
+      await bench.close();
+    });
+  }
 
   it('halts rather than append to a topic that it did not write', async () => {
     const bench = new Bench(source, target);

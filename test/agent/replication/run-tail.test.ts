@@ -48,6 +48,31 @@ describe('RunTail', () => {
     assert.deepEqual(tail.unacknowledged(), [run(0n, 0n, 70n)]);
   });
 
+  it('tells that what follows the last record is done, until that is durable', () => {
+    const tail = new RunTail([run(0n, 0n, 10n)]);
+    tail.rest({ sourceNext: 12n, targetNext: 10n });
+    assert.deepEqual(tail.end, { sourceNext: 12n, targetNext: 10n });
+    assert.deepEqual(tail.unacknowledged(), [run(12n, 10n, 0n)]);
+    assert.deepEqual(tail.floor(10n), { sourceNext: 12n, targetNext: 10n, inRun: false });
+    tail.acknowledge({ sourceNext: 10n, targetNext: 10n });
+    assert.deepEqual(tail.unacknowledged(), [run(12n, 10n, 0n)]);
+    tail.acknowledge({ sourceNext: 12n, targetNext: 10n });
+    assert.deepEqual(tail.unacknowledged(), []);
+    tail.rest({ sourceNext: 15n, targetNext: 10n });
+    assert.deepEqual(tail.runs, [run(0n, 0n, 10n), run(15n, 10n, 0n)]);
+    tail.extend(run(16n, 10n, 2n));
+    assert.deepEqual(tail.runs, [run(0n, 0n, 10n), run(16n, 10n, 2n)]);
+  });
+
+  it('forgets that the source was done up to somewhere when the records before it are lost', () => {
+    const tail = new RunTail([run(0n, 0n, 10n)]);
+    tail.rest({ sourceNext: 12n, targetNext: 10n });
+    tail.truncateTo(7n);
+    assert.deepEqual(tail.end, { sourceNext: 7n, targetNext: 7n });
+    tail.extend(run(7n, 7n, 3n));
+    assert.deepEqual(tail.runs, [run(0n, 0n, 10n)]);
+  });
+
   it('knows nothing before its oldest run', () => {
     assert.equal(new RunTail([run(50n, 50n, 10n)]).floor(49n), undefined);
   });

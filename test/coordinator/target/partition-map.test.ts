@@ -100,6 +100,31 @@ describe('PartitionMap', () => {
     assert.deepEqual(map.end, { sourceNext: 30n, targetNext: 10n });
   });
 
+  it('takes repeats of merged records that lie before a starting point', () => {
+    const map = new PartitionMap();
+    const reports: MapRun[] = [];
+    for (let index = 0; index <= MAP_RUNS_MAX; index += 1)
+      reports.push(run(index * 3, index * 2, 2));
+    const end = run(MAP_RUNS_MAX * 3 + 5, MAP_RUNS_MAX * 2 + 2, 0);
+    map.apply([...reports, end]);
+
+    map.apply([...reports, end]);
+
+    assert.equal(map.end?.sourceNext, end.sourceStart);
+  });
+
+  it('goes back to where the source was cut, though more of it was done', () => {
+    for (const targetNext of [10, 12]) {
+      const map = mapOf(run(0, 0, 10), run(14, 10, 0));
+      for (let repeat = 0; repeat < 2; repeat += 1) {
+        map.apply([run(10, targetNext, 0)], 10n);
+        assert.deepEqual(map.end, { sourceNext: 10n, targetNext: BigInt(targetNext) });
+      }
+      map.apply([run(10, targetNext, 5)]);
+      assert.deepEqual(map.end, { sourceNext: 15n, targetNext: BigInt(targetNext + 5) });
+    }
+  });
+
   for (const [what, claim] of [
     ['records at other offsets', run(0, 1, 10)],
     ['records behind the starting point that are new', run(10, 10, 5)],
