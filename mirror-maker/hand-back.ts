@@ -14,13 +14,13 @@ import { findTopic } from '../kafka/admin/find-topic.js';
 import { SideTopic } from '../kafka/admin/side-topic.js';
 import { createTopic } from '../kafka/admin/topic-admin.js';
 import { KafkaCluster } from '../kafka/client/index.js';
-import { securityOf } from '../kafka/client/security-options.js';
+import { requestTimeoutMs, securityOf } from '../kafka/client/security-options.js';
 import { ErrorCode } from '../kafka/messages/error-codes.js';
 import { listOffsets, TIMESTAMP_LATEST } from '../kafka/messages/list-offsets.js';
 import type { NewRecord } from '../kafka/records/build-batch.js';
 import { initCodecs } from '../kafka/records/compression.js';
 import { partitionOfKey } from '../kafka/records/partition-of-key.js';
-import type { FlowConfig, MirrorConfig } from '../mirror/config/mirror-config.js';
+import type { ClientProperties, FlowConfig, MirrorConfig } from '../mirror/config/mirror-config.js';
 import { decodeConnectOffset, encodeConnectOffset } from '../mirror/records/connect-offset.js';
 import { encodeOffsetSync } from '../mirror/records/offset-sync.js';
 
@@ -59,8 +59,8 @@ export async function handBack(options: HandBackOptions, signal: AbortSignal): P
   await initCodecs();
   await requireNobodyCopies(options, signal);
   for (const flow of options.config.flows.filter(({ enabled }) => enabled)) {
-    await using source = clusterOf(options, flow.source);
-    await using target = clusterOf(options, flow.target);
+    await using source = clusterOf(options, flow.source, flow.sourceConsumer);
+    await using target = clusterOf(options, flow.target, flow.targetAdmin);
     await handBackFlow({ ...options, flow, source, target }, signal);
   }
 }
@@ -87,7 +87,7 @@ async function endsOfMaps(
 ): Promise<ReadonlyMap<string, bigint>> {
   const ends = new Map<string, bigint>();
   for (const flow of options.config.flows.filter(({ enabled }) => enabled)) {
-    await using target = clusterOf(options, flow.target);
+    await using target = clusterOf(options, flow.target, flow.targetAdmin);
     const topic = flow.policy.offsetMapTopic(flow.source);
     if ((await findTopic(target, topic, { signal })) === undefined) continue;
     const found = await target.listOffsets([{ topic, partition: 0 }], TIMESTAMP_LATEST, { signal });
@@ -252,14 +252,21 @@ function* chunks(records: readonly NewRecord[]): Generator<NewRecord[]> {
   }
 }
 
-function clusterOf({ config, clock, log }: HandBackOptions, alias: string): KafkaCluster {
+/** With the options of the client that does the same while the flow runs. */
+function clusterOf(
+  { config, clock, log }: HandBackOptions,
+  alias: string,
+  role: ClientProperties,
+): KafkaCluster {
   const cluster = config.clusters.get(alias);
+  const client = { ...cluster?.client, ...role };
   return new KafkaCluster({
     alias,
     bootstrapServers: cluster?.bootstrapServers ?? [],
-    clientId: 'mirror-maker-hand-back',
+    clientId: client['client.id'] ?? 'mirror-maker-hand-back',
     clock,
     log,
-    security: securityOf(alias, cluster?.client ?? {}),
+    security: securityOf(alias, client),
+    requestTimeoutMs: requestTimeoutMs(client),
   });
 }

@@ -61,7 +61,7 @@ export class Mm2Leftovers {
   /** Its workers are members of a group of the target, and leave it after ten seconds at the latest. */
   async requireStopped(signal: AbortSignal): Promise<void> {
     const { config, target, clock, log } = this.#options;
-    const group = `${config.source}-mm2`;
+    const { connectGroup: group } = config;
     try {
       const admin = new AdminClient({ cluster: target, clock });
       const { state } = await admin.describeGroup(group, { signal });

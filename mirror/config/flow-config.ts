@@ -66,6 +66,7 @@ export function buildFlow(sides: FlowSides, options: FlowBuilderOptions): FlowCo
     adminTimeoutMs: reader.integer('admin.timeout.ms'),
     consumerPollTimeoutMs: reader.integer('consumer.poll.timeout.ms'),
     connectOffsetsTopic: connectOffsetsTopic(sides, options.index),
+    connectGroup: connectGroup(sides, options.index),
     sourceConsumer: valuesOf(sourceConsumer),
     sourceAdmin: valuesOf(roleProperties(sides, 'source', { role: 'admin', index: options.index })),
     targetProducer: valuesOf(
@@ -205,10 +206,16 @@ function readStartOffset(
   });
 }
 
+/** Of the worker of MM2, for which the key of the whole file wins (tried with its 4.3). */
 function connectOffsetsTopic(sides: FlowSides, index: KeyIndex): string {
   const key = 'offset.storage.topic';
-  const own = index.byCluster.get(sides.target)?.get(key) ?? index.global.get(key);
+  const own = index.global.get(key) ?? index.byCluster.get(sides.target)?.get(key);
   return own?.value ?? `mm2-offsets.${sides.source}.internal`;
+}
+
+/** Likewise; a `group.id` of the whole file it does not heed. */
+function connectGroup({ source, target }: FlowSides, index: KeyIndex): string {
+  return index.byCluster.get(target)?.get('group.id')?.value ?? `${source}-mm2`;
 }
 
 function valuesOf(properties: ReadonlyMap<string, Property>): ClientProperties {

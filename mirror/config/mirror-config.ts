@@ -100,6 +100,9 @@ export interface FlowConfig {
   /** Where a MirrorMaker 2 on this pair kept its progress; read once, to take over from it. */
   readonly connectOffsetsTopic: string;
 
+  /** The group of its workers, which has members on the target while it runs. */
+  readonly connectGroup: string;
+
   /** What each client takes over its cluster's `client`; security is complete in itself. */
   readonly sourceConsumer: ClientProperties;
   readonly sourceAdmin: ClientProperties;

@@ -52,12 +52,13 @@ async function serve(codes: { topic: number; offsets: number }): Promise<never> 
   }
 }
 
-function run(said: string[] = []): Promise<void> {
+function run(said: string[] = [], ...lines: string[]): Promise<void> {
   const address = `127.0.0.1:${broker.port}`;
   const text = `clusters = a, b
 a.bootstrap.servers = ${address}
 b.bootstrap.servers = ${address}
 a->b.enabled = true
+${lines.join('\n')}
 `;
   const config = loadMirrorConfig({ path: 'm.properties', text, requireSourceBootstrap: true });
   const say = (line: string): void => void said.push(line);
@@ -87,5 +88,15 @@ describe('handBack', () => {
   it('does not take an end that it may not read for one that stands still', async () => {
     void serve({ topic: 0, offsets: ErrorCode.TOPIC_AUTHORIZATION_FAILED });
     await assert.rejects(run(), { code: 'MIRROR_KAFKA_API', errorCode: 29, api: 'ListOffsets' });
+  });
+
+  it('reaches clusters with the options of the flow, and not those of the cluster alone', async () => {
+    void serve({ topic: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, offsets: 0 });
+    for (const line of ['b.admin', 'a->b.target.admin', 'a.consumer', 'a->b.source.consumer'])
+      await assert.rejects(
+        run([], `${line}.security.protocol = SASL_SSL`),
+        /sasl\.mechanism/,
+        line,
+      );
   });
 });

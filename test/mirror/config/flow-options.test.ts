@@ -43,6 +43,7 @@ describe('flow options', () => {
       adminTimeoutMs: 60_000,
       consumerPollTimeoutMs: 1_000,
       connectOffsetsTopic: 'mm2-offsets.east.internal',
+      connectGroup: 'east-mm2',
       sourceConsumer: {},
       sourceAdmin: {},
       targetProducer: {},

@@ -233,7 +233,16 @@ describe('loadMirrorConfig', () => {
         'warning 10 `west.offset.storage.topic` has no meaning here',
       ],
     );
-    assert.equal(flowOf('west.offset.storage.topic = mine').connectOffsetsTopic, 'mine');
+  });
+
+  it('knows where a MirrorMaker 2 kept its progress, and the group of its workers', () => {
+    const ofTarget = ['west.offset.storage.topic = mine', 'west.group.id = workers'];
+    const flow = flowOf(...ofTarget, 'east.group.id = x', 'group.id = y');
+    assert.equal(flow.connectOffsetsTopic, 'mine');
+    assert.equal(flow.connectGroup, 'workers');
+    const global = flowOf(...ofTarget, 'offset.storage.topic = ours');
+    assert.equal(global.connectOffsetsTopic, 'ours');
+    assert.equal(flowOf('group.id = y').connectGroup, 'east-mm2');
   });
 
   const ignored: readonly [string, RegExp, string][] = [
