@@ -64,6 +64,12 @@ export class AclLook {
     const digest = createHash('sha256').update(texts.join('\n')).digest('base64');
     const base = { flow: flow.id, problem: undefined };
     if (digest === this.#reported) return send({ ...base, look: Look.UNCHANGED, bindings: [] });
+    // Whoever sent parts of a list before may not have come to its end: an empty one begins anew.
+    if (
+      bindings.length > BINDINGS_PER_MESSAGE_MAX &&
+      !send({ ...base, look: Look.PART, bindings: [] })
+    )
+      return false;
     let start = 0;
     do {
       const part = bindings.slice(start, start + BINDINGS_PER_MESSAGE_MAX);

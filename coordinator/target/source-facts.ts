@@ -66,8 +66,12 @@ export class SourceFacts {
     if (wholeLook) for (const topic of this.#configs.keys()) this.#configsDue.add(topic);
   }
 
-  /** A list may come in parts; it counts when the last one is there. */
+  /**
+   * A list may come in parts; it counts when the last one is there. An empty part begins one, since
+   * who sent the parts before may have died on the way: what the source has removed must not stay.
+   */
   takeAcls(bindings: readonly AclBinding[], isLast: boolean): void {
+    if (!isLast && bindings.length === 0) this.#aclParts = [];
     this.#aclParts.push(...bindings);
     if (!isLast) return;
     this.#acls = { state: 'listed', bindings: this.#aclParts };

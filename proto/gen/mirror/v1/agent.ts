@@ -29,7 +29,7 @@ export const protobufFileName = "mirror/v1/agent.proto";
 
 export const AclLook = {
   UNSPECIFIED: 0,
-  /** PART - `bindings` goes on in the next message. */
+  /** PART - `bindings` goes on in the next message. A list of several parts begins with an empty one. */
   PART: 1,
   /** DONE - The last part. */
   DONE: 2,
