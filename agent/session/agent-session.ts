@@ -9,7 +9,6 @@ import type {
   Grant,
   Hello,
   MapAck,
-  Revoke,
   Welcome,
 } from '../../proto/gen/mirror/v1/agent.js';
 import type { WorkItem } from '../../proto/gen/mirror/v1/common.js';
@@ -22,6 +21,7 @@ import { SITE_TASK_EXECUTORS } from '../site-tasks/registry.js';
 import { SiteTaskRunner } from '../site-tasks/site-task-runner.js';
 import { SiteWorker } from '../site/site-worker.js';
 import { FlowRuntimes, type FlowRuntime } from './flow-runtimes.js';
+import { HeldItems, type Held } from './held-items.js';
 import {
   NO_NEWS,
   ProgressReport,
@@ -45,16 +45,12 @@ export interface AgentSessionOptions {
 }
 
 /** One held lease and the work that it stands for. */
-interface HeldItem {
-  item: WorkItem;
-  leaseEpoch: bigint;
+interface HeldItem extends Held {
   runtime: FlowRuntime;
   /** For site work. */
   mirroredTopics: readonly string[];
   copier?: PartitionCopier;
   site?: SiteWorker;
-  /** Set once it was told to stop; a repeated revoke or grant does not do it twice. */
-  releasing?: Promise<void>;
 }
 
 /**
@@ -70,7 +66,7 @@ export class AgentSession {
   readonly #flows: FlowRuntimes;
   readonly #report: ProgressReport;
   readonly #siteTasks: SiteTaskRunner;
-  readonly #held = new Map<string, HeldItem>();
+  readonly #held: HeldItems<HeldItem>;
   readonly #stop = new AbortController();
   readonly #running: Promise<void>[] = [];
   #sessionId = '';
@@ -85,6 +81,15 @@ export class AgentSession {
     this.memory = new MemoryBudget(config.memoryBytesMax);
     this.#lease = new LeaseClock(clock);
     this.#report = new ProgressReport(clock);
+    this.#held = new HeldItems({
+      begin: (grant, item) => this.#begin(grant, item),
+      // What was said between two grants was not listened to.
+      renewed: ({ site }) => site?.repeatAll(),
+      end: (held) => this.#stopWork(held),
+      released: (item, leaseEpoch, reason) => this.#sendReleased(item, leaseEpoch, reason),
+      failed: (error) =>
+        log.error({ error: describeError(error) }, 'an item was not released cleanly'),
+    });
     this.#link = new CoordinatorLink({
       coordinators: config.coordinators,
       tls: config.tls,
@@ -113,7 +118,7 @@ export class AgentSession {
     this.#siteTasks = new SiteTaskRunner({
       executors: SITE_TASK_EXECUTORS,
       openFlow: (flow) => this.#flows.open(flow),
-      siteOf: (flow) => this.#held.get(workKey(siteItem(flow)))?.site,
+      siteOf: (flow) => this.#held.get(siteItem(flow))?.site,
       send: (report) => this.#link.send({ $case: 'siteTaskReport', value: report }),
       clock,
       log,
@@ -130,7 +135,7 @@ export class AgentSession {
   }
 
   *partitions(): Generator<ReportedPartition> {
-    for (const { item, leaseEpoch, copier } of this.#held.values()) {
+    for (const { item, leaseEpoch, copier } of this.#held.all()) {
       if (copier !== undefined) yield { flow: item.flow, leaseEpoch, copier };
     }
   }
@@ -148,7 +153,7 @@ export class AgentSession {
   async close(): Promise<void> {
     this.#link.send({ $case: 'draining', value: {} });
     await this.#siteTasks.close();
-    await Promise.all([...this.#held.values()].map((held) => this.#release(held, 'draining')));
+    await this.#held.releaseAll('draining');
     this.#stop.abort();
     await Promise.all(this.#running);
     await this.#flows.close();
@@ -167,7 +172,7 @@ export class AgentSession {
     this.#helloAtMs = clock.nowMs();
     const clusters = [...(this.#options.clusters?.() ?? config.clusters)];
     this.#clusters = clusters.join();
-    const held = [...this.#held.values()].map(({ item, leaseEpoch }) => ({ item, leaseEpoch }));
+    const held = this.#held.all().map(({ item, leaseEpoch }) => ({ item, leaseEpoch }));
     return {
       agentId: config.id,
       site: config.site,
@@ -189,10 +194,10 @@ export class AgentSession {
         this.#lease.acknowledge(message.value.sequence);
         return;
       case 'grants':
-        for (const grant of message.value.grants) this.#granted(grant);
+        for (const grant of message.value.grants) this.#held.granted(grant);
         return;
       case 'revokes':
-        for (const revoke of message.value.revokes) this.#revoked(revoke);
+        for (const revoke of message.value.revokes) this.#held.revoked(revoke);
         return;
       case 'configuration':
         this.#configure(message.value.properties);
@@ -224,7 +229,7 @@ export class AgentSession {
     this.#lease.open(Number(welcome.leaseTtlMs), this.#helloAtMs);
     this.#heartbeatDueMs = clock.nowMs();
     this.#report.begin(welcome.takesStanding);
-    for (const { site } of this.#held.values()) site?.repeatAll();
+    for (const { site } of this.#held.all()) site?.repeatAll();
     log.info({ session: welcome.sessionId, term: welcome.term.toString() }, 'session opened');
   }
 
@@ -233,15 +238,16 @@ export class AgentSession {
     const { loadFlows, clusters, log } = this.#options;
     const { changed, retired } = this.#flows.configure(loadFlows(properties));
     for (const { flow } of retired) log.info({ flow }, 'flow is configured anew, or no more');
-    const released = [...this.#held.values()]
+    const released = this.#held
+      .all()
       .filter(({ runtime }) => retired.some((each) => each.runtime === runtime))
-      .map((held) => this.#release(held, 'its flow is configured anew, or no more'));
+      .map((held) => this.#held.release(held, 'its flow is configured anew, or no more'));
     void Promise.all(released)
       .then(() => this.#flows.closeRetired(retired.map(({ runtime }) => runtime)))
       .catch((error: unknown) =>
         log.warn({ error: describeError(error) }, 'a flow that is no more did not close well'),
       );
-    for (const held of this.#held.values())
+    for (const held of this.#held.all())
       if (held.site !== undefined && changed.has(held.item.flow)) this.#restartSite(held);
     const reachable = clusters?.().join() ?? this.#clusters;
     if (this.#clusters !== reachable) this.#link.reconnect(); // the hello says what it can reach
@@ -257,17 +263,8 @@ export class AgentSession {
     });
   }
 
-  #granted(grant: Grant): void {
-    const { item, leaseEpoch, partition } = grant;
-    if (item?.work === undefined) return;
-    const key = workKey(item);
-    const held = this.#held.get(key);
-    if (held !== undefined && held.releasing === undefined) {
-      held.leaseEpoch = leaseEpoch;
-      // What was said between two grants was not listened to.
-      held.site?.repeatAll();
-      return;
-    }
+  #begin(grant: Grant, item: WorkItem): HeldItem | undefined {
+    const { leaseEpoch, partition, mirroredTopics } = grant;
     let runtime: FlowRuntime | undefined;
     let reason = `this agent has no bootstrap servers for a cluster of ${item.flow}`;
     try {
@@ -275,24 +272,16 @@ export class AgentSession {
     } catch (error) {
       reason = describeError(error); // such as a key store that cannot be read
     }
-    if (runtime === undefined || (item.work.$case === 'partition' && partition === undefined)) {
-      this.#options.log.error({ item: key }, reason);
+    if (runtime === undefined || (item.work?.$case === 'partition' && partition === undefined)) {
+      this.#options.log.error({ item: workKey(item) }, reason);
       this.#sendReleased(item, leaseEpoch, reason);
-      return;
+      return undefined;
     }
-    const start = (): void => {
-      const { mirroredTopics } = grant;
-      const next: HeldItem = { item, leaseEpoch, runtime, mirroredTopics };
-      this.#held.set(key, next);
-      if (item.work?.$case === 'partition' && partition !== undefined) {
-        const { mapTail, ...assignment } = partition;
-        next.copier = runtime.copier.add({ ...item.work.value, ...assignment, mapTail });
-      } else {
-        next.site = this.#startSite(runtime, next.mirroredTopics);
-      }
-    };
-    if (held?.releasing === undefined) start();
-    else void held.releasing.then(start);
+    const held: HeldItem = { item, leaseEpoch, runtime, mirroredTopics };
+    if (item.work?.$case === 'partition' && partition !== undefined)
+      held.copier = runtime.copier.add({ ...item.work.value, ...partition });
+    else held.site = this.#startSite(runtime, mirroredTopics);
+    return held;
   }
 
   #startSite(runtime: FlowRuntime, mirroredTopics: readonly string[]): SiteWorker {
@@ -311,38 +300,19 @@ export class AgentSession {
     return site;
   }
 
-  #revoked(revoke: Revoke): void {
-    if (revoke.item === undefined) return;
-    const held = this.#held.get(workKey(revoke.item));
-    if (held === undefined) this.#sendReleased(revoke.item, revoke.leaseEpoch, 'not held');
-    else if (held.leaseEpoch <= revoke.leaseEpoch) void this.#release(held, revoke.reason);
-  }
-
   #mapAcknowledged(ack: MapAck): void {
     if (ack.item === undefined) return;
-    this.#held.get(workKey(ack.item))?.copier?.acknowledgeMap(ack);
+    this.#held.get(ack.item)?.copier?.acknowledgeMap(ack);
   }
 
-  /** Stops the work of an item; its last progress goes out before the release does. */
-  #release(held: HeldItem, reason: string): Promise<void> {
-    held.releasing ??= this.#stopWork(held, reason).catch((error: unknown) => {
-      this.#options.log.error({ error: describeError(error) }, 'an item was not released cleanly');
-    });
-    return held.releasing;
-  }
-
-  async #stopWork(held: HeldItem, reason: string): Promise<void> {
-    const { item, copier, site } = held;
+  /** Its last progress goes out before the release does. */
+  async #stopWork({ item, copier, site, runtime, leaseEpoch }: HeldItem): Promise<void> {
     await site?.close();
-    if (copier !== undefined) {
-      await held.runtime.copier.remove(copier);
-      const partition = { flow: item.flow, leaseEpoch: held.leaseEpoch, copier };
-      const progress = this.#report.report(partition);
-      this.#link.send({ $case: 'progress', value: { partitions: [progress], standing: [] } });
-      this.#report.forget(copier);
-    }
-    this.#held.delete(workKey(item));
-    this.#sendReleased(item, held.leaseEpoch, reason);
+    if (copier === undefined) return;
+    await runtime.copier.remove(copier);
+    const progress = this.#report.report({ flow: item.flow, leaseEpoch, copier });
+    this.#link.send({ $case: 'progress', value: { partitions: [progress], standing: [] } });
+    this.#report.forget(copier);
   }
 
   #sendReleased(item: WorkItem, leaseEpoch: bigint, reason: string): void {
@@ -358,12 +328,12 @@ export class AgentSession {
     if (state === 'halted') {
       log.error({ flow, topic, partition, code: halt?.haltCode }, halt?.message ?? 'halted');
     } else log.debug({ flow, topic, partition, from, to: state }, 'copier state');
-    const held = this.#held.get(workKey(partitionItem(flow, topic, partition)));
+    const held = this.#held.get(partitionItem(flow, topic, partition));
     if (held === undefined || held.copier !== copier) return;
-    if (state === 'fenced') void this.#release(held, 'fenced');
+    if (state === 'fenced') void this.#held.release(held, 'fenced');
     // Somebody else appended, and the lease is no longer certain: the rival is in the right.
     else if (state === 'settling' && copier.metRival && !this.#lease.valid) {
-      void this.#release(held, 'met a rival after the lease had ended');
+      void this.#held.release(held, 'met a rival after the lease had ended');
     }
   }
 
