@@ -13,8 +13,8 @@ import { AclLook as Look, type SourceAcls } from '../../proto/gen/mirror/v1/agen
 /** Some hundred bytes each. */
 const BINDINGS_PER_MESSAGE_MAX = 5_000;
 
-/** A right that is missing may be granted: sooner than a long interval. */
-const REFUSED_RETRY_MS_MAX = 10_000;
+/** A broker comes back, and a right that is missing may be granted: sooner than a long interval. */
+const FAILED_RETRY_MS_MAX = 10_000;
 
 export interface AclLookOptions {
   flow: FlowConfig;
@@ -41,21 +41,24 @@ export class AclLook {
     this.#dueMs = 0;
   }
 
-  async look(signal: AbortSignal): Promise<void> {
+  /** False when no look is due: nothing is known then that was not before. */
+  async look(signal: AbortSignal): Promise<boolean> {
     const { flow, admin, clock } = this.#options;
     const nowMs = clock.nowMs();
-    if (!flow.syncTopicAclsEnabled || nowMs < this.#dueMs) return;
+    if (!flow.syncTopicAclsEnabled || nowMs < this.#dueMs) return false;
     this.#dueMs = nowMs + flow.syncTopicAclsIntervalMs;
     let bindings: AclBinding[];
     try {
       bindings = await admin.listAcls({ signal });
     } catch (error) {
+      this.#dueMs = Math.min(this.#dueMs, nowMs + FAILED_RETRY_MS_MAX);
       if (!(error instanceof KafkaApiError) || error.retriable) throw error;
       this.#refused(error);
-      return;
+      return true;
     }
     this.#warned = false;
     if (!this.#report(bindings)) this.repeatAll();
+    return true;
   }
 
   #report(bindings: readonly AclBinding[]): boolean {
@@ -96,7 +99,7 @@ export class AclLook {
       if (!this.#warned) log.warn({ flow: flow.id }, message);
       const problem = { code: 'not-authorized', message };
       if (!send({ ...base, look: Look.REFUSED, problem })) this.#dueMs = 0;
-      this.#dueMs = Math.min(this.#dueMs, clock.nowMs() + REFUSED_RETRY_MS_MAX);
+      this.#dueMs = Math.min(this.#dueMs, clock.nowMs() + FAILED_RETRY_MS_MAX);
     }
     this.#warned = true;
   }

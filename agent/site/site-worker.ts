@@ -53,8 +53,8 @@ export class SiteWorker {
   #inventory = '';
   /** Looks at the topics take turns, so that an older list never follows a newer one. */
   #discovering: Promise<unknown> = Promise.resolve();
-  /** Why the source cannot be looked at; empty while it can. */
-  #problem = '';
+  /** Why the source cannot be looked at, by what was looked for. */
+  readonly #problems = new Map<string, string>();
   #problemTold = true;
 
   constructor(options: SiteWorkerOptions) {
@@ -81,7 +81,10 @@ export class SiteWorker {
 
   start(): void {
     this.#running.push(
-      this.#every(this.#discoveryIntervalMs, 'topics', (signal) => this.#discover(signal)),
+      this.#every(this.#discoveryIntervalMs, 'topics', async (signal) => {
+        await this.#discover(signal);
+        return true;
+      }),
       this.#every(ACL_CHECK_MS, 'acls', (signal) => this.#acls.look(signal)),
       this.#groups.run(this.#stop.signal),
       this.#emitHeartbeats(),
@@ -116,29 +119,31 @@ export class SiteWorker {
   async #every(
     intervalMs: number,
     what: string,
-    look: (signal: AbortSignal) => Promise<unknown>,
+    look: (signal: AbortSignal) => Promise<boolean>,
   ): Promise<void> {
     const { clock, log } = this.#options;
     const { signal } = this.#stop;
     while (!signal.aborted) {
       try {
-        await look(signal);
-        this.#tell('');
+        if (await look(signal)) this.#tell(what, '');
       } catch (error) {
         if (signal.aborted) return;
         const reason = describeError(error);
         // Said once: an outage of hours would fill the log with one sentence.
-        if (this.#tell(reason)) log.warn({ what, error: reason }, 'the source cannot be looked at');
+        if (this.#tell(what, reason))
+          log.warn({ what, error: reason }, 'the source cannot be looked at');
       }
       await clock.sleep(intervalMs, signal).catch(() => undefined);
     }
   }
 
-  /** True if that is news. */
-  #tell(message: string): boolean {
-    const isNews = message !== this.#problem;
-    this.#problem = message;
+  /** True if that is news. One look's success says nothing of the others. */
+  #tell(what: string, problem: string): boolean {
+    const isNews = problem !== (this.#problems.get(what) ?? '');
+    if (problem === '') this.#problems.delete(what);
+    else this.#problems.set(what, problem);
     const { flow, send } = this.#options;
+    const [message = ''] = this.#problems.values();
     if (isNews || !this.#problemTold)
       this.#problemTold = send({ $case: 'siteProblem', value: { flow: flow.id, message } });
     return isNews;
