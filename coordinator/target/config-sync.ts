@@ -1,10 +1,12 @@
 import { KafkaApiError } from '../../kafka/admin/errors.js';
 import type { TopicConfigEntry } from '../../kafka/admin/topic-admin.js';
 import { ErrorCode } from '../../kafka/messages/error-codes.js';
+import type { FlowConfig } from '../../mirror/config/mirror-config.js';
 import { configDrift } from './config-changes.js';
 import { isBegun } from './flow-positions.js';
-import type { TopicConfigFacts } from './source-facts.js';
+import { createConfigs, type SourceFacts, type TopicConfigFacts } from './source-facts.js';
 import type { ReconcilerOptions } from './target-reconciler.js';
+import type { WantedTopic } from './topics.js';
 
 const REFUSED = 'configs-refused';
 const UNKNOWN = 'config-unknown-on-target';
@@ -52,15 +54,40 @@ async function correct(
 ): Promise<void> {
   const { changes, unknown } = configDrift(wanted, found);
   if (unknown.length === 0) facts.clear(topic, UNKNOWN);
-  else {
-    const message =
-      `${flow.target} does not know ${unknown.join(', ')} of topic ${topic}; exclude what it ` +
-      'cannot have by config.properties.exclude';
-    facts.note({ topic, code: UNKNOWN, message, degraded: false });
-  }
+  else noteUnknownConfigs(facts, { topic, target: flow.target, unknown });
   if (Object.keys(changes).length === 0) return;
   await admin.alterTopicConfigs(targetTopic(topic), changes, { signal });
   log.info({ flow: flow.id, topic, changes }, 'topic configuration mirrored');
+}
+
+/** The target is older or newer than the source, and does not have some properties. */
+function noteUnknownConfigs(
+  facts: SourceFacts,
+  {
+    topic,
+    target,
+    unknown,
+  }: { readonly topic: string; readonly target: string; readonly unknown: readonly string[] },
+): void {
+  const message =
+    `${target} does not know ${unknown.join(', ')} of topic ${topic}; exclude what it ` +
+    'cannot have by config.properties.exclude';
+  facts.note({ topic, code: UNKNOWN, message, degraded: false });
+}
+
+/** How the copy of a topic is made. */
+export function newCopy(
+  facts: SourceFacts,
+  flow: FlowConfig,
+  topic: string,
+): Pick<WantedTopic, 'topic' | 'replicationFactor' | 'configs' | 'anyTopic' | 'leftOut'> {
+  return {
+    topic,
+    replicationFactor: flow.replicationFactor,
+    configs: () => createConfigs(facts, topic),
+    anyTopic: flow.policy.offsetMapTopic(flow.source),
+    leftOut: (unknown) => noteUnknownConfigs(facts, { topic, target: flow.target, unknown }),
+  };
 }
 
 function refused(

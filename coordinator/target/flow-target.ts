@@ -2,6 +2,7 @@ import { ClosedError, describeError, type MirrorError } from '../../common/error
 import { topicExclusion } from '../../mirror/policy/topic-selection.js';
 import type { FlowProducer } from '../../mirror/records/offset-map-record.js';
 import type { Belongings } from './belongings.js';
+import { newCopy } from './config-sync.js';
 import { ensureBase } from './ensure-base.js';
 import { TopicProblem, WriterFencedError } from './errors.js';
 import { FlowArming } from './flow-arming.js';
@@ -44,7 +45,6 @@ import { runPeriodically } from './run-periodically.js';
 import { runWhenChanged } from './run-when-changed.js';
 import { writerNumber } from './sync-decision.js';
 import { TargetReconciler } from './target-reconciler.js';
-import { createConfigs } from './source-facts.js';
 import { ensureMirrorTopic } from './topics.js';
 
 /**
@@ -152,13 +152,17 @@ export class FlowTarget implements AsyncDisposable {
     const { flow, admin, cluster, clock, facts } = this.#options;
     const targetTopic = this.targetTopicOf(topic.name);
     const { name, partitionCount } = topic;
-    const { replicationFactor } = flow;
-    const configs = () => createConfigs(facts, name);
     const isOurs = isBegun(this.#maps, name);
     const mayBeWider = this.#belongings.wider.has(name);
     const ensured = await ensureMirrorTopic(
       { admin, cluster },
-      { topic: name, targetTopic, partitionCount, replicationFactor, configs, isOurs, mayBeWider },
+      {
+        ...newCopy(facts, flow, name),
+        targetTopic,
+        partitionCount,
+        isOurs,
+        mayBeWider,
+      },
       { sleep: (ms) => clock.sleep(ms, signal), signal },
     );
     // Rules on prefixes may apply to it.

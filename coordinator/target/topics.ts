@@ -21,6 +21,10 @@ export interface WantedTopic {
   replicationFactor: number;
   /** Of a topic that is created; throws TopicProblem where they are not known. */
   configs: () => Readonly<Record<string, string>>;
+  /** Any topic that the target has already: what properties topics have there is seen by it. */
+  anyTopic: string;
+  /** Told what a topic that was created does not have, since this target does not know it. */
+  leftOut: (names: readonly string[]) => void;
   /** Whether a copy was begun there: then the topic is ours to change. */
   isOurs: boolean;
   /** Whether an operator accepted that the target has more partitions. */
@@ -60,10 +64,7 @@ export async function ensureMirrorTopic(
   try {
     let found = await look(on, targetTopic, signal);
     if (found === undefined) {
-      const { replicationFactor } = wanted;
-      const configs = wanted.configs();
-      const topic = { name: targetTopic, partitionCount, replicationFactor, configs };
-      await on.admin.createTopic(topic, { signal });
+      await createCopy(on.admin, wanted, signal);
     } else if (found.partitionCount < partitionCount) {
       if (!wanted.isOurs)
         await refuseUnrelated(on, { ...wanted, foundCount: found.partitionCount }, signal);
@@ -87,6 +88,32 @@ export async function ensureMirrorTopic(
     );
   } catch (error) {
     throw topicProblem(error, wanted);
+  }
+}
+
+/**
+ * With the source's configuration, but for properties that only the source knows: Kafka 4 has some no
+ * more that topics of Kafka 3 still have.
+ */
+async function createCopy(
+  admin: AdminClient,
+  { targetTopic: name, partitionCount, replicationFactor, ...wanted }: WantedTopic,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const configs = wanted.configs();
+  const topic = { name, partitionCount, replicationFactor, configs };
+  try {
+    await admin.createTopic(topic, { signal });
+  } catch (error) {
+    if (!(error instanceof KafkaApiError) || error.errorCode !== ErrorCode.INVALID_CONFIG)
+      throw error;
+    const entries = await admin.describeTopicConfigs(wanted.anyTopic, { signal });
+    const known = new Set(entries.map((entry) => entry.name));
+    const unknown = Object.keys(configs).filter((key) => !known.has(key));
+    if (unknown.length === 0) throw error; // a value is refused
+    const rest = Object.entries(configs).filter(([key]) => known.has(key));
+    await admin.createTopic({ ...topic, configs: Object.fromEntries(rest) }, { signal });
+    wanted.leftOut(unknown);
   }
 }
 

@@ -7,6 +7,7 @@ import {
 } from '../../../coordinator/target/errors.js';
 import type { FlowTarget } from '../../../coordinator/target/flow-target.js';
 import type { MapAck } from '../../../coordinator/target/offset-map-store.js';
+import { SourceFacts } from '../../../coordinator/target/source-facts.js';
 import type { MapRun } from '../../../coordinator/target/partition-map.js';
 import type { KafkaCluster } from '../../../kafka/client/index.js';
 import { isControl } from '../../../kafka/records/batch-header.js';
@@ -85,6 +86,36 @@ describe('FlowTarget', () => {
       const { topics } = await process.cluster.metadata([topic]);
       assert.equal(topics.get(topic)?.partitions.length, 1);
     }
+  });
+
+  it('makes a copy without properties that only the source knows, and says so', async () => {
+    const facts = new SourceFacts();
+    const configsOf = (...values: [string, string][]) => ({
+      ...{ values: new Map(values), names: new Set<string>(), kept: new Set<string>() },
+      problem: undefined,
+    });
+    facts.takeConfigs(
+      new Map([
+        ['orders', configsOf(['message.format.version', '3.0'], ['retention.ms', '7'])],
+        ['wrong', configsOf(['retention.ms', 'soon'])],
+      ]),
+      false,
+    );
+    await using process = new TargetProcess(kafka.bootstrapServers);
+    const flow = flowFrom('older', 'sync.topic.configs.enabled = false');
+    const target = await process.open(flow, { facts });
+
+    await target.ensureTopic(orders(1));
+
+    const configs = await process.admin.describeTopicConfigs('older.orders');
+    assert.equal(configs.find(({ name }) => name === 'retention.ms')?.value, '7');
+    assert.deepEqual(
+      facts.notices.map(({ topic, code }) => [topic, code]),
+      [['orders', 'config-unknown-on-target']],
+    );
+    assert.match(facts.notices[0]?.message ?? '', /west does not know message\.format\.version/);
+    const wrong = { ...orders(1), name: 'wrong' };
+    await assert.rejects(target.ensureTopic(wrong), isProblem('topic-refused'));
   });
 
   it('is blocked by a replication factor beyond the brokers, and names the option', async () => {
