@@ -9,7 +9,10 @@ export class WriterFencedError extends MirrorError {
   readonly topic: string;
 
   constructor(topic: string, reason: string, options?: ErrorOptions) {
-    super(`another coordinator writes topic ${topic} now: ${reason}`, options);
+    super(
+      `another process writes topic ${topic} now (without etcd, only one may run a flow): ${reason}`,
+      options,
+    );
     this.topic = topic;
   }
 }
