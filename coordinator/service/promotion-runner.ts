@@ -48,7 +48,7 @@ export type DrillContext<Opened extends OpenedFlowTarget> = Omit<
 
 interface RunningPromotion {
   readonly selection: PromotionSelection;
-  /** By a new leader: whoever repeats the call that its predecessor died in means this one. */
+  /** By a new leader: whoever repeats the call that its predecessor died in need not do so again. */
   readonly isResumed: boolean;
   readonly outcome: Promise<PromotionOutcome>;
   readonly listeners: Set<StepListener>;
@@ -78,7 +78,15 @@ export class PromotionRunner<Opened extends OpenedFlowTarget> {
   }
 
   async promote(request: PromotionRequest, onStep: StepListener): Promise<PromotionOutcome> {
-    const running = this.#running.get(request.flow);
+    const { description } = request.selection;
+    let running = this.#running.get(request.flow);
+    for (; running?.isResumed === true; running = this.#running.get(request.flow)) {
+      // What an earlier leader had begun goes first. Unless it is what is asked for, that comes next:
+      // also if it failed, since more may be accepted now.
+      const before = this.#join(running, onStep);
+      const outcome = await before.catch(() => undefined);
+      if (outcome !== undefined && running.selection.description === description) return outcome;
+    }
     if (running !== undefined) refuseOther(running, request);
     return this.#join(running ?? this.#start(request, false), onStep);
   }
@@ -123,6 +131,12 @@ export class PromotionRunner<Opened extends OpenedFlowTarget> {
     const first = await readPromotion(leadership, flow).catch(() => undefined); // for its name only
     const operator = `${first?.operator ?? 'unknown'}, taken up by a new leader`;
     for (let scope = target.unfinishedPromotion; scope; scope = target.unfinishedPromotion) {
+      const running = this.#running.get(flow);
+      if (running !== undefined) {
+        // An operator was faster: two at a time would fence each other out.
+        await running.outcome.catch(() => undefined);
+        continue;
+      }
       log.warn({ flow, topics: scope.topics }, 'taking up a promotion that was cut off');
       const selection = selectionOfUnfinished(scope);
       await this.#join(this.#start({ flow, operator, selection }, true), () => {});
@@ -185,8 +199,8 @@ export class PromotionRunner<Opened extends OpenedFlowTarget> {
   }
 }
 
-function refuseOther({ selection, isResumed }: RunningPromotion, request: PromotionRequest): void {
-  if (isResumed || selection.description === request.selection.description) return;
+function refuseOther({ selection }: RunningPromotion, request: PromotionRequest): void {
+  if (selection.description === request.selection.description) return;
   const message = `a promotion of ${selection.description || 'the whole flow'} is under way: wait for it`;
   throw new PromotionRefusedError(request.flow, [{ code: 'promotion-running', message }]);
 }
