@@ -12,7 +12,7 @@ import {
 } from './failback-look.js';
 import type { FailbackPlan } from './failback-plan.js';
 import { commitAtSeam, findSeams, holdBackAtSeam } from './seam-groups.js';
-import { leftOver, quiet, rearmSeeds } from './hand-over.js';
+import { leftOver, quiet, rearmSeeds, type LeftOver } from './hand-over.js';
 import { Quarantine, type QuarantinedRecord } from './quarantine.js';
 import { copyBackSeed } from './seam.js';
 import { uncrossedRecords } from './seam-look.js';
@@ -118,10 +118,13 @@ export class Failback {
     if (before === 'done') return this.#result(original.arming.failback!, true);
     if (before === 'new') await this.#begin(signal);
     const copy = await this.#options.host.attach(signal);
-    await this.#copyAndHandOver(copy, signal);
-    await this.#step('groups', () => this.#groupsAtSeam(signal));
-    await this.#step('re-arm', () => this.#rearm(copy, signal));
-    return this.#result(original.arming.failback!, false);
+    for (;;) {
+      await this.#copyAndHandOver(copy, signal);
+      await this.#step('groups', () => this.#groupsAtSeam(signal));
+      const left = await this.#step('re-arm', () => this.#rearm(copy, signal));
+      if (left === undefined) return this.#result(original.arming.failback!, false);
+      await this.#copyOn(copy, left, signal);
+    }
   }
 
   /** Up to where the copy back can begin. */
@@ -187,15 +190,23 @@ export class Failback {
         await this.#step('hand-over', (tell) => this.#handOver(tell));
       }
       const left = await leftOver({ ...this.#options, copy }, signal);
-      if (left.seeds.length === 0) return;
-      // Somebody wrote after the drain: those are copied back as well, from where it stopped.
-      await copy.arming.rearm(left.seeds, signal);
-      await this.#save('copying', signal);
-      if (!this.#options.wait) {
-        host.run();
-        throw new FailbackWaitsError(this.#options.flow.id, left.message);
-      }
+      if (left === undefined) return;
+      await this.#copyOn(copy, left, signal);
     }
+  }
+
+  /** Somebody wrote after the drain: those are copied back as well, from where it stopped. */
+  async #copyOn(
+    copy: FlowTarget,
+    { seeds, message }: LeftOver,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { host, flow, wait } = this.#options;
+    await copy.arming.rearm(seeds, signal);
+    await this.#save('copying', signal);
+    if (wait) return;
+    host.run();
+    throw new FailbackWaitsError(flow.id, message);
   }
 
   async #untilQuiet(signal: AbortSignal): Promise<void> {
@@ -247,9 +258,10 @@ export class Failback {
     return [`${moved} positions right at the seam`, undefined];
   }
 
-  async #rearm(copy: FlowTarget, signal: AbortSignal): Promise<[string, void]> {
+  async #rearm(copy: FlowTarget, signal: AbortSignal): Promise<[string, LeftOver | undefined]> {
     const { original, host } = this.#options;
-    const seeds = await rearmSeeds({ ...this.#options, copy }, signal);
+    const { seeds, left } = await rearmSeeds({ ...this.#options, copy }, signal);
+    if (left !== undefined) return [left.message, left];
     await original.arming.rearm(seeds, signal);
     await this.#save('done', signal);
     host.originalRuns();

@@ -54,22 +54,36 @@ async function readers(scope: QuietScope, signal: AbortSignal): Promise<string |
     .join('; ')}${more}`;
 }
 
-/** Where the copy back must go on, if anything was written on the new primary after it was fenced. */
+/** Where the copy back must go on, since something was written on the new primary after it was fenced. */
+export interface LeftOver {
+  readonly seeds: FlowSeed[];
+  readonly message: string;
+}
+
+/** Undefined if nothing was. */
 export async function leftOver(
   scope: HandOverScope,
   signal: AbortSignal,
-): Promise<{ seeds: FlowSeed[]; message: string }> {
-  const { copy, flow } = scope;
+): Promise<LeftOver | undefined> {
   await mapUnreported(scope, signal);
-  const mapped = copy.mappedPartitions();
-  const ends = await bothEnds(scope, mapped, signal);
+  const mapped = scope.copy.mappedPartitions();
+  return leftAt(scope, { mapped, ends: await bothEnds(scope, mapped, signal) }, signal);
+}
+
+async function leftAt(
+  scope: HandOverScope,
+  { mapped, ends }: { mapped: readonly MappedPosition[]; ends: BothEnds },
+  signal: AbortSignal,
+): Promise<LeftOver | undefined> {
+  const { flow } = scope;
   const left: MappedPosition[] = [];
   for (const position of mapped)
     if (await hasMore(scope, { position, ends }, signal)) left.push(position);
-  // All of them: the fence ended this epoch's sequence numbers in every partition.
-  const seeds = left.length === 0 ? [] : mapped.flatMap((each) => goOn(each, ends));
   const [first] = left;
-  const where = first === undefined ? '' : `${first.topic}-${first.partition}`;
+  if (first === undefined) return undefined;
+  // All of them: the fence ended this epoch's sequence numbers in every partition.
+  const seeds = mapped.flatMap((each) => goOn(each, ends));
+  const where = `${first.topic}-${first.partition}`;
   const message =
     `${left.length} partitions were written on ${flow.target} while it was handed over, ${where} ` +
     'among them: stop the producers, then call failback again';
@@ -102,11 +116,19 @@ async function mapUnreported(scope: HandOverScope, signal: AbortSignal): Promise
   await copy.flush(signal);
 }
 
-/** The flow goes on behind everything that was copied back. */
-export async function rearmSeeds(scope: HandOverScope, signal: AbortSignal): Promise<FlowSeed[]> {
+/**
+ * The flow goes on behind everything that was copied back, at the end of both logs. What somebody wrote
+ * on the new primary since the last look lies before that: it must go back first, or it never does.
+ */
+export async function rearmSeeds(
+  scope: HandOverScope,
+  signal: AbortSignal,
+): Promise<{ seeds: FlowSeed[]; left: LeftOver | undefined }> {
   const { copy, original } = scope;
   const mapped = copy.mappedPartitions();
   const ends = await bothEnds(scope, mapped, signal);
+  const left = await leftAt(scope, { mapped, ends }, signal);
+  if (left !== undefined) return { seeds: [], left };
   const seeds = mapped.flatMap((position) => {
     const at = endsOf(position, ends);
     if (position.end === undefined || at === undefined) return [];
@@ -125,7 +147,7 @@ export async function rearmSeeds(scope: HandOverScope, signal: AbortSignal): Pro
   const others = original
     .mappedPartitions()
     .filter(({ topic, partition }) => !seeded.has(`${topic}:${partition}`));
-  return [...seeds, ...(await continued(scope, others, signal))];
+  return { seeds: [...seeds, ...(await continued(scope, others, signal))], left };
 }
 
 /** Heartbeats and the like: nothing was written on the new primary, and they go on as they were. */
