@@ -52,6 +52,9 @@ const CALL_TIMEOUT_MS = 15_000;
 
 /** The coordinator itself waits 20 s for the agent to hand over. */
 const DRAIN_TIMEOUT_MS = 40_000;
+/** It waits for agents, and asks the source and a target that may be silent. */
+export const PROMOTE_PLAN_MS = 120_000;
+
 /** It looks twice at both clusters, and reads what never crossed. */
 const FAILBACK_PLAN_MS = 300_000;
 
@@ -98,7 +101,7 @@ export class OperatorClient {
   planPromote(request: PromoteRequest): Promise<PromotePlan> {
     return this.#call((client) => {
       return new Promise((resolve, reject) => {
-        client.planPromote(request, new Metadata(), within(CALL_TIMEOUT_MS), (error, answer) =>
+        client.planPromote(request, new Metadata(), within(PROMOTE_PLAN_MS), (error, answer) =>
           error === null ? resolve(answer) : reject(error),
         );
       });
