@@ -1,9 +1,10 @@
-import { createWriteStream, mkdirSync } from 'node:fs';
+import { createWriteStream, mkdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { finished } from 'node:stream/promises';
 
 import pc from 'picocolors';
 
+import { describeError } from '../../common/errors.js';
 import { parseFlowId } from '../../mirror/flow.js';
 import {
   FailbackProgress,
@@ -36,16 +37,22 @@ export const runFailback: CommandRun<FailbackOptions> = async (context, options)
   if (plan.progress !== FailbackProgress.DONE) await confirm(context, plan, options.yes);
   const events = new FailbackEvents(context);
   const call = context.client.failback(request, (event) => events.take(event), context.signal);
-  let file: string | undefined;
+  let saved: SavedQuarantine | undefined;
   try {
     await call;
   } finally {
     // The records are safe on the new primary by now, whatever became of the rest.
     if (uncrossedOf(plan) > 0n || events.uncrossed > 0n)
-      file = await saveQuarantine(context, flow, options.quarantineDir);
+      saved = await saveQuarantine(context, flow, options.quarantineDir);
   }
-  return events.finish(flow, file);
+  return events.finish(flow, saved);
 };
+
+/** What never crossed, as a file; `problem` says why there is none. */
+interface SavedQuarantine {
+  readonly file: string;
+  readonly problem: string | undefined;
+}
 
 function showPlan(context: CommandContext, plan: FailbackPlan): ExitCode {
   if (context.json) context.output.json(failbackPlanDocument(plan));
@@ -71,22 +78,42 @@ async function confirm(context: CommandContext, plan: FailbackPlan, yes: boolean
     throw new RefusedError('not confirmed; nothing was changed');
 }
 
-/** One line of JSON a record; read anew from the topic each time, so a repeat writes the same. */
+/**
+ * One line of JSON a record; read anew from the topic each time, so a repeat writes the same. Never
+ * throws: what became of the failback is what matters, and the records are in the topic.
+ */
 async function saveQuarantine(
   context: CommandContext,
   flow: string,
   directory: string,
-): Promise<string> {
-  mkdirSync(directory, { recursive: true });
+): Promise<SavedQuarantine> {
   const file = join(directory, `quarantine.${flow.replace('->', '-')}.jsonl`);
+  try {
+    mkdirSync(directory, { recursive: true });
+    // Under its name there is never a part of it.
+    await writeQuarantine(context, flow, `${file}.part`);
+    renameSync(`${file}.part`, file);
+    return { file, problem: undefined };
+  } catch (error) {
+    const problem = describeError(error);
+    if (!context.json) context.output.line(`${pc.yellow('!')} ${file} is not written: ${problem}`);
+    return { file, problem };
+  }
+}
+
+async function writeQuarantine(context: CommandContext, flow: string, file: string): Promise<void> {
   const stream = createWriteStream(file);
+  const written = finished(stream);
+  written.catch(() => undefined); // awaited below; what comes before must not end the process
   const take = ({ lines }: { lines: readonly string[] }): void => {
     for (const line of lines) stream.write(`${line}\n`);
   };
-  await context.client.readQuarantine({ flow }, take, context.signal);
-  stream.end();
-  await finished(stream);
-  return file;
+  try {
+    await context.client.readQuarantine({ flow }, take, context.signal);
+  } finally {
+    stream.end();
+  }
+  await written;
 }
 
 /** The longest step. */
@@ -115,7 +142,7 @@ class FailbackEvents {
     this.#context.output.line(stepLine(step, NAME_WIDTH));
   }
 
-  finish(flow: string, file: string | undefined): ExitCode {
+  finish(flow: string, saved: SavedQuarantine | undefined): ExitCode {
     const result = this.#result;
     if (result === undefined) {
       throw new CallFailedError('the coordinator ended the call without a result', {
@@ -124,21 +151,29 @@ class FailbackEvents {
     }
     const { output, json } = this.#context;
     const { plan, ...facts } = result;
+    const problem = saved?.problem;
+    const file = problem === undefined ? saved?.file : undefined;
+    // It is done, and somebody has to look after the file.
+    const exitCode = problem === undefined ? ExitCode.ok : ExitCode.degraded;
     if (json) {
       const planned = plan && failbackPlanDocument(plan);
-      output.json({ flow, ...facts, quarantineFile: file, steps: this.#steps, plan: planned });
-      return ExitCode.ok;
+      const quarantine = { quarantineFile: file, quarantineProblem: problem };
+      output.json({ flow, ...facts, ...quarantine, steps: this.#steps, plan: planned });
+      return exitCode;
     }
     const [source = '', target = ''] = flow.split('->');
     output.line();
     if (result.alreadyDone) output.line(`${flow} was failed back before; nothing was changed.`);
     else output.line(pc.green(`${flow} runs again, after ${formatDuration(result.elapsedMs)}.`));
-    if (file !== undefined) {
+    if (saved !== undefined) {
       const count = formatCount(result.uncrossedRecords);
-      output.line(`${count} records never crossed; they are in ${file} and in`);
+      const both = file === undefined ? '' : `${file} and in`;
+      output.line(`${count} records never crossed; they are in ${both}`.trimEnd());
       output.line(`${plan?.quarantineTopic ?? ''} on ${target}.`);
+      if (problem !== undefined)
+        output.line(`There is no file of them yet: call again with another --quarantine-dir.`);
     }
     output.line(`Point producers and consumers at ${source}; its groups continue where they were.`);
-    return ExitCode.ok;
+    return exitCode;
   }
 }
