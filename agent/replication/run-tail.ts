@@ -140,15 +140,19 @@ export class RunTail {
     return undefined;
   }
 
-  /** What the coordinator has not yet acknowledged as durable; oldest first. */
-  unacknowledged(): Run[] {
-    const start = this.#pendingStart;
-    const rest = this.#rest?.isDurable === false ? this.#rest.run : undefined;
-    const open = this.#runs.filter((run) => {
-      if (endOf(run) > this.#durableTarget || run === rest) return true;
-      return start !== undefined && isStart(run, start);
-    });
-    return open.map((run) => ({ ...run }));
+  /** What the coordinator has not yet acknowledged as durable; oldest first, and as many as asked for. */
+  unacknowledged(runsMax = Infinity): Run[] {
+    const first = this.#firstOpen();
+    return this.#runs.slice(first, first + runsMax).map((run) => ({ ...run }));
+  }
+
+  get isAcknowledged(): boolean {
+    return this.#firstOpen() === this.#runs.length;
+  }
+
+  /** The coordinator's map is known to be durable up to this target offset; -1 if nothing is. */
+  get durableTarget(): bigint {
+    return this.#durableTarget;
   }
 
   /** False while a chosen position waits to become durable. */
@@ -164,8 +168,7 @@ export class RunTail {
     }
     if (this.#rest !== undefined && isStart(this.#rest.run, durable)) this.#rest.isDurable = true;
     if (durable.targetNext > this.#durableTarget) this.#durableTarget = durable.targetNext;
-    const firstOpen = this.#runs.findIndex((run) => endOf(run) > this.#durableTarget);
-    const durableCount = firstOpen < 0 ? this.#runs.length : firstOpen;
+    const durableCount = this.#firstBeyond(this.#durableTarget);
     if (durableCount > DURABLE_RUNS_KEPT) this.#runs.splice(0, durableCount - DURABLE_RUNS_KEPT);
   }
 
@@ -174,6 +177,29 @@ export class RunTail {
     this.#runs = runs.map((run) => ({ ...run }));
     this.#rest = undefined;
     this.#durableTarget = this.end?.targetNext ?? -1n;
+  }
+
+  /** Where what is to be reported begins: what has no length, and is new, is the last. */
+  #firstOpen(): number {
+    const beyond = this.#firstBeyond(this.#durableTarget);
+    const last = this.#runs.at(-1);
+    if (beyond < this.#runs.length || last === undefined) return beyond;
+    const start = this.#pendingStart;
+    const isNews =
+      (start !== undefined && isStart(last, start)) ||
+      (this.#rest?.run === last && !this.#rest.isDurable);
+    return isNews ? beyond - 1 : beyond;
+  }
+
+  /** The first run that ends behind a target offset: there may be very many, since each gap ends one. */
+  #firstBeyond(targetOffset: bigint): number {
+    let low = 0;
+    for (let high = this.#runs.length; low < high;) {
+      const middle = (low + high) >>> 1;
+      if (endOf(this.#runs[middle]!) > targetOffset) high = middle;
+      else low = middle + 1;
+    }
+    return low;
   }
 
   #dropRest(): void {

@@ -23,6 +23,7 @@ import { SiteWorker } from '../site/site-worker.js';
 import { FlowRuntimes, type FlowRuntime } from './flow-runtimes.js';
 import { HeldItems, type Held } from './held-items.js';
 import {
+  inMessages,
   NO_NEWS,
   ProgressReport,
   reportIntervalMs,
@@ -342,8 +343,7 @@ export class AgentSession {
     while (!signal.aborted) {
       const canSend = this.connected && this.#link.writable;
       const news = canSend ? this.#report.collect(() => this.partitions()) : NO_NEWS;
-      if (news.partitions.length + news.standing.length > 0)
-        this.#link.send({ $case: 'progress', value: news });
+      for (const value of inMessages(news)) this.#link.send({ $case: 'progress', value });
       const waitMs = reportIntervalMs(this.#report.awake, news.partitions);
       await this.#options.clock.sleep(waitMs, signal).catch(() => undefined);
     }

@@ -2,6 +2,7 @@ import type { Clock } from '../../common/clock.js';
 import { PartitionState } from '../../proto/gen/mirror/v1/common.js';
 import type { PartitionProgress, StandingPartitions } from '../../proto/gen/mirror/v1/agent.js';
 import type { CopierState, PartitionCopier } from '../replication/partition-copier.js';
+import type { Position, Run } from '../replication/run-tail.js';
 import { partitionItem } from './work-key.js';
 
 /** A partition without news is reported this often all the same, so that its age is known. */
@@ -29,6 +30,38 @@ const RUNS_PER_MS = 4;
 /** Those that stand are looked at this often, to see that they do, and each not more than 20 times a second. */
 const LOOK_INTERVAL_MIN_MS = 250;
 const LOOKED_AT_PER_MS = 20;
+
+/**
+ * Runs of one partition in one report, and of all in one turn. A source with transactions has a run for
+ * each, and a coordinator that was away for hours has as many to hear of: what is left follows once these are
+ * acknowledged.
+ */
+const RUNS_PER_PARTITION_MAX = 5_000;
+const RUNS_PER_TURN_MAX = 100_000;
+
+/** A message must stay far below what gRPC takes; runs are some 30 bytes each, halts the most of the rest. */
+const PARTITIONS_PER_MESSAGE_MAX = 2_000;
+const RUNS_PER_MESSAGE_MAX = 50_000;
+
+/** The same as several messages' worth. */
+export function* inMessages(news: News): Generator<News> {
+  let partitions: PartitionProgress[] = [];
+  let runs = 0;
+  for (const each of news.partitions) {
+    const isFull =
+      partitions.length === PARTITIONS_PER_MESSAGE_MAX ||
+      runs + each.runs.length > RUNS_PER_MESSAGE_MAX;
+    if (isFull && partitions.length > 0) {
+      yield { partitions, standing: [] };
+      partitions = [];
+      runs = 0;
+    }
+    partitions.push(each);
+    runs += each.runs.length;
+  }
+  // What is said of all that stand comes behind what says which do.
+  if (partitions.length > 0 || news.standing.length > 0) yield { ...news, partitions };
+}
 
 /** `awake`: how many were looked at. */
 export function reportIntervalMs(awake: number, said: readonly PartitionProgress[]): number {
@@ -65,6 +98,8 @@ interface Reported {
   atMs: number;
   unchangedSinceMs: number;
   standing: boolean;
+  /** Runs were left out: more may be said once the map is durable beyond this target offset. */
+  moreBeyond: bigint | undefined;
 }
 
 export interface News {
@@ -117,6 +152,7 @@ export class ProgressReport {
   #newsOf(partitions: Iterable<ReportedPartition>, mayStand = false): PartitionProgress[] {
     const refreshMs = Math.max(REFRESH_MIN_MS, this.#reported.size * REFRESH_MS_PER_PARTITION);
     const news: PartitionProgress[] = [];
+    let runsLeft = RUNS_PER_TURN_MAX;
     for (const partition of partitions) {
       const { copier } = partition;
       const last = this.#reported.get(copier);
@@ -124,7 +160,11 @@ export class ProgressReport {
         last === undefined || !isUnchanged(copier, last) || this.#isOld(copier, last, refreshMs);
       const stands =
         mayStand && last?.standing === false && this.#canStand(copier, last.unchangedSinceMs);
-      if (isNews || stands) news.push(this.report(partition, mayStand));
+      if (isNews || stands) {
+        const said = this.report(partition, mayStand, runsLeft);
+        runsLeft -= said.runs.length;
+        news.push(said);
+      }
       if (this.#reported.get(copier)?.standing === true) this.#awake.delete(copier);
       else this.#awake.set(copier, partition);
     }
@@ -144,7 +184,11 @@ export class ProgressReport {
     return [...ages].map(([flow, ageMs]) => ({ flow, sourceEndAgeMs: BigInt(ageMs) }));
   }
 
-  report(partition: ReportedPartition, mayStand = false): PartitionProgress {
+  report(
+    partition: ReportedPartition,
+    mayStand = false,
+    runsMax = RUNS_PER_PARTITION_MAX,
+  ): PartitionProgress {
     const { flow, leaseEpoch, copier } = partition;
     const nowMs = this.#clock.nowMs();
     const { assignment, acked, sourceEnd, state, trouble } = copier;
@@ -152,16 +196,25 @@ export class ProgressReport {
     const unchangedSinceMs =
       last !== undefined && isUnchanged(copier, last) ? last.unchangedSinceMs : nowMs;
     const standing = mayStand && this.#canStand(copier, unchangedSinceMs);
+    const { tail } = copier;
+    const runs = tail.unacknowledged(Math.min(runsMax, RUNS_PER_PARTITION_MAX));
+    const toldTo = runs.at(-1);
+    const isAll = toldTo === undefined ? tail.isAcknowledged : isEnd(toldTo, tail.end);
+    // Nothing of it was said: the next turn may have room.
+    const moreBeyond = toldTo === undefined ? -2n : tail.durableTarget;
     const said = { state, ...acked, sourceEnd, trouble, atMs: nowMs };
-    this.#reported.set(copier, { partition, ...said, unchangedSinceMs, standing });
+    this.#reported.set(copier, {
+      ...{ partition, ...said, unchangedSinceMs, standing },
+      moreBeyond: isAll ? undefined : moreBeyond,
+    });
     const truncatedTo = copier.truncatedTo;
-    const mapped = copier.tail.end?.sourceNext ?? -1n;
+    const mapped = tail.end?.sourceNext ?? -1n;
     return {
       item: partitionItem(flow, assignment.topic, assignment.partition),
       leaseEpoch,
       state: STATES[state],
       halt: copier.halt && { code: copier.halt.haltCode, message: copier.halt.message },
-      runs: copier.tail.unacknowledged(),
+      runs,
       ...(truncatedTo === undefined ? {} : { truncatedTo }),
       sourceNext: acked.sourceNext,
       targetNext: acked.targetNext,
@@ -198,7 +251,7 @@ export class ProgressReport {
       copier.state === 'running' &&
       nowMs - unchangedSinceMs >= STANDING_AFTER_MS &&
       isFresh(copier, nowMs) &&
-      copier.tail.unacknowledged().length === 0
+      copier.tail.isAcknowledged
     );
   }
 
@@ -225,6 +278,11 @@ function isUnchanged(copier: PartitionCopier, last: Reported): boolean {
     last.targetNext === copier.acked.targetNext &&
     last.sourceNext === copier.acked.sourceNext &&
     last.sourceEnd === copier.sourceEnd &&
-    last.trouble === copier.trouble
+    last.trouble === copier.trouble &&
+    (last.moreBeyond === undefined || last.moreBeyond === copier.tail.durableTarget)
   );
+}
+
+function isEnd({ sourceStart, targetStart, length }: Run, end: Position | undefined): boolean {
+  return sourceStart + length === end?.sourceNext && targetStart + length === end.targetNext;
 }

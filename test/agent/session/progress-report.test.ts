@@ -3,8 +3,9 @@ import { describe, it } from 'node:test';
 
 import { HaltError } from '../../../agent/replication/halt.js';
 import { PartitionCopier } from '../../../agent/replication/partition-copier.js';
-import { ProgressReport } from '../../../agent/session/progress-report.js';
+import { inMessages, ProgressReport, type News } from '../../../agent/session/progress-report.js';
 import type { Clock } from '../../../common/clock.js';
+import { Progress } from '../../../proto/gen/mirror/v1/agent.js';
 import { PartitionState } from '../../../proto/gen/mirror/v1/common.js';
 
 function setup() {
@@ -157,5 +158,46 @@ describe('ProgressReport', () => {
     copier.noteSourceEnd(17n, clock.ms);
     clock.ms += 250;
     assert.equal(report.collect(() => [partition]).partitions[0]?.sourceEnd, 17n);
+  });
+
+  // As many as a source with transactions has in minutes during which no coordinator is there.
+  it('tells of very many runs a part at a time, as fast as they are acknowledged', () => {
+    const { copier, collect } = setup();
+    const count = 30_000n;
+    for (let index = 0n; index < count; index += 1n)
+      copier.tail.extend({ sourceStart: 20n + 2n * index, targetStart: 5n + index, length: 1n });
+    copier.resumeAt(copier.tail.end!);
+    let told = 0n;
+    for (let turn = 0; told < count; turn += 1) {
+      const [news] = collect();
+      assert.ok(news !== undefined, `after ${told}`);
+      assert.ok(news.runs.length <= 5_000, `${news.runs.length} at once`);
+      assert.deepEqual(collect(), []); // until that is acknowledged
+      told += BigInt(news.runs.length);
+      assert.ok(turn < 100);
+      copier.acknowledgeMap({ sourceNext: 19n + 2n * told, targetNext: 5n + told });
+    }
+    assert.deepEqual(collect(), []);
+    assert.ok(copier.tail.isAcknowledged);
+  });
+
+  it('says it in messages that gRPC takes', () => {
+    const { report, partition, copier } = setup();
+    for (let index = 0n; index < 20_000n; index += 1n)
+      copier.tail.extend({ sourceStart: 20n + 2n * index, targetStart: 5n + index, length: 1n });
+    const partitions = Array.from({ length: 30 }, () => report.report(partition));
+    const standing = [{ flow: 'a->b', sourceEndAgeMs: 0n }];
+    const messages: News[] = [...inMessages({ partitions, standing })];
+    assert.deepEqual(
+      messages.flatMap((message) => message.partitions),
+      partitions,
+    );
+    assert.deepEqual(
+      messages.map((message) => message.standing.length),
+      [0, 0, 1],
+    );
+    for (const message of messages)
+      assert.ok(Progress.encode(message).finish().length < 4 * 1024 * 1024);
+    assert.deepEqual([...inMessages({ partitions: [], standing: [] })], []);
   });
 });
