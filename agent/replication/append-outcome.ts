@@ -4,8 +4,8 @@ import type { Append } from './partition-copier.js';
 
 /** What an answer, or the lack of one, means for an append. */
 export type AppendFailure =
-  | { kind: 'retry' } //    not appended, or unknown: ask the target where it ends
-  | { kind: 'conflict' } // the sequence does not follow: somebody else was here
+  | { kind: 'retry'; reason: string } //    not appended, or unknown: ask the target where it ends
+  | { kind: 'conflict'; reason?: string } // the sequence does not follow: somebody else was here
   | { kind: 'fenced' } //   this producer epoch is over
   | { kind: 'too-large' } // the target takes smaller batches only
   | { kind: 'damaged'; error: HaltError } // its CRC is wrong, by the way or by itself
@@ -26,11 +26,12 @@ export function appendFailureOf(
     kind: 'halt',
     error: haltError(haltCode, text),
   });
+  const reason = refusedBy(targetTopic, name);
   switch (errorCode) {
     case ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER:
     case ErrorCode.DUPLICATE_SEQUENCE_NUMBER:
     case ErrorCode.UNKNOWN_PRODUCER_ID:
-      return { kind: 'conflict' };
+      return { kind: 'conflict', reason };
     case ErrorCode.INVALID_PRODUCER_EPOCH:
     case ErrorCode.PRODUCER_FENCED:
       return { kind: 'fenced' };
@@ -52,12 +53,22 @@ export function appendFailureOf(
     case ErrorCode.CLUSTER_AUTHORIZATION_FAILED:
       return halt('not-authorized', `the right WRITE on topic ${targetTopic} is missing (${name})`);
     default:
-      if (retriable) return { kind: 'retry' };
+      if (retriable) return { kind: 'retry', reason };
       return halt(
         'refused-by-target',
         `${name}${errorMessage === null ? '' : `: ${errorMessage}`}`,
       );
   }
+}
+
+/** One text for all partitions with the same trouble, which `status` then tells together. */
+function refusedBy(targetTopic: string, name: string): string {
+  return `the target takes nothing for ${targetTopic}: ${name}`;
+}
+
+/** Nobody knows what became of it. */
+export function unanswered({ copier }: Append): AppendFailure {
+  return { kind: 'retry', reason: refusedBy(copier.assignment.targetTopic, 'no answer') };
 }
 
 /** The answer gives it another offset than was meant. */

@@ -6,7 +6,7 @@ import type { PartitionCopier } from './partition-copier.js';
 export type FetchOutcome =
   | { kind: 'records' }
   /** Ask for the leader again, then fetch on. */
-  | { kind: 'refresh' }
+  | { kind: 'refresh'; reason: string }
   /** The offset is not in the log: its bounds decide what that means. */
   | { kind: 'out-of-range' }
   /** The topic has gone, or is another one under the same name. */
@@ -42,7 +42,8 @@ export function fetchOutcomeOf(
     case ErrorCode.CORRUPT_MESSAGE:
       return halt('corrupt-batch', `the source's broker found a corrupt batch (${name})`);
     default:
-      if (retriable) return { kind: 'refresh' };
+      if (retriable)
+        return { kind: 'refresh', reason: `the source does not give ${topic}: ${name}` };
       return halt(
         'corrupt-batch',
         `the source cannot be read at offset ${copier.fetchOffset}: ${name}`,

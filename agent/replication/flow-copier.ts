@@ -183,7 +183,7 @@ export class FlowCopier {
         hasRoom: (copier) => this.#accountOf.get(copier)?.full !== true,
         onFetched: (copier) => this.#laneOf.get(copier)?.offer(copier),
         onOutcome: (copier, outcome) => this.#fetchOutcome(copier, outcome),
-        onFailure: () => this.#restartAllOf(nodeId),
+        onFailure: (error) => this.#restartAllOf(nodeId, describeError(error)),
       });
       this.#loops.set(nodeId, loop);
       this.#running.push(loop.run(this.#closing.signal));
@@ -192,9 +192,9 @@ export class FlowCopier {
   }
 
   /** The broker does not answer: another may lead its partitions by now. */
-  #restartAllOf(nodeId: number): void {
+  #restartAllOf(nodeId: number, reason: string): void {
     const loop = this.#loops.get(nodeId);
-    for (const [copier, used] of [...this.#loopOf]) if (used === loop) copier.restart();
+    for (const [copier, used] of [...this.#loopOf]) if (used === loop) copier.restart(reason);
   }
 
   #fetchOutcome(copier: PartitionCopier, outcome: FetchOutcome): void {
@@ -202,7 +202,7 @@ export class FlowCopier {
       case 'records':
         return;
       case 'refresh':
-        copier.restart();
+        copier.restart(outcome.reason);
         return;
       case 'damaged':
         copier.damaged(outcome.error);
@@ -224,13 +224,13 @@ export class FlowCopier {
       const explain = kind === 'out-of-range' ? explainOutOfRange : explainTopicChange;
       const halt = await explain(source, copier, signal);
       if (halt !== undefined) copier.haltWith(halt);
-      else copier.restart();
+      else copier.restart(`${copier.assignment.topic} on the source: ${kind}, and then not`);
     } catch (error) {
       log.warn(
         { error: describeError(error), topic: copier.assignment.topic },
         'cannot ask source',
       );
-      copier.restart();
+      copier.restart(describeError(error));
     }
   }
 }

@@ -81,3 +81,6 @@ export function backoffMs(failures: number): number {
 
 /** Characters of a reason that is told with each report: a cluster of many addresses has a long one. */
 export const TROUBLE_LENGTH_MAX = 500;
+
+/** Failures in a row from which on it is said why a partition does not get on: with the waits, half a second. */
+export const TROUBLE_AFTER_FAILURES = 4;

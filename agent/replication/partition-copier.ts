@@ -7,7 +7,7 @@ import type { RefusedBatch } from './batch-limit.js';
 import { coalescePrefix } from './coalesce-prefix.js';
 import type { FrameLease } from './frame-lease.js';
 import type { HaltError, WayOut } from './halt.js';
-import { DAMAGED_READS_MAX } from './limits.js';
+import { DAMAGED_READS_MAX, TROUBLE_AFTER_FAILURES, TROUBLE_LENGTH_MAX } from './limits.js';
 import { NEAR } from './pace.js';
 import type { Prepared, PreparedBatch, SourceRun } from './prepared-batch.js';
 import { splitPrepared } from './split-prepared.js';
@@ -115,7 +115,7 @@ export class PartitionCopier {
   readonly latency = new SampleWindow();
   /** Looks in a row at which the source did not know the topic. */
   missingLooks = 0;
-  /** Why its position was not found at the last try; empty while there is no such reason. */
+  /** Why its position was not found, or what it then tried failed again and again; empty if neither. */
   trouble = '';
   /** The same of the target. */
   targetMissingLooks = 0;
@@ -262,9 +262,7 @@ export class PartitionCopier {
         this.refused = { sourceStart: runs[0]!.sourceStart, count, bytes: batch.length };
         this.#abandon('settling');
       } else {
-        this.failures += 1;
-        this.metRival = failure.kind === 'conflict';
-        if (this.metRival) this.conflicts += 1;
+        this.#failed(failure.reason, failure.kind === 'conflict');
         this.#abandon('settling');
       }
     } else if (this.state === 'stopping') this.#abandon('stopping');
@@ -303,12 +301,18 @@ export class PartitionCopier {
   }
 
   /** Derives the position anew, as after a failed append: the source's leader or log changed. */
-  restart(): void {
+  restart(reason = ''): void {
     if (this.state !== 'running') return;
-    this.failures += 1;
-    this.metRival = false;
+    this.#failed(reason);
     this.#abandon('settling');
     this.#settleIfIdle();
+  }
+
+  #failed(reason = '', metRival = false): void {
+    this.failures += 1;
+    this.metRival = metRival;
+    if (metRival) this.conflicts += 1;
+    if (this.failures >= TROUBLE_AFTER_FAILURES) this.trouble = reason.slice(0, TROUBLE_LENGTH_MAX);
   }
 
   /** Nothing is sent or about to be. */

@@ -9,7 +9,7 @@ import {
   type ProducePartition,
   type ProducePartitionResponse,
 } from '../../kafka/messages/produce.js';
-import { appendFailureOf } from './append-outcome.js';
+import { appendFailureOf, unanswered } from './append-outcome.js';
 import { PRODUCE_LINGER_BYTES, PRODUCE_REQUEST_BYTES_MAX, PRODUCE_TIMEOUT_MS } from './limits.js';
 import { paceOf, type Pace } from './pace.js';
 import type { Append, PartitionCopier } from './partition-copier.js';
@@ -123,7 +123,7 @@ export class ProduceLane {
       log.warn({ nodeId, lane, error: describeError(error) }, 'no connection to the target broker');
       const waiting = [...this.#ready];
       this.#ready.clear();
-      for (const copier of waiting) copier.restart();
+      for (const copier of waiting) copier.restart(describeError(error));
       this.#options.onFailure(error);
     } finally {
       this.#connecting = false;
@@ -176,7 +176,7 @@ function settle(appends: readonly Append[], answers: Answers | undefined, clock:
     const { targetTopic, targetTopicId, partition } = copier.assignment;
     const answer =
       answers?.get(`${targetTopicId}:${partition}`) ?? answers?.get(`${targetTopic}:${partition}`);
-    if (answer === undefined) copier.appendFailed(append, { kind: 'retry' });
+    if (answer === undefined) copier.appendFailed(append, unanswered(append));
     else if (answer.errorCode === ErrorCode.NONE) {
       copier.appended(append, answer.baseOffset);
       copier.latency.add(clock.nowMs(), {

@@ -72,6 +72,8 @@ class Rival {
   }
 }
 
+const UNKNOWN = { kind: 'retry', reason: 'no answer' } as const;
+
 /** Everything that can happen to one partition, one event at a time, chosen by a seed. */
 class World {
   readonly random: Seeded;
@@ -133,14 +135,14 @@ class World {
     connection.shift();
     const { answer, append } = first;
     if (answer.kind === 'appended') copier.appended(append, answer.baseOffset);
-    else copier.appendFailed(append, answer.kind === 'refused' ? { kind: 'retry' } : answer);
+    else copier.appendFailed(append, answer.kind === 'refused' ? UNKNOWN : answer);
   }
 
   breakConnection({ connection, copier }: Rival): void {
     const unanswered = connection.filter(({ answer }) => answer === undefined);
     const arriving = unanswered.slice(0, this.random.below(unanswered.length + 1));
     if (arriving.length > 0) this.late.push(arriving.map(({ bytes }) => bytes));
-    for (const { append } of connection.splice(0)) copier.appendFailed(append, { kind: 'retry' });
+    for (const { append } of connection.splice(0)) copier.appendFailed(append, UNKNOWN);
   }
 
   arriveLate(): void {
@@ -354,7 +356,7 @@ describe('PartitionCopier', () => {
     while (world.source.visible.length < 200) world.source.grow();
     for (let round = 0; round < 4; round += 1) world.fetch(rival);
     const third = rival.copier.take()!;
-    rival.copier.appendFailed(second, { kind: 'retry' });
+    rival.copier.appendFailed(second, UNKNOWN);
     assert.equal(rival.copier.state, 'settling');
     rival.copier.appended(third, second.targetBase);
     assert.equal(rival.copier.halt?.haltCode, 'target-diverged');
@@ -384,7 +386,7 @@ describe('PartitionCopier', () => {
     const { world, rival } = running();
     world.fetch(rival);
     const append = rival.copier.take()!;
-    rival.copier.appendFailed(append, { kind: 'retry' });
-    assert.throws(() => rival.copier.appendFailed(append, { kind: 'retry' }), /settled once/);
+    rival.copier.appendFailed(append, UNKNOWN);
+    assert.throws(() => rival.copier.appendFailed(append, UNKNOWN), /settled once/);
   });
 });
