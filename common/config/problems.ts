@@ -39,14 +39,22 @@ export class ProblemCollector {
   readonly #problems: Problem[] = [];
   #errors = 0;
   #dropped = 0;
+  readonly #settled = new Set<string>();
 
   error(place: Place, message: string, hint: string | null = null): void {
+    if (this.#settled.has(nameOf(place))) return;
     this.#errors++;
     this.#add({ severity: 'error', ...at(place), message, hint });
   }
 
   warn(place: Place, message: string, hint: string | null = null): void {
+    if (this.#settled.has(nameOf(place))) return;
     this.#add({ severity: 'warning', ...at(place), message, hint });
+  }
+
+  /** Nothing more is said of this place: whatever else is wrong there follows from what was said. */
+  settle(place: Place): void {
+    this.#settled.add(nameOf(place));
   }
 
   get hasErrors(): boolean {
@@ -119,6 +127,10 @@ export function quotedValue(property: { readonly reference?: string }, text: str
 /** As Java's properties, and JSON, write it. */
 export function escapeCodeUnit(unit: string): string {
   return `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;
+}
+
+function nameOf({ file, line, key }: Place): string {
+  return `${line}|${key ?? ''}|${file}`;
 }
 
 function at(place: Place): Place {

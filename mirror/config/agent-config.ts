@@ -190,7 +190,7 @@ function collectOverrides(properties: Properties, problems: ProblemCollector): P
       overrides.set(key, property);
       continue;
     }
-    const suggestion = nearestKey(key, Object.keys(AGENT_OPTIONS));
+    const suggestion = nearestKey(key, Object.keys(AGENT_OPTIONS)) ?? nearestClientKey(key);
     problems.warn(
       property,
       `unknown key ${quoted(key)} is ignored`,
@@ -205,6 +205,15 @@ const CHECKED = /(?:^|\.)(security\.protocol|sasl\.mechanism|request\.timeout\.m
 function checkOverride(property: Property, problems: ProblemCollector): void {
   const name = CHECKED.exec(property.key)?.[1];
   if (name !== undefined) checkClientValue(name, property, problems);
+}
+
+/** For `east.securty.protocol`: aliases are not known here, so any beginning may be one. */
+function nearestClientKey(key: string): string | null {
+  for (let dot = key.indexOf('.'); dot !== -1; dot = key.indexOf('.', dot + 1)) {
+    const nearest = nearestKey(key.slice(dot + 1), CLIENT_KEYS);
+    if (nearest !== null) return key.slice(0, dot + 1) + nearest;
+  }
+  return null;
 }
 
 /** `<alias>.x` or `<alias>.role.x` for some alias, or a security option of all clusters. */

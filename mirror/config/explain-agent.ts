@@ -13,7 +13,9 @@ import { AGENT_OPTIONS } from './service-options.js';
 /** Whether a file is an agent's own: it has keys of an agent, and says nothing of flows. */
 export function isAgentFile({ path, text }: Pick<ExplainOptions, 'path' | 'text'>): boolean {
   const keys = [...parseProperties({ path, text }, new ProblemCollector()).keys()];
-  if (keys.some((key) => key === 'clusters' || key.includes('->'))) return false;
+  if (keys.includes('clusters')) return false;
+  if (keys.includes('agent.coordinators')) return true;
+  if (keys.some((key) => key.includes('->'))) return false;
   return keys.some((key) => key.startsWith('agent.'));
 }
 

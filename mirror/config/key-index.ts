@@ -312,6 +312,7 @@ function isGlobalKey(key: string): boolean {
 
 function* globalKeys(): Generator<string> {
   yield 'clusters';
+  yield 'config.providers';
   yield* FLOW_OPTION_SPELLINGS.keys();
   yield* Object.keys(COORDINATOR_OPTIONS);
   yield* Object.keys(AGENT_OPTIONS);

@@ -19,6 +19,9 @@ export interface Interval {
   readonly intervalMs: number;
 }
 
+/** What a negative interval means. */
+const NEVER: Interval = { enabled: false, intervalMs: INTERVAL_SECONDS_MAX * 1000 };
+
 type Choice<K extends FlowOptionKeyOf<'choice'>> = (typeof FLOW_OPTIONS)[K]['choices'][number];
 type ClassChoice<K extends FlowOptionKeyOf<'class'>> =
   (typeof FLOW_OPTIONS)[K]['classes'][keyof (typeof FLOW_OPTIONS)[K]['classes']];
@@ -73,6 +76,7 @@ export class OptionReader {
   }
 
   seconds(property: Property): Interval | undefined {
+    if (/^-\d{1,16}$/.test(property.value)) return NEVER;
     const range = { min: -1, max: 2_147_483_647 };
     const seconds = parseInteger(property, range, this.#problems);
     if (seconds === undefined) return undefined;
@@ -83,7 +87,6 @@ export class OptionReader {
         'use 1, or disable it',
       );
     }
-    if (seconds < 0) return { enabled: false, intervalMs: INTERVAL_SECONDS_MAX * 1000 };
     if (seconds > INTERVAL_SECONDS_MAX) {
       this.#problems.warn(
         property,

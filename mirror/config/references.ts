@@ -51,22 +51,26 @@ export function resolveReferences(
   const { resolve, problems } = options;
   if (resolve === undefined) return properties;
   const providers = readProviders(properties, problems);
-  if (providers.size === 0) return properties;
 
   const resolveOne = (property: Property): Property => {
     const value = property.value.replace(REFERENCE, (text, ...parts: (string | undefined)[]) => {
       const [name = '', path = '', key = ''] = parts;
       const provider = providers.get(name);
-      if (provider === undefined) return text;
-      const found = lookUp({ ...provider, path, key }, resolve);
-      if (typeof found === 'string') return found;
-      const reason = `${quoted(property.key)} refers to ${quoted(text)}: ${found.reason}`;
-      if (options.keepUnresolved === true) {
-        problems.warn(property, reason, 'it must be there where the program runs');
+      if (provider === undefined) {
+        undeclared(property, { text, name }, problems);
         return text;
       }
-      problems.error(property, reason);
-      return '';
+      const isBuiltIn = PROVIDER_CLASSES.includes(provider.providerClass);
+      const found = isBuiltIn
+        ? lookUp({ ...provider, path, key }, resolve)
+        : { reason: `its provider is none of ${PROVIDER_CLASSES.join(', ')}` };
+      if (typeof found === 'string') return found;
+      const reason = `${quoted(property.key)} refers to ${quoted(text)}: ${found.reason}`;
+      if (options.keepUnresolved === true && isBuiltIn)
+        problems.warn(property, reason, 'it must be there where the program runs');
+      else problems.error(property, reason);
+      problems.settle(property);
+      return text;
     });
     return value === property.value
       ? property
@@ -74,6 +78,27 @@ export function resolveReferences(
   };
   return new Map([...properties].map(([key, property]) => [key, resolveOne(property)]));
 }
+
+/** Kafka leaves it as it is, without a word: then it is a password that nobody has. */
+function undeclared(
+  property: Property,
+  { text, name }: { readonly text: string; readonly name: string },
+  problems: ProblemCollector,
+): void {
+  problems.warn(
+    property,
+    `${quoted(property.key)} has ${quoted(text)}, which is kept as it is, because \`config.providers\` ` +
+      `does not name ${quoted(name)}`,
+    `write config.providers = ${name}, and its class`,
+  );
+}
+
+/** Those that read what any process can read, by the simple names of Kafka's classes. */
+const PROVIDER_CLASSES: readonly string[] = [
+  'FileConfigProvider',
+  'DirectoryConfigProvider',
+  'EnvVarConfigProvider',
+];
 
 type Provider = Pick<Reference, 'providerClass' | 'params'>;
 

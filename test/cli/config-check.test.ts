@@ -138,6 +138,9 @@ describe('mirrorctl config check', () => {
     assert.equal(wrong.code, 2);
     assert.match(wrong.out, /:3: warning: .*did you mean `agent\.coordinators`/);
     assert.match(wrong.out, /`agent\.coordinators` is missing/);
+    const misplaced = await check([...lines, 'a->b.topics = x'].join('\n'));
+    assert.equal(misplaced.code, 0);
+    assert.match(misplaced.out, /:6: warning: unknown key `a->b\.topics` is ignored/);
   });
 
   it('says in one sentence that there is no such file', async () => {

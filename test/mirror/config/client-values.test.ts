@@ -48,4 +48,10 @@ describe('values of clients', () => {
         /^agent\.properties:3: `east\.security\.protocol` must be/.test(error.message),
     );
   });
+
+  it('have names that the file of an agent may misspell', () => {
+    const text = 'agent.coordinators=c:1\nagent.clusters=my.east\nmy.east.securty.protocol = SSL';
+    const { warnings } = loadAgentConfig({ path: 'f', text, hostname: 'h' });
+    assert.equal(warnings[0]?.hint, 'did you mean `my.east.security.protocol`?');
+  });
 });

@@ -137,6 +137,7 @@ describe('flow options', () => {
         'a_checkpoints_internal',
       ],
       ['refresh.topics.interval.seconds = -1', (flow) => flow.refreshTopicsEnabled, false],
+      ['emit.checkpoints.interval.seconds = -5', (flow) => flow.emitCheckpointsEnabled, false],
     ];
   for (const [line, read, expected] of values) {
     it(`read \`${line}\`, of the flow and of the whole file`, () => {

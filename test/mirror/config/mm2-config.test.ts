@@ -53,6 +53,7 @@ describe('loadMirrorConfig', () => {
     ['east.consumer.fetch.max.byte = 1', 'east.consumer.fetch.max.bytes'],
     ['source.consumer.fetch.max.byte = 1', 'source.consumer.fetch.max.bytes'],
     ['coordinator.listn = a:1', 'coordinator.listen'],
+    ['config.provider = file', 'config.providers'],
     ['agent.sites = a', 'agent.site'],
     ['securty.protocol = SSL', 'security.protocol'],
     ['task.max = 1', ''], // known, as a key of Connect

@@ -7,7 +7,7 @@ import { ConfigError } from '../../../common/config/problems.js';
 import { loadMirrorConfig } from '../../../mirror/config/mm2-config.js';
 import { readConfigText, referenceResolver } from '../../../mirror/config/read-config.js';
 import { hasReference } from '../../../mirror/config/references.js';
-import { ONE_FLOW } from './load.js';
+import { brief, ONE_FLOW } from './load.js';
 
 describe('references', () => {
   let directory = '';
@@ -60,10 +60,49 @@ describe('references', () => {
     assert.throws(() => clientOf(`\${dir:${directory}:latin1}`), /latin1: it is not text in UTF-8/);
   });
 
+  const loaded = (keepUnresolved: boolean, ...lines: string[]) => {
+    const providers = [
+      'config.providers = env, vault',
+      'config.providers.env.class = x.EnvVarConfigProvider',
+      'config.providers.vault.class = com.example.VaultConfigProvider',
+    ];
+    const text = [ONE_FLOW, ...providers, ...lines].join('\n');
+    const resolveReference = referenceResolver({});
+    const options = { path: 'f', text, requireSourceBootstrap: true, resolveReference };
+    try {
+      return loadMirrorConfig({ ...options, keepUnresolved }).warnings;
+    } catch (error) {
+      assert.ok(error instanceof ConfigError);
+      return error.problems;
+    }
+  };
+
+  it('are complained about once, whatever follows from what they lack', () => {
+    const lines = ['replication.factor = ${env:NO}', 'west.bootstrap.servers = ${env:NO}'];
+    const told = (keep: boolean) =>
+      brief(loaded(keep, ...lines)).filter((each) => !/replaces/.test(each));
+    for (const keep of [true, false]) {
+      assert.equal(told(keep).length, 2);
+      assert.match(told(keep)[0] ?? '', /^(error|warning) 8 .*: there is no such key$/);
+    }
+  });
+
+  it('to providers that no program here has are errors wherever they are checked', () => {
+    const [problem] = loaded(true, 'groups = ${vault:a:b}');
+    assert.equal(problem?.severity, 'error');
+    assert.match(problem?.message ?? '', /its provider is none of/);
+  });
+
+  it('to providers that are not declared are warned of', () => {
+    const [problem] = loaded(false, 'east.sasl.jaas.config = ${fil:/x:y}');
+    assert.equal(problem?.severity, 'warning');
+    assert.match(problem?.message ?? '', /has `\$\{fil:\/x:y\}`, which is kept .* not name `fil`/);
+  });
+
   const faults: readonly [string, RegExp][] = [
     ['${env:MISSING}', /there is no such key/],
     ['${file:/nowhere/at/all:x}', /\/nowhere\/at\/all: there is no such file/],
-    ['${vault:a:b}', /its provider is not FileConfigProvider/],
+    ['${vault:a:b}', /its provider is none of FileConfigProvider/],
     ['${dir:/etc:../passwd}', /there is no such key/],
     ['${dir:/etc:..}', /there is no such key/],
   ];
