@@ -1,5 +1,5 @@
 import type { Clock } from '../../common/clock.js';
-import { describeError, MirrorError } from '../../common/errors.js';
+import { describeError } from '../../common/errors.js';
 import type { Logger } from '../../common/log.js';
 import type { KafkaCluster } from '../../kafka/client/index.js';
 import {
@@ -9,10 +9,9 @@ import {
   type FetchResponse,
 } from '../../kafka/messages/fetch.js';
 import type { Bandwidth } from './bandwidth.js';
-import { fetchOutcomeOf, type FetchOutcome } from './fetch-outcome.js';
+import { badBytesOutcome, fetchOutcomeOf, type FetchOutcome } from './fetch-outcome.js';
 import { FetchSession } from './fetch-session.js';
 import { FrameLease } from './frame-lease.js';
-import { HaltError } from './halt.js';
 import { backoffMs, FETCH_WAIT_BUSY_MS, FETCH_WAIT_MS, RETRY_BACKOFF_MIN_MS } from './limits.js';
 import type { MemoryBudget } from './memory-budget.js';
 import { NEAR, paceOf } from './pace.js';
@@ -208,7 +207,7 @@ export class FetchLoop {
       this.#options.onFetched(copier);
     } catch (error) {
       this.remove(copier);
-      this.#options.onOutcome(copier, badBytes(copier, error));
+      this.#options.onOutcome(copier, badBytesOutcome(copier, answer.records, error));
     }
   }
 
@@ -219,13 +218,4 @@ export class FetchLoop {
     this.#options.onFailure(error);
     await clock.sleep(backoffMs(this.#failures), signal).catch(() => undefined);
   }
-}
-
-/** Bytes that cannot be a batch stop the partition that they belong to, and no other. */
-function badBytes(copier: PartitionCopier, error: unknown): FetchOutcome {
-  if (error instanceof HaltError) return { kind: 'halt', error };
-  if (!(error instanceof MirrorError)) throw error;
-  const { topic, partition } = copier.assignment;
-  const message = `${topic}-${partition}: ${error.message}`;
-  return { kind: 'damaged', error: new HaltError('corrupt-batch', message, { cause: error }) };
 }

@@ -1,5 +1,16 @@
+import { MirrorError } from '../../common/errors.js';
 import { describeErrorCode, ErrorCode } from '../../kafka/messages/error-codes.js';
 import type { FetchPartitionResponse } from '../../kafka/messages/fetch.js';
+import {
+  BATCH_LENGTH_OFFSET,
+  BATCH_OVERHEAD,
+  baseOffset,
+  lastOffset,
+  magic,
+  MAGIC_OFFSET,
+  PAYLOAD_OFFSET,
+} from '../../kafka/records/batch-header.js';
+import { CorruptBatchError } from '../../kafka/records/errors.js';
 import { HaltError } from './halt.js';
 import type { PartitionCopier } from './partition-copier.js';
 
@@ -92,6 +103,51 @@ export function outOfRangeHalt(
         'the source lost its tail or was recreated',
       { wayOut: { kind: 'cut', sourceNext: log.end } },
     );
+  }
+  return undefined;
+}
+
+/**
+ * Bytes that cannot be a batch stop the partition that they belong to, and no other. An operator may
+ * leave the batch out where it is the one that the fetch begins with.
+ */
+export function badBytesOutcome(
+  copier: PartitionCopier,
+  records: Buffer,
+  error: unknown,
+): FetchOutcome {
+  if (error instanceof HaltError) return { kind: 'halt', error };
+  if (!(error instanceof MirrorError)) throw error;
+  const { topic, partition } = copier.assignment;
+  const message = `${topic}-${partition}: ${error.message}`;
+  const sourceNext = behindCorrupt(records, copier.fetchOffset, error);
+  const haltError =
+    sourceNext === undefined
+      ? new HaltError('corrupt-batch', message, { cause: error })
+      : new HaltError('corrupt-batch', `${message}; behind it, offset ${sourceNext} comes next`, {
+          cause: error,
+          wayOut: { kind: 'go-on', sourceNext },
+        });
+  return { kind: 'damaged', error: haltError };
+}
+
+/** Undefined where the bytes do not say where the corrupt batch ends, or another comes before it. */
+function behindCorrupt(records: Buffer, fetchOffset: bigint, error: Error): bigint | undefined {
+  if (!(error instanceof CorruptBatchError)) return undefined;
+  for (let position = 0; records.length - position > MAGIC_OFFSET;) {
+    const next = position + BATCH_OVERHEAD + records.readInt32BE(position + BATCH_LENGTH_OFFSET);
+    const batch = records.subarray(position, next);
+    const isMessage = magic(batch) < 2;
+    if (next > records.length || (!isMessage && batch.length < PAYLOAD_OFFSET)) return undefined;
+    const last = isMessage ? baseOffset(batch) : lastOffset(batch);
+    if (last >= fetchOffset) {
+      if (baseOffset(batch) !== error.baseOffset) return undefined;
+      // Its header may be what is wrong: where the next one begins is the better witness.
+      const following =
+        records.length - next >= BATCH_OVERHEAD ? records.readBigInt64BE(next) : -1n;
+      return following > fetchOffset && following <= last ? following : last + 1n;
+    }
+    position = next;
   }
   return undefined;
 }

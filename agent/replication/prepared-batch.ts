@@ -13,9 +13,9 @@ import {
 } from '../../kafka/records/batch-header.js';
 import { splitBatches } from '../../kafka/records/batch-splitter.js';
 import { ensureBatchCrc } from '../../kafka/records/crc32c.js';
-import { CorruptBatchError } from '../../kafka/records/errors.js';
+import { CorruptBatchError, DecompressionLimitError } from '../../kafka/records/errors.js';
 import { convertLegacyMessages } from '../../kafka/records/legacy-messages.js';
-import { reencodeBatch } from '../../kafka/records/reencode.js';
+import { reencodeBatch, type ReencodedBatch } from '../../kafka/records/reencode.js';
 import { isPatchable } from '../../kafka/records/rewrite-header.js';
 import {
   AbortedTransactions,
@@ -144,7 +144,7 @@ function prepare(batch: Buffer, fetchOffset: bigint): PreparedBatch | undefined 
     };
   }
   const sourceNext = lastOffset(batch) + 1n;
-  const rebuilt = reencodeBatch(batch, { fromOffset: fetchOffset, plainBytesMax: PLAIN_BYTES_MAX });
+  const rebuilt = reencode(batch, fetchOffset);
   if (rebuilt === undefined) return undefined;
   return {
     batch: rebuilt.batch,
@@ -156,6 +156,16 @@ function prepare(batch: Buffer, fetchOffset: bigint): PreparedBatch | undefined 
     sourceNext,
     maxTimestamp: maxTimestamp(rebuilt.batch),
   };
+}
+
+/** A batch that decompresses to too much is no better than a corrupt one: what lies before it goes on. */
+function reencode(batch: Buffer, fromOffset: bigint): ReencodedBatch | undefined {
+  try {
+    return reencodeBatch(batch, { fromOffset, plainBytesMax: PLAIN_BYTES_MAX });
+  } catch (cause) {
+    if (!(cause instanceof DecompressionLimitError)) throw cause;
+    throw new CorruptBatchError(baseOffset(batch), cause.message, { cause });
+  }
 }
 
 /** Ties the batches that lie in a frame to it. */

@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+
+import { badBytesOutcome } from '../../../agent/replication/fetch-outcome.js';
+import { PLAIN_BYTES_MAX } from '../../../agent/replication/limits.js';
+import { PartitionCopier } from '../../../agent/replication/partition-copier.js';
+import { prepareFetched } from '../../../agent/replication/prepared-batch.js';
+import {
+  LAST_OFFSET_DELTA_OFFSET,
+  LOG_APPEND_TIME_FLAG,
+} from '../../../kafka/records/batch-header.js';
+import { buildBatch, type NewBatch } from '../../../kafka/records/build-batch.js';
+import { Codec, initCodecs } from '../../../kafka/records/compression.js';
+
+/** Stamped by the broker, so that it must be read before it can be copied. */
+function batchAt(offset: bigint, count: number, options: Partial<NewBatch> = {}): Buffer {
+  const records = Array.from({ length: count }, () => ({
+    key: null,
+    value: Buffer.from('value'),
+    timestamp: 1n,
+  }));
+  return buildBatch({ records, baseOffset: offset, flags: LOG_APPEND_TIME_FLAG, ...options });
+}
+
+function corrupt(batch: Buffer): Buffer {
+  batch[batch.length - 1]! ^= 1;
+  return batch;
+}
+
+function running(accept: string): PartitionCopier {
+  const copier = new PartitionCopier(
+    {
+      topic: 'orders',
+      partition: 3,
+      targetTopic: 'a.orders',
+      sourceTopicId: 's',
+      targetTopicId: 't',
+      producerId: 1n,
+      producerEpoch: 0,
+      sequenceBase: 0n,
+      mapTail: [{ sourceStart: 20n, targetStart: 0n, length: 0n }],
+      accept,
+    },
+    { needsRecovery: () => undefined, bytesHeld: () => undefined, stateChanged: () => undefined },
+  );
+  copier.resumeAt({ sourceNext: 20n, targetNext: 0n });
+  return copier;
+}
+
+/** As often as bytes are read again before they are believed to be as they are. */
+function readThrice(copier: PartitionCopier, bytes: Buffer): void {
+  for (let read = 0; read < 3; read += 1) {
+    copier.resumeAt({ sourceNext: 20n, targetNext: 0n });
+    const records = Buffer.from(bytes);
+    const { fetchOffset } = copier;
+    try {
+      prepareFetched({ records, abortedTransactions: [], fetchOffset });
+      assert.fail('it was taken');
+    } catch (error) {
+      const outcome = badBytesOutcome(copier, records, error);
+      assert.equal(outcome.kind, 'damaged');
+      copier.damaged(outcome.error);
+    }
+  }
+}
+
+describe('a batch on the source that cannot be read', () => {
+  it('halts its partition, and is left out once an operator accepts that', () => {
+    const bytes = Buffer.concat([batchAt(10n, 10), corrupt(batchAt(20n, 5)), batchAt(25n, 5)]);
+    const halted = running('');
+    readThrice(halted, bytes);
+    assert.match(halted.halt!.message, /offset 20 is corrupt: .*; behind it, offset 25 comes next/);
+    const accepted = running('corrupt-batch');
+    readThrice(accepted, bytes);
+    assert.equal(accepted.halt, undefined);
+    assert.deepEqual(accepted.wayOut, { kind: 'go-on', sourceNext: 25n });
+  });
+
+  it('is left out up to where the next one begins, whatever its own header says', () => {
+    const bad = corrupt(batchAt(20n, 5));
+    bad.writeInt32BE(5_000, LAST_OFFSET_DELTA_OFFSET);
+    const copier = running('corrupt-batch');
+    readThrice(copier, Buffer.concat([bad, batchAt(25n, 5)]));
+    assert.deepEqual(copier.wayOut, { kind: 'go-on', sourceNext: 25n });
+  });
+
+  it('is one that decompresses to too much as well, and what lies before it is copied', async () => {
+    await initCodecs();
+    const value = Buffer.alloc(PLAIN_BYTES_MAX + 1);
+    const records = [{ key: null, value, timestamp: 1n }];
+    const bomb = batchAt(25n, 1, { records, codec: Codec.gzip });
+    const before = prepareFetched({
+      records: Buffer.concat([batchAt(20n, 5), bomb]),
+      abortedTransactions: [],
+      fetchOffset: 20n,
+    });
+    assert.equal(before.sourceNext, 25n);
+    const copier = running('corrupt-batch');
+    readThrice(copier, batchAt(20n, 1, { records, codec: Codec.gzip }));
+    assert.deepEqual(copier.wayOut, { kind: 'go-on', sourceNext: 21n });
+  });
+});
