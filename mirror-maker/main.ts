@@ -31,7 +31,7 @@ const HELP = `mirror-maker mm2.properties [--clusters B,C] [--hand-back]
 Mirrors clusters as connect-mirror-maker.sh does, from the same configuration file, in one process:
 coordinator and agent together, without etcd.
 
-  --clusters B,C   run only the flows whose target is one of these
+  --clusters B,C   run only the flows whose target is one of these; behind the file also --clusters B C
   --hand-back      copy nothing: let MirrorMaker 2 go on exactly where this stopped, and end
 
 Additional keys of mm2.properties:
@@ -63,6 +63,7 @@ await runMain({
   help: HELP,
   argv: process.argv.slice(2),
   valueOptions: ['clusters'],
+  listOptions: ['clusters'],
   flagOptions: ['hand-back'],
   exit: (code) => process.exit(code),
   run: async (path, { clusters, 'hand-back': handsBack }) => {

@@ -11,6 +11,8 @@ export interface RunMainOptions {
   argv: readonly string[];
   /** Names of options that take a value, besides `--help` and `--version`. */
   valueOptions?: readonly string[];
+  /** Those of them that take several values behind the file, as MirrorMaker 2 does: `--clusters B C`. */
+  listOptions?: readonly string[];
   /** Names of options without a value; given, theirs is `true`. */
   flagOptions?: readonly string[];
   exit: (code: number) => void;
@@ -50,23 +52,31 @@ export async function runMain(options: RunMainOptions): Promise<void> {
 }
 
 function parseCommandLine(options: RunMainOptions): CommandLine {
-  const { argv, valueOptions = [], flagOptions = [] } = options;
+  const { argv, valueOptions = [], listOptions = [], flagOptions = [] } = options;
   const known: Record<string, { type: 'string' | 'boolean' }> = {};
   for (const option of valueOptions) known[option] = { type: 'string' };
   for (const option of flagOptions) known[option] = { type: 'boolean' };
   let parsed;
   try {
-    parsed = parseArgs({ args: [...argv], options: known, allowPositionals: true });
+    parsed = parseArgs({ args: [...argv], options: known, allowPositionals: true, tokens: true });
   } catch (error) {
     throw new CommandLineError((error as Error).message.split('. ')[0]);
   }
-  const [configPath, unexpected] = parsed.positionals;
+  const values: Record<string, string> = {};
+  let configPath: string | undefined;
+  let list: string | undefined;
+  for (const token of parsed.tokens) {
+    if (token.kind === 'option') {
+      values[token.name] = token.value ?? 'true';
+      list = listOptions.includes(token.name) ? token.name : undefined;
+    } else if (token.kind === 'positional') {
+      if (configPath === undefined) configPath = token.value;
+      else if (list !== undefined) values[list] = `${values[list]},${token.value}`;
+      else throw new CommandLineError(`unexpected argument '${token.value}'`);
+    }
+  }
   if (configPath === undefined) throw new CommandLineError('the configuration file is missing');
-  if (unexpected !== undefined) throw new CommandLineError(`unexpected argument '${unexpected}'`);
-  const values = Object.entries(parsed.values).map(
-    ([name, value]) => [name, String(value)] as const,
-  );
-  return { configPath, values: Object.fromEntries(values) };
+  return { configPath, values };
 }
 
 function isUsersError(error: unknown): boolean {
