@@ -53,13 +53,17 @@ export class PatternList {
     }
     this.patterns = Object.freeze([...patterns]);
     const expressions: string[] = [];
+    // MM2 joins the patterns by `|`, so that a flag of one holds for all that follow.
+    const flags = new Map<string, boolean>();
     for (const pattern of patterns) {
       const fault = patternFault(pattern);
       if (fault !== null) throw new PatternError(pattern, fault);
-      if (LITERAL.test(pattern)) this.#literals.add(pattern);
+      const expression = formatFlags(flags) + pattern;
+      if (LITERAL.test(expression)) this.#literals.add(pattern);
       // An open quotation would swallow the parenthesis that ends its group.
-      else if (pattern.includes('\\Q')) this.#automata.push(RE2JS.compile(pattern));
-      else expressions.push(`(?:${pattern})`);
+      else if (pattern.includes('\\Q')) this.#automata.push(RE2JS.compile(expression));
+      else expressions.push(`(?:${expression})`);
+      if (pattern.includes('(?')) takeFlags(pattern, flags);
     }
     for (let start = 0; start < expressions.length; start += PATTERNS_PER_AUTOMATON) {
       const group = expressions.slice(start, start + PATTERNS_PER_AUTOMATON);
@@ -115,6 +119,9 @@ const TOKENS: readonly Token[] = [
   [/\{/y, 'it has an open brace that begins no quantifier; write \\{ for a brace'],
 ];
 
+/** What may have parentheses in it, or is one. */
+const PIECES = /\\Q[^]*?(?:\\E|$)|\\[^]|\[\^?\]?(?:\\[^]|[^\]\\])*\]?|\(\?([a-zA-Z-]+)\)|[()]/g;
+
 const CLASS_START = /\[\^?\]?/y; // a bracket right after the opening one is a member
 const CLASS_TOKENS: readonly Token[] = [
   QUOTATION,
@@ -145,6 +152,28 @@ function unsupportedConstruct(pattern: string): string | null {
     index += length;
   }
   return null;
+}
+
+/** Takes over the flags that a pattern sets or clears outside of groups: `(?i)`, `(?-i)`. */
+function takeFlags(pattern: string, flags: Map<string, boolean>): void {
+  let depth = 0;
+  for (const [piece, letters] of pattern.matchAll(PIECES)) {
+    if (piece === '(') depth += 1;
+    else if (piece === ')') depth -= 1;
+    else if (letters !== undefined && depth === 0) {
+      const [on = '', off = ''] = letters.split('-');
+      for (const letter of on) flags.set(letter, true);
+      for (const letter of off) flags.set(letter, false);
+    }
+  }
+}
+
+function formatFlags(flags: ReadonlyMap<string, boolean>): string {
+  if (flags.size === 0) return '';
+  const letters = (isOn: boolean): string =>
+    [...flags].map(([letter, value]) => (value === isOn ? letter : '')).join('');
+  const off = letters(false);
+  return `(?${letters(true)}${off === '' ? '' : `-${off}`})`;
 }
 
 function matchAt(expression: RegExp, text: string, index: number): string | null {

@@ -8,6 +8,8 @@ export type Overlap =
 /** Patterns of one filter that are looked at; with more the answer may be `unknown`. */
 const PATTERNS_EXAMINED_MAX = 500;
 
+const IGNORES_CASE = /\(\?[a-zA-Z-]*i[a-zA-Z-]*\)/;
+
 /** A pattern of these is one name: a dot is any character, so it counts only when escaped. */
 const LITERAL = /^(?:[a-zA-Z0-9_-]|\\[.-])+$/;
 
@@ -33,6 +35,8 @@ function provedDisjoint(first: NameFilter, second: NameFilter): boolean {
   const secondPatterns = second.include.patterns;
   if (firstPatterns.length > PATTERNS_EXAMINED_MAX) return false;
   if (secondPatterns.length > PATTERNS_EXAMINED_MAX) return false;
+  // A flag holds for the patterns behind it as well, of which the letters then prove nothing.
+  if ([...firstPatterns, ...secondPatterns].some((each) => IGNORES_CASE.test(each))) return false;
   return firstPatterns.every((one) =>
     secondPatterns.every((other) => patternsDisjoint(one, other, [first, second])),
   );

@@ -44,11 +44,22 @@ describe('PatternList', () => {
     });
   }
 
-  it('keeps a flag to the pattern that sets it', () => {
-    const list = new PatternList(['(?i)a.', 'b.']);
-    assert.equal(list.matches('AX'), true);
-    assert.equal(list.matches('BX'), false);
-  });
+  // As DefaultTopicFilter of Kafka 4.3 says, which joins the patterns by `|`.
+  const flagged: readonly [patterns: string[], matches: string][] = [
+    [['(?i).*secret.*', '.*private.*'], 'SECRET private-1 PRIVATE-1'],
+    [['a(?i)b', 'c'], 'ab aB c C'],
+    [['(a(?i)b)', 'c'], 'ab aB c'],
+    [['(?i:x)', 'y'], 'x X y'],
+    [['(?i)x', '(?-i)y', 'z'], 'x X y z'],
+    [['[(](?i)x', '\\(y'], '(x (X (y (Y'],
+  ];
+  for (const [patterns, matches] of flagged) {
+    it(`lets a flag outside of groups hold for what follows: ${patterns.join(', ')}`, () => {
+      const list = new PatternList(patterns);
+      const names = 'SECRET private-1 PRIVATE-1 ab aB Ab c C x X y Y z Z (x (X (y (Y'.split(' ');
+      assert.equal(names.filter((name) => list.matches(name)).join(' '), matches);
+    });
+  }
 
   it('matches nothing if it is empty', () => {
     assert.equal(new PatternList([]).matches(''), false);

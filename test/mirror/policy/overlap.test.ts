@@ -22,6 +22,7 @@ describe('overlap', () => {
     [['x.*[-eu]'], ['x.*[-us]'], 'unknown'],
     [['.+\\d'], ['.+\\D'], 'unknown'], // the ends say nothing: one is a class
     [['.*[0-9]eu'], ['.*[0-9]us'], 'unknown'], // disjoint, and not shown
+    [['(?i)q', 'pay\\d.*'], ['PAY\\d.*'], 'unknown'], // the flag holds for the second pattern
     [['ab?.*[0-9]'], ['ac.*[0-9]'], 'unknown'], // `b` may be absent: only `a` is certain
   ];
   for (const [one, other, expected] of cases) {
