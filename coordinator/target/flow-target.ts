@@ -193,11 +193,9 @@ export class FlowTarget implements AsyncDisposable {
 
   /** Idempotent for repeats. Throws OffsetMapConflictError, or TopicProblem for a corrupt map. */
   applyProgress(update: ProgressUpdate): void {
+    const before = this.#maps.find(update.topic, update.partition)?.base?.sourceTopicId;
     this.#maps.apply(update);
-    if (update.runs.length > 0) this.#groups.mapGrew(update.topic, update.partition);
-    if (update.truncatedTo !== undefined || update.renewed?.restarted !== undefined) {
-      this.#groups.mapTruncated(update.topic, update.partition);
-    }
+    this.#groups.mapChanged(update, before);
   }
 
   /** An operator accepts that the target topic is another one: nothing copied before counts. */

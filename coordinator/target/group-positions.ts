@@ -14,6 +14,7 @@ import { RecordFormatError } from '../../mirror/records/record-format-error.js';
 import type { StoredRecord } from './internal-topic-reader.js';
 import type { InternalTopic } from './internal-topic.js';
 import { CHECKPOINTS_PER_WRITE_MAX } from './limits.js';
+import type { ProgressUpdate } from './offset-map-store.js';
 
 /** A group's committed offset on the source: the next record it will read. */
 export interface GroupOffset {
@@ -128,8 +129,18 @@ export class GroupPositions {
     }
   }
 
+  /** What the map has just taken in; `sourceTopicId` is the one that it was about before. */
+  mapChanged(update: ProgressUpdate, sourceTopicId: string | undefined): void {
+    const { topic, partition, runs, truncatedTo, renewed } = update;
+    const restarted = renewed?.restarted;
+    if (runs.length > 0) this.#mapGrew(topic, partition);
+    if (restarted !== undefined && sourceTopicId !== undefined)
+      if (restarted.sourceTopicId !== sourceTopicId) this.#sourceRenewed(topic, partition);
+    if (truncatedTo !== undefined || restarted !== undefined) this.#mapTruncated(topic, partition);
+  }
+
   /** The map learned more of the partition: who was ahead of it can be translated better now. */
-  mapGrew(topic: string, partition: number): void {
+  #mapGrew(topic: string, partition: number): void {
     const key = `${topic}:${partition}`;
     const rows = this.#ahead.get(key);
     if (rows === undefined) return;
@@ -139,10 +150,20 @@ export class GroupPositions {
   }
 
   /** The map forgot what it knew of the partition's end: translations may go back. */
-  mapTruncated(topic: string, partition: number): void {
+  #mapTruncated(topic: string, partition: number): void {
     const rows = this.#byPartition.get(`${topic}:${partition}`) ?? [];
     for (const row of rows) this.#due.add(row);
     this.#wakeup.wake();
+  }
+
+  /**
+   * Another topic has the name, and what groups committed went with the old one: as offsets of the new
+   * one they would skip its records. From its start a group may read some again, until it commits there.
+   */
+  #sourceRenewed(topic: string, partition: number): void {
+    for (const row of this.#byPartition.get(`${topic}:${partition}`) ?? []) {
+      if (row.sourceOffset > 0n) Object.assign(row, { sourceOffset: 0n, metadata: '' });
+    }
   }
 
   /**

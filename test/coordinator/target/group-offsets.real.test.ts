@@ -81,6 +81,38 @@ describe('group offsets on the target', () => {
     await assert.rejects(again.groups.toTarget('torn', NEVER), /knows no offsets of group torn/);
   });
 
+  it('begin anew with a source topic that was made anew: its records are not skipped', async () => {
+    const flow = flowFrom('anew');
+    await using process = new TargetProcess(kafka.bootstrapServers);
+    const target = await open(process, flow);
+    record(target, 'g', 150n);
+    const { targetTopicId } = target.mappedPartitions()[0]!;
+    const position = () => target.groupPositions().find(({ group }) => group === 'g')?.targetOffset;
+    assert.equal(position(), 50n);
+    const restarted = { sourceTopicId: '99112233-4455-6677-8899-aabbccddeeff', targetTopicId };
+    const update = {
+      ...{ topic: 'orders', partition: 0, renewed: { sequenceBase: 0n, restarted } },
+      runs: [
+        { sourceStart: 0n, targetStart: 1_000n, length: 0n },
+        { sourceStart: 0n, targetStart: 1_000n, length: 40n },
+      ],
+    };
+    target.applyProgress(update);
+    assert.equal(position(), 1_000n);
+    record(target, 'g', 10n);
+    target.applyProgress(update); // as long as it is not acknowledged
+    assert.equal(position(), 1_010n);
+    await target.flush();
+    await target.close();
+    const again = await process.open(flow);
+    assert.equal(again.groupPositions()[0]?.targetOffset, 1_010n);
+    // The same topic, copied anew: what was committed there holds.
+    const { sourceTopicId } = again.mappedPartitions()[0]!;
+    const same = { sequenceBase: 0n, restarted: { sourceTopicId, targetTopicId } };
+    again.applyProgress({ ...update, renewed: same });
+    assert.equal(again.groupPositions()[0]?.targetOffset, 1_010n);
+  });
+
   it('are not committed while the groups there cannot be listed: unknown is not empty', async () => {
     await using process = new TargetProcess(kafka.bootstrapServers);
     let asked = 0;
