@@ -63,8 +63,6 @@ export interface CopierEvents {
   stateChanged: (copier: PartitionCopier, from: CopierState) => void;
 }
 
-const SEQUENCE_MODULUS = 2n ** 31n;
-
 /**
  * The copy of one partition, as a state machine without I/O. Fetched batches come in through
  * `accept`, leave through `take`, and are settled by `appended` or `appendFailed`.
@@ -164,7 +162,7 @@ export class PartitionCopier {
   /** The coordinator persisted the map up to here. */
   acknowledgeMap(durable: Position): void {
     // Said before the target lost its tail: it would vouch for what is to be reported anew.
-    if (durable.targetNext > this.acked.targetNext) return;
+    if (durable.targetNext > this.acked.targetNext || !this.tail.reaches(durable)) return;
     this.tail.acknowledge(durable);
     if (this.tail.startIsDurable) {
       this.truncatedTo = undefined;
@@ -202,6 +200,8 @@ export class PartitionCopier {
   noteSourceEnd(lastStableOffset: bigint, nowMs: number): void {
     this.sourceEnd = lastStableOffset;
     this.sourceEndAtMs = nowMs;
+    // All that was ahead when an operator accepted a halt is behind: what comes now is another one.
+    if (this.quiet && this.fetchOffset >= lastStableOffset) this.#acceptUsed = true;
   }
 
   /** Takes what was fetched at `fetchOffset`. */
@@ -231,7 +231,7 @@ export class PartitionCopier {
     const { sequenceBase } = this;
     const { producerId, producerEpoch } = this.assignment;
     const targetBase = this.#nextTarget;
-    const baseSequence = Number(BigInt.asUintN(31, targetBase - sequenceBase) % SEQUENCE_MODULUS);
+    const baseSequence = Number(BigInt.asUintN(31, targetBase - sequenceBase));
     patchBatch(prepared.batch, { producerId, producerEpoch, baseSequence });
     const append: Append = { copier: this, targetBase, ...prepared };
     this.#nextTarget += BigInt(prepared.count);

@@ -160,6 +160,11 @@ export class RunTail {
     return this.#pendingStart === undefined && this.#runs.length > 0;
   }
 
+  /** Whether the copy, as far as it is known here, came so far. */
+  reaches({ targetNext }: Position): boolean {
+    return this.end !== undefined && this.end.targetNext >= targetNext;
+  }
+
   /** The coordinator's map is durable up to here. */
   acknowledge(durable: Position): void {
     const start = this.#pendingStart;

@@ -101,7 +101,8 @@ export function progress(step: Step, event: CoreEvent & { kind: 'progress' }): v
   const { holder } = item;
   if (holder !== undefined && event.copier === 'running') noteReached(step, holder, item.flow);
   if (holder !== undefined && event.inTrouble === true) noteTrouble(step, holder, item.flow);
-  if (event.copier === 'running') item.accept = '';
+  // Of one that is let go of it says nothing: what was accepted is for its successor.
+  if (event.copier === 'running' && item.state === 'held') item.accept = '';
   item.halt = event.halt;
   noteRefusal(step, item);
   if (event.bytesPerSecond === undefined || step.nowMs < item.weighAtMs) return;
