@@ -252,7 +252,9 @@ describe('FlowTarget', () => {
       assignments,
     );
     assert.deepEqual(again.mappedPartitions(), mapped);
-    assert.deepEqual(again.groupPositions(), positions);
+    // That the source itself said so is what only the first of them saw.
+    const read = positions.map((position) => ({ ...position, live: false }));
+    assert.deepEqual(again.groupPositions(), read);
     assert.deepEqual(again.findMapEntry('orders', 2, 3_997n), [
       run(5_994, 3_996, 2),
       run(5_997, 3_998, 2),
