@@ -42,7 +42,7 @@ export function registerAgentMetrics(metrics: Metrics, session: AgentSession): v
   });
   metrics.gauge({
     name: 'mirror_agent_buffered_bytes',
-    help: 'Bytes of record batches held in memory.',
+    help: 'Bytes of record batches, and of offset maps not yet taken by a coordinator, held in memory.',
     labels: [],
     collect: (sample) => sample({}, session.memory.heldBytes),
   });

@@ -81,6 +81,7 @@ export class FlowCopier {
       bytesHeld: (holder, change) => this.#bytesHeld(holder, change),
       stateChanged: (changed, from) => this.#stateChanged(changed, from),
     });
+    copier.tail.onHeld = (change) => this.#options.memory.hold(change);
     this.#copiers.add(copier);
     this.#recovery.add(copier);
     return copier;
@@ -90,6 +91,8 @@ export class FlowCopier {
   async remove(copier: PartitionCopier): Promise<void> {
     this.#recovery.remove(copier);
     await copier.stop();
+    copier.tail.onHeld = () => {};
+    this.#options.memory.hold(-copier.tail.heldBytes);
     this.#copiers.delete(copier);
     this.#accountOf.delete(copier);
   }

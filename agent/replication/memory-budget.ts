@@ -5,8 +5,9 @@ const ANSWER_FRACTION = 1 / 8;
 const REOPEN_FRACTION = 1 / 2;
 
 /**
- * Bytes of record batches that an agent may hold. Fetching pauses while they are used up; the
- * target's acknowledgements free them. Overshoot is bounded by one fetch answer per source broker.
+ * Bytes that an agent may hold of record batches, and of offset maps that wait for a coordinator.
+ * Fetching pauses while they are used up; acknowledgements, the target's and the coordinator's, free
+ * them. Overshoot is bounded by one fetch answer per source broker.
  */
 export class MemoryBudget {
   readonly bytesMax: number;
@@ -37,7 +38,7 @@ export class MemoryBudget {
   openAccount(broker: string, onChanged: (account: MemoryAccount) => void): MemoryAccount {
     let account = this.#accounts.get(broker);
     if (account === undefined) {
-      account = new MemoryAccount((bytes) => this.#change(bytes));
+      account = new MemoryAccount((bytes) => this.hold(bytes));
       this.#accounts.set(broker, account);
     }
     account.listeners.add(onChanged);
@@ -59,7 +60,8 @@ export class MemoryBudget {
     this.#waiting.delete(wake);
   }
 
-  #change(bytes: number): void {
+  /** What is held for no broker: offset maps that no coordinator has taken yet. A change. */
+  hold(bytes: number): void {
     const wasExhausted = this.exhausted;
     this.#held += bytes;
     // As many as target brokers: what one holds changes what each may.

@@ -21,6 +21,12 @@ export interface KnownPosition extends Position {
 /** Runs kept beyond the durable end: enough to repair any plausible loss of the target's tail. */
 const DURABLE_RUNS_KEPT = 64;
 
+/** Runs that count as nothing: what is kept anyway, and about as much that waits to be acknowledged. */
+const RUNS_FREE = 2 * DURABLE_RUNS_KEPT;
+
+/** An object, its three offsets, and its place in the list, as V8 keeps them. */
+const RUN_BYTES = 128;
+
 /**
  * The newest end of a partition's offset map, as its copier knows it: what was durable when the
  * lease was granted, and what was appended since. The coordinator holds the whole map.
@@ -35,6 +41,9 @@ export class RunTail {
   #pendingStart: Position | undefined;
   /** The last run, where it only says that more of the source is done; and whether that is durable. */
   #rest: { readonly run: Run; isDurable: boolean } | undefined;
+  #heldBytes = 0;
+  /** Told of each change of `heldBytes`. */
+  onHeld: (change: number) => void = () => {};
 
   constructor(durable: readonly Run[]) {
     this.#runs = durable.map((run) => ({ ...run }));
@@ -52,6 +61,14 @@ export class RunTail {
     return last && { sourceNext: last.sourceStart + last.length, targetNext: endOf(last) };
   }
 
+  /**
+   * Memory of the runs that wait for a coordinator. Each gap of the source ends one, so that without
+   * anybody who takes them they would grow without end.
+   */
+  get heldBytes(): number {
+    return this.#heldBytes;
+  }
+
   /** Chooses a position that does not follow from what was copied: the first one, or a jump ahead. */
   start(position: Position): void {
     const { sourceNext, targetNext } = position;
@@ -59,6 +76,7 @@ export class RunTail {
     this.#dropRest();
     this.#runs.push({ sourceStart: sourceNext, targetStart: targetNext, length: 0n });
     this.#pendingStart = position;
+    this.#weigh();
   }
 
   /**
@@ -74,6 +92,7 @@ export class RunTail {
     const run = { sourceStart: sourceNext, targetStart: targetNext, length: 0n };
     this.#runs.push(run);
     this.#rest = { run, isDurable: false };
+    this.#weigh();
   }
 
   /** Everything known is void. */
@@ -82,6 +101,7 @@ export class RunTail {
     this.#rest = undefined;
     this.#durableTarget = -1n;
     this.#pendingStart = undefined;
+    this.#weigh();
   }
 
   extend(run: Run): void {
@@ -96,6 +116,7 @@ export class RunTail {
       last.length += run.length;
     } else {
       this.#runs.push({ ...run });
+      this.#weigh();
     }
   }
 
@@ -115,6 +136,7 @@ export class RunTail {
     if (this.#runs.at(-1) !== this.#rest?.run) this.#rest = undefined;
     if (this.#durableTarget > targetOffset) this.#durableTarget = targetOffset;
     this.#pendingStart = undefined;
+    this.#weigh();
   }
 
   /** Where a copied source offset lies on the target; undefined if that is not known here. */
@@ -175,6 +197,7 @@ export class RunTail {
     if (durable.targetNext > this.#durableTarget) this.#durableTarget = durable.targetNext;
     const durableCount = this.#firstBeyond(this.#durableTarget);
     if (durableCount > DURABLE_RUNS_KEPT) this.#runs.splice(0, durableCount - DURABLE_RUNS_KEPT);
+    this.#weigh();
   }
 
   /** Replaces the known runs by older ones the coordinator looked up. */
@@ -182,6 +205,14 @@ export class RunTail {
     this.#runs = runs.map((run) => ({ ...run }));
     this.#rest = undefined;
     this.#durableTarget = this.end?.targetNext ?? -1n;
+    this.#weigh();
+  }
+
+  #weigh(): void {
+    const bytes = RUN_BYTES * Math.max(0, this.#runs.length - RUNS_FREE);
+    const change = bytes - this.#heldBytes;
+    this.#heldBytes = bytes;
+    if (change !== 0) this.onHeld(change);
   }
 
   /** Where what is to be reported begins: what has no length, and is new, is the last. */
