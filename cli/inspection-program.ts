@@ -71,8 +71,8 @@ function addVerify(program: Command, options: ProgramOptions, context: Context):
       'after',
       `
 Compares record by record (key, value, headers, timestamp), by an agent. Can be stopped, and goes
-on with the next call. Exit codes: 0 equal, 1 different, 3 equal as far as both sides still hold the
-records (retention, DeleteRecords or compaction removed others).
+on with the next call. Exit codes: 0 equal, 1 different, 3 not all is proven: partitions that are named
+could not be compared, or retention, DeleteRecords or compaction removed records of one side.
 
 Examples:
   mirrorctl verify us-east:us-west

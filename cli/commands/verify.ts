@@ -2,6 +2,7 @@ import pc from 'picocolors';
 
 import { parseFlowId } from '../../mirror/flow.js';
 import type {
+  UnprovenPartition,
   VerifiedPartition,
   VerifiedRange,
   VerifyEvent,
@@ -112,13 +113,18 @@ function rangeLine({ topic, partition, range }: VerifiedRange): string {
 }
 
 function printResult(output: Output, result: VerifyResult): void {
-  const { verdict, partitions, flow, elapsedMs, resumed } = result;
+  const { verdict, partitions, flow, elapsedMs, resumed, unproven } = result;
   output.table(columns, partitions);
   output.line();
   const total = partitions.reduce((sum, each) => sum + each.equalRecords, 0n);
   const compared = `${formatCount(total)} records compared in ${formatDuration(elapsedMs)}`;
   const how = resumed ? `${compared}, going on where it was cut off` : compared;
-  if (verdict === 'equal') output.line(`${pc.green('equal')}: ${flow}, ${how}`);
+  if (verdict === 'incomplete') {
+    const count = `${formatCount(unproven.length)} ${unproven.length === 1 ? 'partition is' : 'partitions are'}`;
+    output.line(
+      `${pc.yellow('incomplete')}: ${count} not proven; all else is equal, as far as both sides hold the records (${how})`,
+    );
+  } else if (verdict === 'equal') output.line(`${pc.green('equal')}: ${flow}, ${how}`);
   else if (verdict === 'not-comparable') {
     const gone = partitions.reduce((sum, each) => sum + notComparable(each), 0n);
     output.line(
@@ -129,6 +135,11 @@ function printResult(output: Output, result: VerifyResult): void {
     output.line(`${pc.red('different')}: ${flow}, ${how}`);
     for (const each of partitions) if (each.difference) output.line(`  ${differenceLine(each)}`);
   }
+  for (const each of unproven) output.line(unprovenLine(each));
+}
+
+function unprovenLine({ topic, partition, reason }: UnprovenPartition): string {
+  return `${pc.yellow('!')} ${topic}-${partition} is not proven: ${reason}`;
 }
 
 function differenceLine({ topic, targetTopic, partition, difference }: VerifiedPartition): string {

@@ -55,8 +55,9 @@ async function verify(
       }),
   };
   const outcome = await coordinator.verify(request, listener, cancelledBy(call));
-  const { elapsedMs, partitions, ...rest } = outcome;
-  const value = { ...rest, elapsedMs: BigInt(elapsedMs), partitions: [...partitions] };
+  const { elapsedMs, partitions, unproven, ...rest } = outcome;
+  const lists = { partitions: [...partitions], unproven: [...unproven] };
+  const value = { ...rest, elapsedMs: BigInt(elapsedMs), ...lists };
   call.write({ event: { $case: 'result', value } });
 }
 

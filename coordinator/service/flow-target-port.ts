@@ -3,6 +3,7 @@ import type { FlowConfig } from '../../mirror/config/mirror-config.js';
 import type { SourceTopic } from '../core/events.js';
 import type { PromotedScope } from '../target/flow-promotions.js';
 import type { GroupLook } from '../validation/group-validation.js';
+import type { UnprovenPartition } from '../verification/unproven.js';
 import type { VerifiablePartition } from '../verification/verification.js';
 import type { MapRun } from '../target/partition-map.js';
 import type { SourceFacts } from '../target/source-facts.js';
@@ -63,8 +64,13 @@ export interface FlowTargetPort {
   groupPositions(): readonly GroupPositionView[];
   /** Every partition that was ever made on the target for this flow. */
   mappedPartitions(): readonly MappedPartitionView[];
-  /** What can be compared on both sides, as the map is now. */
-  verifiablePartitions(): readonly VerifiablePartition[];
+  /** What can be compared on both sides, as the map is now, and what cannot. */
+  verifiablePartitions(): {
+    readonly verifiable: readonly VerifiablePartition[];
+    readonly corrupt: readonly UnprovenPartition[];
+    /** Made on the target, and never copied. */
+    readonly unbegun: readonly Omit<UnprovenPartition, 'reason'>[];
+  };
   readonly producer: { readonly producerId: bigint };
 }
 

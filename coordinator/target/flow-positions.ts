@@ -1,4 +1,5 @@
 import type { TargetTranslation } from '../../mirror/offset-map.js';
+import type { UnprovenPartition } from '../verification/unproven.js';
 import type { VerifiablePartition } from '../verification/verification.js';
 import type { GroupRow } from './group-positions.js';
 import type { OffsetMapStore } from './offset-map-store.js';
@@ -40,6 +41,13 @@ export interface TranslatedGroupOffset {
   live: boolean;
   /** What this coordinator committed last on the target, if anything. */
   synced: SyncInput['last'];
+}
+
+/** Which one is meant, on both sides. */
+export interface PartitionPlace {
+  topic: string;
+  targetTopic: string;
+  partition: number;
 }
 
 const NOTHING_KNOWN: TargetTranslation = { kind: 'unknown', targetOffset: undefined };
@@ -97,26 +105,27 @@ export function reverse(
   return { sourceOffset, earlierByMax, note: '' };
 }
 
-/** What can be compared of a flow: its partitions, with all that the map knows of them now. */
+/** Partitions of a flow, with all that the map knows of them now; and those that it cannot speak for. */
 export function listVerifiable(
   maps: OffsetMapStore,
   targetTopicOf: (topic: string) => string,
-): VerifiablePartition[] {
-  const found: VerifiablePartition[] = [];
+): { verifiable: VerifiablePartition[]; corrupt: UnprovenPartition[]; unbegun: PartitionPlace[] } {
+  const verifiable: VerifiablePartition[] = [];
+  const unproven: UnprovenPartition[] = [];
+  const unbegun: PartitionPlace[] = [];
   for (const { topic, partition, map, corrupt, base } of maps.entries) {
     const { end } = map;
-    if (base === undefined || corrupt !== undefined || end === undefined) continue;
-    const { sourceTopicId, targetTopicId } = base;
-    const ids = {
-      topic,
-      targetTopic: targetTopicOf(topic),
-      partition,
-      sourceTopicId,
-      targetTopicId,
-    };
-    found.push({ ...ids, runs: map.runs(), end });
+    const place = { topic, targetTopic: targetTopicOf(topic), partition };
+    if (corrupt !== undefined) {
+      const reason = `its offset map cannot be trusted: ${corrupt}`;
+      unproven.push({ ...place, reason });
+    } else if (base === undefined || end === undefined) unbegun.push(place);
+    else {
+      const { sourceTopicId, targetTopicId } = base;
+      verifiable.push({ ...place, sourceTopicId, targetTopicId, runs: map.runs(), end });
+    }
   }
-  return found;
+  return { verifiable, corrupt: unproven, unbegun };
 }
 
 export function listMapped(

@@ -3,6 +3,7 @@ import type { Coordination } from '../service/coordination.js';
 import { ProtocolViolationError } from '../service/errors.js';
 import type { OpenedFlowTarget } from '../service/flow-target-port.js';
 import { topicSelection } from '../service/resume.js';
+import { listUnproven, type UnprovenPartition } from './unproven.js';
 import {
   BYTES_PER_SECOND_DEFAULT,
   Verification,
@@ -23,10 +24,12 @@ export interface VerificationRequest {
 
 export interface VerificationOutcome {
   readonly flow: string;
-  readonly verdict: 'equal' | 'different' | 'not-comparable';
+  readonly verdict: 'equal' | 'different' | 'incomplete' | 'not-comparable';
   readonly resumed: boolean;
   readonly elapsedMs: number;
   readonly partitions: readonly VerifiedPartition[];
+  /** Of these nothing, or not all, was compared. */
+  readonly unproven: readonly UnprovenPartition[];
 }
 
 /** One at a time for each flow: two would throttle separately and disagree about where they are. */
@@ -86,9 +89,12 @@ export class VerificationRunner<Opened extends OpenedFlowTarget> {
     const { leadership, siteTasks, clock, over } = this.#coordination;
     const startedAtMs = clock.nowMs();
     const selected = topicSelection(topics);
-    const partitions = target.verifiablePartitions().filter(({ topic }) => selected(topic));
-    if (partitions.length === 0) throw new NothingToVerifyError(flow, topics);
-    partitions.sort((a, b) => compareNames(a.topic, b.topic) || a.partition - b.partition);
+    const listed = target.verifiablePartitions();
+    const partitions = listed.verifiable.filter(({ topic }) => selected(topic)).sort(compare);
+    const unproven = listUnproven(this.#coordination, this.#coordination.flow(flow), listed).filter(
+      ({ topic }) => selected(topic),
+    );
+    if (partitions.length + unproven.length === 0) throw new NothingToVerifyError(flow, topics);
     const store = new VerificationStore(leadership, flow);
     const { head, resumed } = await this.#begin(request, store);
     const verification = new Verification({
@@ -100,9 +106,12 @@ export class VerificationRunner<Opened extends OpenedFlowTarget> {
         (target.promotedTopics.get(topic) ?? 'running') !== 'running',
     });
     const verified = await verification.run(AbortSignal.any([signal, over]));
+    unproven.push(...verification.givenUp);
+    unproven.sort(compare);
     await store.saveHead({ ...head, finishedAtMs: Math.trunc(clock.wallMs()) });
     const elapsedMs = Math.round(clock.nowMs() - startedAtMs);
-    return { flow, verdict: verdictOf(verified), resumed, elapsedMs, partitions: verified };
+    const verdict = verdictOf(verified, unproven);
+    return { flow, verdict, resumed, elapsedMs, partitions: verified, unproven };
   }
 
   async #begin(
@@ -123,14 +132,24 @@ export class VerificationRunner<Opened extends OpenedFlowTarget> {
   }
 }
 
-function verdictOf(partitions: readonly VerifiedPartition[]): VerificationOutcome['verdict'] {
+function verdictOf(
+  partitions: readonly VerifiedPartition[],
+  unproven: readonly UnprovenPartition[],
+): VerificationOutcome['verdict'] {
   if (partitions.some(({ difference }) => difference !== undefined)) return 'different';
+  if (unproven.length > 0) return 'incomplete';
   const incomplete = partitions.some(
     (each) => each.deletedOnSource + each.deletedOnTarget + each.compacted > 0n,
   );
   return incomplete ? 'not-comparable' : 'equal';
 }
 
-function compareNames(left: string, right: string): number {
-  return left < right ? -1 : Number(left > right);
+interface Place {
+  readonly topic: string;
+  readonly partition: number;
+}
+
+function compare(left: Place, right: Place): number {
+  if (left.topic === right.topic) return left.partition - right.partition;
+  return left.topic < right.topic ? -1 : 1;
 }

@@ -4,7 +4,7 @@ import type { VerifiedPosition } from './compare-segments.js';
 /** Partitions in one document: far below its largest size. */
 const PARTITIONS_PER_DOCUMENT = 1_000;
 
-const VERSION = 1;
+const VERSION = 2;
 
 export type VerificationDocuments = Pick<Leadership, 'get' | 'list' | 'put' | 'delete'>;
 
@@ -23,7 +23,20 @@ export interface VerificationHead {
   readonly finishedAtMs: number | undefined;
 }
 
-type Row = [partition: number, ...numbers: string[]];
+/** A partition of certain topics: another topic under the same name has not been verified. */
+export interface VerifiedPlace {
+  readonly topic: string;
+  readonly partition: number;
+  readonly sourceTopicId: string;
+  readonly targetTopicId: string;
+}
+
+interface Kept {
+  readonly ids: readonly [source: string, target: string];
+  readonly tally: PartitionTally;
+}
+
+type Row = [partition: number, sourceTopicId: string, targetTopicId: string, ...numbers: string[]];
 
 /**
  * How far the last verification of each flow has come, so that the next one can go on. Bounded by
@@ -33,7 +46,7 @@ export class VerificationStore {
   readonly #documents: VerificationDocuments;
   readonly #prefix: string;
   /** By document, then partition. */
-  readonly #tallies = new Map<string, Map<number, PartitionTally>>();
+  readonly #tallies = new Map<string, Map<number, Kept>>();
   readonly #unsaved = new Set<string>();
 
   constructor(documents: VerificationDocuments, flow: string) {
@@ -67,15 +80,17 @@ export class VerificationStore {
     await this.#documents.put(`${this.#prefix}head`, value);
   }
 
-  find(topic: string, partition: number): PartitionTally | undefined {
-    return this.#tallies.get(this.#keyOf(topic, partition))?.get(partition);
+  find({ topic, partition, ...ids }: VerifiedPlace): PartitionTally | undefined {
+    const kept = this.#tallies.get(this.#keyOf(topic, partition))?.get(partition);
+    const [source, target] = kept?.ids ?? [];
+    return source === ids.sourceTopicId && target === ids.targetTopicId ? kept?.tally : undefined;
   }
 
-  set(topic: string, partition: number, tally: PartitionTally): void {
+  set({ topic, partition, ...ids }: VerifiedPlace, tally: PartitionTally): void {
     const key = this.#keyOf(topic, partition);
-    const tallies = this.#tallies.get(key) ?? new Map<number, PartitionTally>();
+    const tallies = this.#tallies.get(key) ?? new Map<number, Kept>();
     this.#tallies.set(key, tallies);
-    tallies.set(partition, tally);
+    tallies.set(partition, { ids: [ids.sourceTopicId, ids.targetTopicId], tally });
     this.#unsaved.add(key);
   }
 
@@ -93,15 +108,16 @@ export class VerificationStore {
   }
 }
 
-function encodeRow([partition, tally]: [number, PartitionTally]): Row {
+function encodeRow([partition, { ids, tally }]: [number, Kept]): Row {
   const { sourceNext, targetNext, equalRecords } = tally;
   const { deletedOnSource, deletedOnTarget, compacted } = tally;
   const numbers = [sourceNext, targetNext, equalRecords, deletedOnSource, deletedOnTarget];
-  return [partition, ...numbers.map(String), String(compacted)];
+  return [partition, ...ids, ...numbers.map(String), String(compacted)];
 }
 
-function decodeRow([, ...numbers]: Row): PartitionTally {
+function decodeRow([, sourceTopicId, targetTopicId, ...numbers]: Row): Kept {
   const [sourceNext = 0n, targetNext = 0n, equalRecords = 0n, ...rest] = numbers.map(BigInt);
   const [deletedOnSource = 0n, deletedOnTarget = 0n, compacted = 0n] = rest;
-  return { sourceNext, targetNext, equalRecords, deletedOnSource, deletedOnTarget, compacted };
+  const counts = { equalRecords, deletedOnSource, deletedOnTarget, compacted };
+  return { ids: [sourceTopicId, targetTopicId], tally: { sourceNext, targetNext, ...counts } };
 }

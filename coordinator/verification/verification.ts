@@ -5,6 +5,7 @@ import { SiteTaskFailedError } from '../service/site-task-errors.js';
 import type { ComparedRange, CompareSegment, RangeDifference } from '../service/site-task-kinds.js';
 import type { SiteTasks } from '../service/site-tasks.js';
 import { compareSegments, type VerifiedPosition } from './compare-segments.js';
+import type { UnprovenPartition } from './unproven.js';
 import type { PartitionTally, VerificationStore } from './verification-store.js';
 
 /** Segments in one task: keeps its message near a hundred kibibytes. */
@@ -15,6 +16,9 @@ export const BYTES_PER_SECOND_DEFAULT = 16n * 1024n * 1024n;
 
 /** Failures without any progress between them, after which an operator has to look. */
 export const FAILURES_MAX = 5;
+
+/** Partitions given up one after the other, after which it is no matter of a partition. */
+export const GIVEN_UP_IN_A_ROW_MAX = 3;
 
 const RETRY_MIN_MS = 500;
 const RETRY_MAX_MS = 5_000;
@@ -85,12 +89,15 @@ export class Verification {
   #toldAtMs = 0;
   /** Failures since the last range that was compared. */
   #failures = 0;
+  #givenUpInARow = 0;
+  /** Partitions that the agent cannot compare, or not to their end, and what it says. */
+  readonly givenUp: UnprovenPartition[] = [];
 
   constructor(options: VerificationOptions) {
     this.#options = options;
     this.#startedAtMs = options.clock.nowMs();
     for (const each of options.partitions) {
-      const from = options.store.find(each.topic, each.partition);
+      const from = options.store.find(each);
       for (const { sourceFrom, sourceTo } of compareSegments(each.runs, from))
         this.#offsetsTotal += sourceTo - sourceFrom;
     }
@@ -104,7 +111,11 @@ export class Verification {
       for (const each of partitions) {
         signal.throwIfAborted();
         const difference = await this.#verify(each, signal);
-        const tally = store.find(each.topic, each.partition) ?? { ...NOTHING, ...each.end };
+        const isGivenUp =
+          this.givenUp.at(-1)?.topic === each.topic &&
+          this.givenUp.at(-1)?.partition === each.partition;
+        const nothing = isGivenUp ? startOf(each) : { ...NOTHING, ...each.end };
+        const tally = store.find(each) ?? nothing;
         const { topic, targetTopic, partition } = each;
         verified.push({ topic, targetTopic, partition, ...tally, difference });
         this.#partitionsDone += 1;
@@ -121,7 +132,7 @@ export class Verification {
   ): Promise<RangeDifference | undefined> {
     const { store, isPromoted } = this.#options;
     for (;;) {
-      const from = store.find(each.topic, each.partition);
+      const from = store.find(each);
       const left = compareSegments(each.runs, from);
       const segments = left.slice(0, SEGMENTS_PER_TASK_MAX);
       const isLast = segments.length === left.length;
@@ -132,6 +143,7 @@ export class Verification {
         isLast && !isPromoted(each.topic) && segments.at(-1)?.targetTo === each.end.targetNext;
       const outcome = await this.#attempt(each, { segments, withTail }, signal);
       if (outcome === 'again') continue;
+      if (outcome === 'given up') return undefined;
       if (outcome.difference !== undefined || isLast) return outcome.difference;
     }
   }
@@ -140,7 +152,7 @@ export class Verification {
     each: VerifiablePartition,
     part: { segments: readonly CompareSegment[]; withTail: boolean },
     signal: AbortSignal,
-  ): Promise<{ difference: RangeDifference | undefined } | 'again'> {
+  ): Promise<{ difference: RangeDifference | undefined } | 'again' | 'given up'> {
     const { flow, siteTasks, bytesPerSecond, producerId } = this.#options;
     const { topic, targetTopic, partition, sourceTopicId, targetTopicId } = each;
     const value = {
@@ -152,14 +164,13 @@ export class Verification {
     try {
       const task = { $case: 'compareRanges', value } as const;
       const result = await siteTasks.run(flow, task, { onPiece, signal });
-      this.#failures = 0;
+      this.#succeeded();
       return result;
     } catch (error) {
       if (signal.aborted) throw error;
       if (error instanceof SiteTaskFailedError && error.agentCode === 'MIRROR_TOPIC_CHANGED')
         return { difference: { what: 'topic-recreated', detail: error.message } };
-      await this.#mayTryAgain(each, error, signal);
-      return 'again';
+      return this.#mayTryAgain(each, error, signal);
     }
   }
 
@@ -167,19 +178,35 @@ export class Verification {
     each: VerifiablePartition,
     error: unknown,
     signal: AbortSignal,
-  ): Promise<void> {
+  ): Promise<'again' | 'given up'> {
     this.#failures += 1;
     const again = error instanceof MirrorError && error.retriable;
-    if (!again || this.#failures >= FAILURES_MAX) throw error;
+    if (!again || this.#failures >= FAILURES_MAX) return this.#giveUp(each, error);
     this.#tell(each, describeError(error));
     const waitMs = Math.min(RETRY_MAX_MS, RETRY_MIN_MS * 2 ** this.#failures);
     await this.#options.clock.sleep(waitMs, signal);
+    return 'again';
+  }
+
+  /** Throws what is no matter of this partition: then nothing can be compared at present. */
+  #giveUp({ topic, targetTopic, partition }: VerifiablePartition, error: unknown): 'given up' {
+    this.#givenUpInARow += 1;
+    const isItsOwn = error instanceof SiteTaskFailedError;
+    if (!isItsOwn || this.#givenUpInARow >= GIVEN_UP_IN_A_ROW_MAX) throw error;
+    this.#failures = 0;
+    this.givenUp.push({ topic, targetTopic, partition, reason: error.message });
+    return 'given up';
+  }
+
+  #succeeded(): void {
+    this.#failures = 0;
+    this.#givenUpInARow = 0;
   }
 
   async #take(each: VerifiablePartition, range: ComparedRange): Promise<void> {
     const { store, listener, clock } = this.#options;
-    const before = store.find(each.topic, each.partition) ?? NOTHING;
-    store.set(each.topic, each.partition, {
+    const before = store.find(each) ?? NOTHING;
+    store.set(each, {
       sourceNext: range.sourceTo,
       targetNext: range.targetTo,
       equalRecords: before.equalRecords + range.equalRecords,
@@ -187,7 +214,7 @@ export class Verification {
       deletedOnTarget: before.deletedOnTarget + range.deletedOnTarget,
       compacted: before.compacted + range.compacted,
     });
-    this.#failures = 0;
+    this.#succeeded();
     this.#offsetsDone += range.sourceTo - range.sourceFrom;
     this.#bytes += range.bytes;
     listener.onRange(each, range);
@@ -216,6 +243,12 @@ const NOTHING: PartitionTally = {
   ...{ sourceNext: 0n, targetNext: 0n, equalRecords: 0n },
   ...{ deletedOnSource: 0n, deletedOnTarget: 0n, compacted: 0n },
 };
+
+function startOf({ runs, end }: VerifiablePartition): PartitionTally {
+  const [first] = runs;
+  if (first === undefined) return { ...NOTHING, ...end };
+  return { ...NOTHING, sourceNext: first.sourceStart, targetNext: first.targetStart };
+}
 
 function emptySegment({ sourceNext, targetNext }: VerifiedPosition): CompareSegment {
   const source = { sourceFrom: sourceNext, sourceTo: sourceNext };

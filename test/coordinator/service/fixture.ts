@@ -93,7 +93,7 @@ export class MemoryTarget implements FlowTargetPort {
   }
   readonly producer = { producerId: 7n };
   verifiablePartitions() {
-    return [];
+    return { verifiable: [], corrupt: [], unbegun: [] };
   }
   mappedPartitions() {
     return [];

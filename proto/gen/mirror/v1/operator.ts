@@ -664,13 +664,25 @@ export interface VerifyProgress {
 
 export interface VerifyResult {
   flow: string;
-  /** `equal`, `different`, or `not-comparable`: what could be compared is equal. */
+  /**
+   * `equal`, `different`, `incomplete`: what was compared is equal, and `unproven` says what was not,
+   * or `not-comparable`: what both sides still hold is equal.
+   */
   verdict: string;
   /** True if it went on with one that had been cut off. */
   resumed: boolean;
   elapsedMs: bigint;
   /** Of all runs of this verification. */
   partitions: VerifiedPartition[];
+  /** Of these nothing, or not all, was compared. */
+  unproven: UnprovenPartition[];
+}
+
+export interface UnprovenPartition {
+  topic: string;
+  targetTopic: string;
+  partition: number;
+  reason: string;
 }
 
 export interface VerifiedPartition {
@@ -6359,7 +6371,7 @@ export const VerifyProgress: MessageFns<VerifyProgress> = {
 };
 
 function createBaseVerifyResult(): VerifyResult {
-  return { flow: "", verdict: "", resumed: false, elapsedMs: 0n, partitions: [] };
+  return { flow: "", verdict: "", resumed: false, elapsedMs: 0n, partitions: [], unproven: [] };
 }
 
 export const VerifyResult: MessageFns<VerifyResult> = {
@@ -6381,6 +6393,9 @@ export const VerifyResult: MessageFns<VerifyResult> = {
     }
     for (const v of message.partitions) {
       VerifiedPartition.encode(v!, writer.uint32(42).fork()).join();
+    }
+    for (const v of message.unproven) {
+      UnprovenPartition.encode(v!, writer.uint32(50).fork()).join();
     }
     return writer;
   },
@@ -6438,6 +6453,14 @@ export const VerifyResult: MessageFns<VerifyResult> = {
             message.partitions.push(VerifiedPartition.decode(reader, reader.uint32()));
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.unproven.push(UnprovenPartition.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -6460,6 +6483,98 @@ export const VerifyResult: MessageFns<VerifyResult> = {
     message.resumed = object.resumed ?? false;
     message.elapsedMs = (object.elapsedMs !== undefined && object.elapsedMs !== null) ? BigInt(object.elapsedMs) : 0n;
     message.partitions = object.partitions?.map((e) => VerifiedPartition.fromPartial(e)) || [];
+    message.unproven = object.unproven?.map((e) => UnprovenPartition.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseUnprovenPartition(): UnprovenPartition {
+  return { topic: "", targetTopic: "", partition: 0, reason: "" };
+}
+
+export const UnprovenPartition: MessageFns<UnprovenPartition> = {
+  encode(message: UnprovenPartition, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.topic !== "") {
+      writer.uint32(10).string(message.topic);
+    }
+    if (message.targetTopic !== "") {
+      writer.uint32(18).string(message.targetTopic);
+    }
+    if (message.partition !== 0) {
+      writer.uint32(24).int32(message.partition);
+    }
+    if (message.reason !== "") {
+      writer.uint32(34).string(message.reason);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UnprovenPartition {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUnprovenPartition();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.topic = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.targetTopic = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.partition = reader.int32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<UnprovenPartition>): UnprovenPartition {
+    return UnprovenPartition.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<UnprovenPartition>): UnprovenPartition {
+    const message = createBaseUnprovenPartition();
+    message.topic = object.topic ?? "";
+    message.targetTopic = object.targetTopic ?? "";
+    message.partition = object.partition ?? 0;
+    message.reason = object.reason ?? "";
     return message;
   },
 };
