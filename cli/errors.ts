@@ -47,3 +47,9 @@ export class CallFailedError extends CliError {
   readonly code = 'MIRROR_CALL_FAILED';
   readonly exitCode = ExitCode.failed;
 }
+
+/** Something was begun, and nobody says what came of it. */
+export class OutcomeUnknownError extends CliError {
+  readonly code = 'MIRROR_OUTCOME_UNKNOWN';
+  readonly exitCode = ExitCode.failed;
+}

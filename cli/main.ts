@@ -30,7 +30,7 @@ function contextOf(options: GlobalOptions): CommandContext {
   const interactive = process.stdin.isTTY && process.stdout.isTTY;
   const addresses = options.coordinator.split(',').map((address) => address.trim());
   return {
-    client: new OperatorClient(addresses, channelSecurity(tlsOf(options))),
+    client: new OperatorClient(addresses, channelSecurity(tlsOf(options)), stopped.signal),
     output: new StreamOutput(process.stdout),
     json: options.json === true,
     clock: systemClock,

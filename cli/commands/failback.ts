@@ -36,7 +36,7 @@ export const runFailback: CommandRun<FailbackOptions> = async (context, options)
   if (options.plan) return showPlan(context, plan);
   if (plan.progress !== FailbackProgress.DONE) await confirm(context, plan, options.yes);
   const events = new FailbackEvents(context);
-  const call = context.client.failback(request, (event) => events.take(event), context.signal);
+  const call = context.client.failback(request, (event) => events.take(event));
   let saved: SavedQuarantine | undefined;
   try {
     await call;
@@ -109,7 +109,7 @@ async function writeQuarantine(context: CommandContext, flow: string, file: stri
     for (const line of lines) stream.write(`${line}\n`);
   };
   try {
-    await context.client.readQuarantine({ flow }, take, context.signal);
+    await context.client.readQuarantine({ flow }, take);
   } finally {
     stream.end();
   }

@@ -36,7 +36,11 @@ export const runPromote: CommandRun<PromoteOptions> = async (context, options) =
   if (options.plan) return showPlan(context, plan);
   if (plan.state !== FlowState.PROMOTED) await confirm(context, plan, options);
   const events = new PromotionEvents(context);
-  await context.client.promote(request, (event) => events.take(event));
+  await context.client
+    .promote(request, (event) => events.take(event))
+    .catch((error: unknown) => {
+      throw events.isFenced && error instanceof RefusedError ? halfDone(error) : error;
+    });
   return events.finish(flow, options.topics);
 };
 
@@ -80,14 +84,26 @@ async function confirm(
     throw new RefusedError('not confirmed; nothing was changed');
 }
 
+/** Behind the fence there is no way back: that is no refusal, which would have changed nothing. */
+function halfDone({ message }: RefusedError): CallFailedError {
+  return new CallFailedError(message, {
+    hint: 'copying has stopped: mend what is named, then call promote again; it goes on from there',
+  });
+}
+
 /** The longest step. */
 const NAME_WIDTH = 'translate'.length;
+
+/** The fence, and what comes behind it: one that was begun before does not fence again. */
+const FENCED: ReadonlySet<string> = new Set(['fence', 'translate', 'commit', 'verify']);
 
 /** Shows steps as they come, and what came of them at the end. */
 class PromotionEvents {
   readonly #context: CommandContext;
   readonly #steps: PromoteStep[] = [];
   #result: PromoteResult | undefined;
+  /** Its fence was begun. */
+  isFenced = false;
 
   constructor(context: CommandContext) {
     this.#context = context;
@@ -97,6 +113,7 @@ class PromotionEvents {
     if (event?.$case === 'result') this.#result = event.value;
     if (event?.$case !== 'step') return;
     const step = event.value;
+    if (FENCED.has(step.name)) this.isFenced = true;
     if (step.done) this.#steps.push(step);
     if (this.#context.json) return;
     this.#context.output.line(stepLine(step, NAME_WIDTH));

@@ -10,7 +10,7 @@ import type {
   UnconfirmedAgent,
 } from '../../proto/gen/mirror/v1/operator.js';
 import type { CommandContext, CommandRun } from '../command.js';
-import { UnreachableError } from '../errors.js';
+import { CliError, UnknownNameError, UsageError } from '../errors.js';
 import { ExitCode } from '../exit-code.js';
 import { formatByteRate, formatCount, formatDuration, formatRate, NONE } from '../output/format.js';
 import type { Column, Output } from '../output/output.js';
@@ -35,21 +35,29 @@ export const runStatus: CommandRun<StatusOptions> = async (context, options) => 
   if (!options.watch) return show(context, await context.client.status(flow), flow !== '');
   let exitCode: ExitCode = ExitCode.ok;
   while (!context.signal.aborted) {
-    exitCode = await look(context, flow);
+    exitCode = await look(context, flow, exitCode);
     await context.clock.sleep(WATCH_INTERVAL_MS, context.signal).catch(() => undefined);
   }
   return exitCode;
 };
 
+/** Nobody answers, or leads, or is ready at present; anything else stays as it is. */
+function mayPass(error: unknown): error is CliError {
+  if (!(error instanceof CliError)) return false;
+  return !(error instanceof UsageError || error instanceof UnknownNameError);
+}
+
 /** One round of a watch: a coordinator that is away for a while does not end it. */
-async function look(context: CommandContext, flow: string): Promise<ExitCode> {
+async function look(context: CommandContext, flow: string, last: ExitCode): Promise<ExitCode> {
   try {
     const status = await context.client.status(flow);
     context.output.clear();
     return show(context, status, flow !== '');
   } catch (error) {
-    if (!(error instanceof UnreachableError)) throw error;
-    context.output.line(pc.yellow(`${error.message}; trying on`));
+    if (context.signal.aborted) return last;
+    if (!mayPass(error)) throw error;
+    // Documents of --json are not mixed with text.
+    if (!context.json) context.output.line(pc.yellow(`${error.message}; trying on`));
     return ExitCode.failed;
   }
 }

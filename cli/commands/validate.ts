@@ -33,7 +33,7 @@ export const runValidate: CommandRun<ValidateOptions> = async (context, options)
     looks.push(event.value);
     if (!context.json) printLook(context, options, looks);
   };
-  await context.client.validate({ target, group, lookIntervalMs }, take, context.signal);
+  await context.client.validate({ target, group, lookIntervalMs }, take);
   if (result === undefined) throw new CallFailedError('the coordinator ended the call early');
   const { verdict, checks } = result;
   if (context.json) context.output.json({ target, group, verdict, checks, looks });

@@ -32,7 +32,7 @@ export const runVerify: CommandRun<VerifyOptions> = async (context, options) => 
     throw new UsageError(`--from ${from} is neither 'start' nor 'last'`);
   const request = { flow, topics, from, bytesPerSecond: parseRate(options.rate) };
   const events = new VerifyEvents(context, options.ranges);
-  await context.client.verify(request, (event) => events.take(event), context.signal);
+  await context.client.verify(request, (event) => events.take(event));
   return events.finish(flow);
 };
 

@@ -3,6 +3,7 @@ import {
   Metadata,
   status as GrpcStatus,
   type ClientReadableStream,
+  type ClientUnaryCall,
   type ChannelCredentials,
   type ServiceError,
 } from '@grpc/grpc-js';
@@ -38,16 +39,23 @@ import {
   type SteerRequest,
   type SteerResult,
 } from '../../proto/gen/mirror/v1/operator.js';
+import { UnreachableError } from '../errors.js';
 import {
-  CallFailedError,
-  RefusedError,
-  UnknownNameError,
-  UnreachableError,
-  UsageError,
-} from '../errors.js';
+  actOf,
+  brokeOff,
+  DRILL,
+  hasBrokenOff,
+  isAnswer,
+  leaderOf,
+  LOOK,
+  mayAskNext,
+  stoppedError,
+  translate,
+  weightOf,
+  type CallKind,
+} from './call-errors.js';
+import { reached } from './reached.js';
 
-const LEADER_KEY = 'mirror-leader';
-const CODE_KEY = 'mirror-code';
 const CALL_TIMEOUT_MS = 15_000;
 
 /** The coordinator itself waits 20 s for the agent to hand over. */
@@ -82,163 +90,135 @@ export class OperatorClient {
   readonly #addresses: readonly string[];
   readonly #credentials: ChannelCredentials;
 
-  /** `addresses`: `host:port` of one or more coordinators, in the order in which they are tried. */
-  constructor(addresses: readonly string[], security = credentials.createInsecure()) {
+  readonly #signal: AbortSignal;
+  /** A coordinator has said something: it takes the certificate, if that is asked for. */
+  #isAnswered = false;
+
+  /**
+   * `addresses`: `host:port` of one or more coordinators, in the order in which they are tried. Calls
+   * end when `signal` aborts; what a coordinator has begun to change, it ends all the same.
+   */
+  constructor(
+    addresses: readonly string[],
+    security = credentials.createInsecure(),
+    signal: AbortSignal = new AbortController().signal,
+  ) {
     this.#addresses = addresses;
     this.#credentials = security;
+    this.#signal = signal;
   }
 
   status(flow: string): Promise<Status> {
-    return this.#call((client) => {
-      return new Promise((resolve, reject) => {
-        client.getStatus({ flow }, new Metadata(), within(CALL_TIMEOUT_MS), (error, answer) =>
-          error === null ? resolve(answer) : reject(error),
-        );
-      });
-    });
+    return this.#call(LOOK, (client) =>
+      this.#answer((done) =>
+        client.getStatus({ flow }, new Metadata(), within(CALL_TIMEOUT_MS), done),
+      ),
+    );
   }
 
   planPromote(request: PromoteRequest): Promise<PromotePlan> {
-    return this.#call((client) => {
-      return new Promise((resolve, reject) => {
-        client.planPromote(request, new Metadata(), within(PROMOTE_PLAN_MS), (error, answer) =>
-          error === null ? resolve(answer) : reject(error),
-        );
-      });
-    });
+    return this.#call(LOOK, (client) =>
+      this.#answer((done) =>
+        client.planPromote(request, new Metadata(), within(PROMOTE_PLAN_MS), done),
+      ),
+    );
   }
 
   resume(request: ResumeRequest): Promise<ResumeResult> {
-    return this.#call((client) => {
-      return new Promise((resolve, reject) => {
-        client.resume(request, new Metadata(), within(CALL_TIMEOUT_MS), (error, answer) =>
-          error === null ? resolve(answer) : reject(error),
-        );
-      });
-    });
+    return this.#call(actOf('resume'), (client) =>
+      this.#answer((done) => client.resume(request, new Metadata(), within(CALL_TIMEOUT_MS), done)),
+    );
   }
 
   steer(request: SteerRequest): Promise<SteerResult> {
-    return this.#call((client) => {
-      return new Promise((resolve, reject) => {
-        client.steer(request, new Metadata(), within(CALL_TIMEOUT_MS), (error, answer) =>
-          error === null ? resolve(answer) : reject(error),
-        );
-      });
-    });
+    return this.#call(actOf('it'), (client) =>
+      this.#answer((done) => client.steer(request, new Metadata(), within(CALL_TIMEOUT_MS), done)),
+    );
   }
 
   drainAgent(request: DrainAgentRequest): Promise<DrainAgentResult> {
-    return this.#call((client) => {
-      return new Promise((resolve, reject) => {
-        client.drainAgent(request, new Metadata(), within(DRAIN_TIMEOUT_MS), (error, answer) =>
-          error === null ? resolve(answer) : reject(error),
-        );
-      });
-    });
+    return this.#call(actOf('drain'), (client) =>
+      this.#answer((done) =>
+        client.drainAgent(request, new Metadata(), within(DRAIN_TIMEOUT_MS), done),
+      ),
+    );
   }
 
   journal(request: ListJournalRequest): Promise<Journal> {
-    return this.#call((client) => {
-      return new Promise((resolve, reject) => {
-        client.listJournal(request, new Metadata(), within(CALL_TIMEOUT_MS), (error, answer) =>
-          error === null ? resolve(answer) : reject(error),
-        );
-      });
-    });
+    return this.#call(LOOK, (client) =>
+      this.#answer((done) =>
+        client.listJournal(request, new Metadata(), within(CALL_TIMEOUT_MS), done),
+      ),
+    );
   }
 
   translate(request: TranslateRequest): Promise<TranslateResult> {
-    return this.#call((client) => {
-      return new Promise((resolve, reject) => {
-        client.translate(request, new Metadata(), within(CALL_TIMEOUT_MS), (error, answer) =>
-          error === null ? resolve(answer) : reject(error),
-        );
-      });
-    });
+    return this.#call(LOOK, (client) =>
+      this.#answer((done) =>
+        client.translate(request, new Metadata(), within(CALL_TIMEOUT_MS), done),
+      ),
+    );
   }
 
   groups(request: ListGroupsRequest): Promise<GroupList> {
-    return this.#call((client) => {
-      return new Promise((resolve, reject) => {
-        client.listGroups(request, new Metadata(), within(CALL_TIMEOUT_MS), (error, answer) =>
-          error === null ? resolve(answer) : reject(error),
-        );
-      });
-    });
+    return this.#call(LOOK, (client) =>
+      this.#answer((done) =>
+        client.listGroups(request, new Metadata(), within(CALL_TIMEOUT_MS), done),
+      ),
+    );
   }
 
   /** Calls back for each step; resolves when the stream has ended well. */
   promote(request: PromoteRequest, onEvent: (event: PromoteEvent) => void): Promise<void> {
-    return this.#call((client) => {
-      const stream = client.promote(request, within(PROMOTE_TIMEOUT_MS));
-      stream.on('data', onEvent);
-      return new Promise((resolve, reject) => {
-        stream.on('end', () => resolve());
-        stream.on('error', reject);
-      });
-    });
+    return this.#call(actOf('promote'), (client) =>
+      this.#followed(client.promote(request, within(PROMOTE_TIMEOUT_MS)), onEvent),
+    );
   }
 
   /** Calls back for each step; resolves when the stream has ended well. */
   drill(request: DrillRequest, onEvent: (event: DrillEvent) => void): Promise<void> {
-    return this.#call((client) => {
-      const stream = client.drill(request, within(DRILL_TIMEOUT_MS));
-      stream.on('data', onEvent);
-      return new Promise((resolve, reject) => {
-        stream.on('end', () => resolve());
-        stream.on('error', reject);
-      });
-    });
+    return this.#call(DRILL, (client) =>
+      this.#followed(client.drill(request, within(DRILL_TIMEOUT_MS)), onEvent),
+    );
   }
 
   /** Calls back for each event; the coordinator stops when `signal` aborts. */
-  verify(
-    request: VerifyRequest,
-    onEvent: (event: VerifyEvent) => void,
-    signal: AbortSignal,
-  ): Promise<void> {
-    return this.#call((client) => followed(client.verify(request), onEvent, signal));
+  verify(request: VerifyRequest, onEvent: (event: VerifyEvent) => void): Promise<void> {
+    return this.#call(LOOK, (client) => this.#followed(client.verify(request), onEvent));
   }
 
   /** Calls back for each look, and with the result. */
-  validate(
-    request: ValidateRequest,
-    onEvent: (event: ValidateEvent) => void,
-    signal: AbortSignal,
-  ): Promise<void> {
-    return this.#call((client) => followed(client.validate(request), onEvent, signal));
+  validate(request: ValidateRequest, onEvent: (event: ValidateEvent) => void): Promise<void> {
+    return this.#call(LOOK, (client) => this.#followed(client.validate(request), onEvent));
   }
 
   planFailback(request: FailbackRequest): Promise<FailbackPlan> {
-    return this.#call((client) => {
-      return new Promise((resolve, reject) => {
-        client.planFailback(request, new Metadata(), within(FAILBACK_PLAN_MS), (error, answer) =>
-          error === null ? resolve(answer) : reject(error),
-        );
-      });
-    });
+    return this.#call(LOOK, (client) =>
+      this.#answer((done) =>
+        client.planFailback(request, new Metadata(), within(FAILBACK_PLAN_MS), done),
+      ),
+    );
   }
 
   /** Calls back for each step; the coordinator goes on when `signal` aborts. */
-  failback(
-    request: FailbackRequest,
-    onEvent: (event: FailbackEvent) => void,
-    signal: AbortSignal,
-  ): Promise<void> {
-    return this.#call((client) => followed(client.failback(request), onEvent, signal));
+  failback(request: FailbackRequest, onEvent: (event: FailbackEvent) => void): Promise<void> {
+    return this.#call(actOf('failback'), (client) =>
+      this.#followed(client.failback(request), onEvent),
+    );
   }
 
   readQuarantine(
     request: ReadQuarantineRequest,
     onRecords: (records: QuarantinedRecords) => void,
-    signal: AbortSignal,
   ): Promise<void> {
-    return this.#call((client) => followed(client.readQuarantine(request), onRecords, signal));
+    return this.#call(LOOK, (client) => this.#followed(client.readQuarantine(request), onRecords));
   }
 
-  /** Follows redirects to the leader, and tries the next address where nobody answers. */
-  async #call<T>(call: (client: OperatorServiceClient) => Promise<T>): Promise<T> {
+  /**
+   * Follows redirects to the leader, and tries the next address where nobody answers, or nobody leads.
+   * What a coordinator that broke off has begun is not hidden by what another one says.
+   */
+  async #call<T>(kind: CallKind, call: (client: OperatorServiceClient) => Promise<T>): Promise<T> {
     const waiting = [...this.#addresses];
     let redirects = 0;
     let failure: ServiceError | undefined;
@@ -247,21 +227,71 @@ export class OperatorClient {
         'grpc.max_receive_message_length': ANSWER_BYTES_MAX,
       });
       try {
-        return await call(client);
+        await reached(client, this.#signal);
+        const answer = await call(client);
+        this.#isAnswered = true;
+        return answer;
       } catch (error) {
         const latest = error as ServiceError;
-        // The silence of one address does not hide what a coordinator at another has said.
-        if (failure === undefined || !isAnswer(failure) || isAnswer(latest)) failure = latest;
+        if (this.#signal.aborted) throw stoppedError(kind);
+        if (isAnswer(latest)) this.#isAnswered = true;
+        if (failure === undefined || weightOf(latest) >= weightOf(failure)) failure = latest;
         const leader = leaderOf(latest);
         if (leader !== undefined && redirects++ < REDIRECTS_MAX) waiting.unshift(leader);
-        else if (latest.code !== GrpcStatus.UNAVAILABLE) throw translate(latest);
+        else if (!mayAskNext(latest, kind)) throw this.#errorOf(failure, kind);
       } finally {
         client.close();
       }
     }
-    throw failure !== undefined && isAnswer(failure)
-      ? translate(failure)
-      : this.#unreachable(failure);
+    throw this.#errorOf(failure, kind);
+  }
+
+  #errorOf(failure: ServiceError | undefined, kind: CallKind): Error {
+    if (failure === undefined) return this.#unreachable(failure);
+    if (isAnswer(failure)) return translate(failure, kind);
+    // A coordinator that does not like a certificate just breaks off.
+    const isRefusal = this.#credentials._isSecure() && !this.#isAnswered;
+    if (hasBrokenOff(failure)) return isRefusal ? this.#unreachable(failure) : brokeOff(kind);
+    if (failure.code === GrpcStatus.UNAVAILABLE) return this.#unreachable(failure);
+    return translate(failure, kind);
+  }
+
+  #answer<T>(
+    begin: (done: (error: ServiceError | null, answer: T) => void) => ClientUnaryCall,
+  ): Promise<T> {
+    let call: ClientUnaryCall | undefined;
+    return this.#untilStopped(
+      new Promise<T>((resolve, reject) => {
+        call = begin((error, answer) => (error === null ? resolve(answer) : reject(error)));
+      }),
+      () => call?.cancel(),
+    );
+  }
+
+  /** Reads a stream to its end. */
+  #followed<Event>(
+    stream: ClientReadableStream<Event>,
+    take: (event: Event) => void,
+  ): Promise<void> {
+    const ended = new Promise<void>((resolve, reject) => {
+      stream.on('data', (event: Event) => {
+        this.#isAnswered = true;
+        take(event);
+      });
+      stream.on('end', () => resolve());
+      stream.on('error', reject);
+    });
+    return this.#untilStopped(ended, () => stream.cancel());
+  }
+
+  async #untilStopped<T>(work: Promise<T>, cancel: () => void): Promise<T> {
+    if (this.#signal.aborted) cancel();
+    this.#signal.addEventListener('abort', cancel, { once: true });
+    try {
+      return await work;
+    } finally {
+      this.#signal.removeEventListener('abort', cancel);
+    }
   }
 
   #unreachable(cause: ServiceError | undefined): UnreachableError {
@@ -284,61 +314,6 @@ export class OperatorClient {
   }
 }
 
-/** Reads a stream to its end; ends it when the signal aborts. */
-function followed<Event>(
-  stream: ClientReadableStream<Event>,
-  onEvent: (event: Event) => void,
-  signal: AbortSignal,
-): Promise<void> {
-  const cancel = (): void => stream.cancel();
-  if (signal.aborted) cancel();
-  else signal.addEventListener('abort', cancel, { once: true });
-  return new Promise<void>((resolve, reject) => {
-    stream.on('data', onEvent);
-    stream.on('end', () => resolve());
-    stream.on('error', reject);
-  }).finally(() => signal.removeEventListener('abort', cancel));
-}
-
 function within(limitMs: number): { deadline: Date } {
   return { deadline: new Date(Date.now() + limitMs) };
-}
-
-function leaderOf(error: ServiceError): string | undefined {
-  const leader = error.metadata?.get(LEADER_KEY)[0];
-  return typeof leader === 'string' && leader !== '' ? leader : undefined;
-}
-
-function hintOf(error: ServiceError): string {
-  const isGroup = codeOf(error) === 'MIRROR_UNKNOWN_GROUP';
-  return isGroup ? "'mirrorctl groups' lists the groups" : "'mirrorctl status' lists the flows";
-}
-
-/** A coordinator said it, rather than whatever lies between here and a coordinator. */
-function isAnswer(error: ServiceError): boolean {
-  return codeOf(error) !== undefined;
-}
-
-function codeOf(error: ServiceError): string | undefined {
-  return error.metadata?.get(CODE_KEY)[0]?.toString();
-}
-
-function translate(error: ServiceError): Error {
-  if (codeOf(error) === 'MIRROR_NOT_READY') return new RefusedError(error.details);
-  switch (error.code) {
-    case GrpcStatus.NOT_FOUND:
-      return new UnknownNameError(error.details, { hint: hintOf(error) });
-    case GrpcStatus.INVALID_ARGUMENT:
-      return new UsageError(error.details);
-    case GrpcStatus.FAILED_PRECONDITION:
-      return new RefusedError(error.details);
-    case GrpcStatus.CANCELLED:
-      return new CallFailedError('stopped', { hint: 'calling again is safe' });
-    case GrpcStatus.DEADLINE_EXCEEDED:
-      return new CallFailedError('the coordinator did not answer in time; what it did is unknown', {
-        hint: "look with 'mirrorctl status'; calling again is safe",
-      });
-    default:
-      return new CallFailedError(error.details);
-  }
 }
