@@ -11,6 +11,7 @@ import type { GroupOffset } from '../../proto/gen/mirror/v1/agent.js';
 import { changedOffsets } from './changed-offsets.js';
 import { commitKey, CommitReader } from './commit-reader.js';
 import { GroupsRightError } from './group-errors.js';
+import { GroupTrouble } from './group-trouble.js';
 import {
   GROUPS_ABSENT_INTERVAL_MS,
   GROUPS_POLL_INTERVAL_MS,
@@ -33,6 +34,8 @@ export interface GroupWatchOptions {
   log: Logger;
   /** False when nobody took it. */
   send: (offsets: GroupOffset[]) => boolean;
+  /** Why groups have not been followed for a while; empty once they are again. */
+  trouble: (problem: string) => void;
 }
 
 /**
@@ -48,6 +51,7 @@ export interface GroupWatchOptions {
 export class GroupWatch {
   readonly #options: GroupWatchOptions;
   readonly #listSoon = new Wakeup();
+  readonly #trouble: GroupTrouble;
   readonly #names = new Map<string, boolean>();
   /** With `refresh.groups.enabled = false`: the groups of the first listing, and no others. */
   #fixed: Set<string> | undefined;
@@ -60,6 +64,7 @@ export class GroupWatch {
 
   constructor(options: GroupWatchOptions) {
     this.#options = options;
+    this.#trouble = new GroupTrouble({ clock: options.clock, tell: options.trouble });
   }
 
   /** A new session knows nothing: everything is reported again. */
@@ -90,7 +95,7 @@ export class GroupWatch {
 
   /** Until the signal aborts; never rejects. */
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, log } = this.#options;
+    const { clock } = this.#options;
     let delayMs = OFFSETS_RETRY_MIN_MS;
     while (!signal.aborted) {
       const startedMs = clock.nowMs();
@@ -100,8 +105,7 @@ export class GroupWatch {
         if (signal.aborted) return;
         if (error instanceof GroupsRightError) await this.#pollInstead(error, signal);
         else {
-          log.warn({ error: describeError(error) }, 'the groups of the source are not known');
-          this.#answer([...this.#askers], error);
+          this.#failed([...this.#askers], error, 'the groups of the source are not known');
         }
       }
       if (clock.nowMs() - startedMs > OFFSETS_RETRY_MAX_MS) delayMs = OFFSETS_RETRY_MIN_MS;
@@ -127,10 +131,15 @@ export class GroupWatch {
           if (incomplete) this.#listLater(either);
         },
         onAnswer: () => sender.flush(),
+        onUnread: (unread) => {
+          if (unread === undefined) this.#trouble.works('tail');
+          else this.#trouble.failed('tail', unread.reason, unread.sinceMs);
+        },
       },
       signal,
     );
     if (tail === undefined) {
+      this.#trouble.works('listing', 'tail');
       this.#answer(asked); // no group has ever committed anything
       await clock.sleep(GROUPS_ABSENT_INTERVAL_MS, signal);
       return;
@@ -166,6 +175,7 @@ export class GroupWatch {
       reports.beginListing();
       const listed = await this.#list(asked, signal);
       await tail.caughtUp(signal);
+      this.#trouble.works('listing');
       reports.endListing(listed, (group) => this.#fixed?.has(group) ?? true);
       if (sender.flush()) this.#answer(asked);
       const due = new AbortController();
@@ -184,7 +194,7 @@ export class GroupWatch {
 
   /** Insists until it is answered: what the log says goes on being reported meanwhile. */
   async #list(askers: readonly Asker[], signal: AbortSignal): Promise<Map<string, GroupOffset>> {
-    const { clock, log } = this.#options;
+    const { clock } = this.#options;
     for (
       let delayMs = OFFSETS_RETRY_MIN_MS;
       ;
@@ -194,8 +204,7 @@ export class GroupWatch {
         return await this.#listOnce(signal);
       } catch (error) {
         if (signal.aborted) throw error;
-        this.#answer(askers, error);
-        log.warn({ error: describeError(error) }, 'the groups of the source cannot be listed');
+        this.#failed(askers, error, 'the groups of the source cannot be listed');
         await clock.sleep(delayMs, signal);
       }
     }
@@ -233,13 +242,20 @@ export class GroupWatch {
       const asked = [...this.#askers];
       try {
         if (await this.#poll(signal)) this.#answer(asked);
+        this.#trouble.works('listing', 'tail');
       } catch (cause) {
         if (signal.aborted) return;
-        this.#answer(asked, cause);
-        log.warn({ error: describeError(cause) }, 'the groups of the source cannot be listed');
+        this.#failed(asked, cause, 'the groups of the source cannot be listed');
       }
       await clock.sleep(GROUPS_POLL_INTERVAL_MS, signal).catch(() => undefined);
     }
+  }
+
+  #failed(askers: readonly Asker[], problem: unknown, message: string): void {
+    const error = describeError(problem);
+    this.#options.log.warn({ error }, message);
+    this.#trouble.failed('listing', error);
+    this.#answer(askers, problem);
   }
 
   #answer(askers: readonly Asker[], problem?: unknown): void {

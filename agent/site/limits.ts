@@ -7,6 +7,9 @@ export const OFFSETS_PARTITION_BYTES_MAX = 1024 * 1024;
 /** How long a broker may hold a fetch while no group commits. */
 export const OFFSETS_FETCH_WAIT_MS = 500;
 
+/** A partition that no answer was about for this long is not read; an idle one has answers of nothing. */
+export const OFFSETS_UNREAD_MS = 10 * OFFSETS_FETCH_WAIT_MS;
+
 /** How long commits are gathered before the next look, so that many cost no more than a few. */
 export const OFFSETS_GATHER_MS = 5;
 
@@ -19,6 +22,9 @@ export const GROUPS_POLL_INTERVAL_MS = 500;
 
 /** After this long without it, it is tried whether commits can be followed now. */
 export const GROUPS_RIGHTS_RETRY_MS = 60_000;
+
+/** Groups that are not followed for this long are a trouble: a broker that restarts takes less. */
+export const GROUPS_TROUBLE_AFTER_MS = 15_000;
 
 /** While the source has no groups at all, it is looked for the first one this often. */
 export const GROUPS_ABSENT_INTERVAL_MS = 500;

@@ -20,6 +20,7 @@ import {
   OFFSETS_PARTITION_BYTES_MAX,
   OFFSETS_RETRY_MAX_MS,
   OFFSETS_RETRY_MIN_MS,
+  OFFSETS_UNREAD_MS,
 } from './limits.js';
 
 export const OFFSETS_TOPIC = '__consumer_offsets';
@@ -32,6 +33,8 @@ export interface OffsetsTailOptions {
   onBatch: (partition: number, batch: Buffer, from: bigint) => void;
   /** After the batches of one answer. */
   onAnswer: () => void;
+  /** Now and then: what has not been read since when, though others may be; undefined if all is. */
+  onUnread: (unread: { readonly sinceMs: number; readonly reason: string } | undefined) => void;
 }
 
 /**
@@ -44,6 +47,8 @@ export class OffsetsTail {
   readonly #options: OffsetsTailOptions;
   readonly #topicId: string;
   readonly #positions: Map<number, bigint>;
+  /** When each partition was last read, and what has kept it from being read since. */
+  readonly #readAt = new Map<number, { atMs: number; reason: string }>();
   readonly #moved = new Wakeup();
   readonly #loops = new Map<number, Promise<void>>();
   #refreshing: Promise<unknown> | undefined;
@@ -69,6 +74,7 @@ export class OffsetsTail {
     this.#options = options;
     this.#topicId = at.topicId;
     this.#positions = at.starts;
+    for (const partition of at.starts.keys()) this.#noteRead(partition);
   }
 
   /** Resolves when everything that is in the log at the time of the call was read. */
@@ -85,6 +91,7 @@ export class OffsetsTail {
 
   /** Runs until the signal aborts; rejects when the tail cannot go on from where it is. */
   async run(signal: AbortSignal): Promise<void> {
+    const options = this.#options;
     const broken = new AbortController();
     const either = AbortSignal.any([signal, broken.signal]);
     let failure: unknown;
@@ -95,8 +102,10 @@ export class OffsetsTail {
     while (!either.aborted) {
       for (const nodeId of this.#leaders().keys())
         this.#startLoop(nodeId, { signal: either, fail });
-      await this.#options.clock.sleep(OFFSETS_FETCH_WAIT_MS, either).catch(() => undefined);
-      if (!either.aborted && this.#isLeaderless()) await this.#refresh(either);
+      await options.clock.sleep(OFFSETS_FETCH_WAIT_MS, either).catch(() => undefined);
+      if (either.aborted) break;
+      options.onUnread(this.#unread());
+      if (this.#isLeaderless()) await this.#refresh(either);
     }
     await Promise.all(this.#loops.values());
     if (!signal.aborted && failure !== undefined) throw failure as Error;
@@ -117,6 +126,30 @@ export class OffsetsTail {
   #isLeaderless(): boolean {
     const led = [...this.#leaders().values()].reduce((sum, { length }) => sum + length, 0);
     return led < this.#positions.size;
+  }
+
+  #noteRead(partition: number): void {
+    this.#readAt.set(partition, { atMs: this.#options.clock.nowMs(), reason: '' });
+  }
+
+  #noteUnread(partitions: readonly number[], reason: string): void {
+    for (const partition of partitions) {
+      const read = this.#readAt.get(partition);
+      if (read !== undefined) read.reason = reason;
+    }
+  }
+
+  /** The one that has not been read for the longest, if that is longer than a broker waits. */
+  #unread(): { sinceMs: number; reason: string } | undefined {
+    const { clock, cluster } = this.#options;
+    let oldest: { partition: number; atMs: number; reason: string } | undefined;
+    for (const [partition, read] of this.#readAt)
+      if (oldest === undefined || read.atMs < oldest.atMs) oldest = { partition, ...read };
+    if (oldest === undefined || clock.nowMs() - oldest.atMs < OFFSETS_UNREAD_MS) return undefined;
+    const { partition, atMs: sinceMs } = oldest;
+    const leads = cluster.leaderOf(OFFSETS_TOPIC, partition) !== undefined;
+    const why = leads ? oldest.reason || 'its broker does not answer' : 'it has no leader';
+    return { sinceMs, reason: `partition ${partition} of ${OFFSETS_TOPIC} cannot be read: ${why}` };
   }
 
   #startLoop(
@@ -150,7 +183,9 @@ export class OffsetsTail {
         if (!(error instanceof MirrorError) || !error.retriable || error instanceof TailLostError) {
           throw error;
         }
-        log.debug({ nodeId, error: describeError(error) }, 'commits of groups are not followed');
+        const reason = describeError(error);
+        this.#noteUnread(partitions, reason);
+        log.debug({ nodeId, error: reason }, 'commits of groups are not followed');
       }
       await clock.sleep(delayMs, signal).catch(() => undefined);
       delayMs = Math.min(2 * delayMs, OFFSETS_RETRY_MAX_MS);
@@ -174,8 +209,12 @@ export class OffsetsTail {
     for (const answer of response.responses.flatMap((topic) => topic.partitions)) {
       if (answer.errorCode !== ErrorCode.NONE) {
         judge(answer);
+        this.#noteUnread([answer.partitionIndex], describeErrorCode(answer.errorCode).name);
         outcome = 'refresh';
-      } else if (this.#take(answer) && outcome === 'nothing') outcome = 'records';
+      } else {
+        this.#noteRead(answer.partitionIndex);
+        if (this.#take(answer) && outcome === 'nothing') outcome = 'records';
+      }
     }
     this.#moved.wake();
     this.#options.onAnswer();

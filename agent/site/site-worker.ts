@@ -55,7 +55,10 @@ export class SiteWorker {
   #discovering: Promise<unknown> = Promise.resolve();
   /** Why the source cannot be looked at, by what was looked for. */
   readonly #problems = new Map<string, string>();
-  #problemTold = true;
+  /** Why its groups are not followed. */
+  #groupProblem = '';
+  /** False at first: a coordinator may still know of a trouble of who had the site before. */
+  #problemTold = false;
 
   constructor(options: SiteWorkerOptions) {
     this.#options = options;
@@ -64,6 +67,10 @@ export class SiteWorker {
     this.#groups = new GroupWatch({
       ...{ flow, source, clock, log, admin },
       send: (offsets) => send({ $case: 'groupOffsets', value: { flow: flow.id, offsets } }),
+      trouble: (problem) => {
+        this.#groupProblem = problem;
+        this.#sendProblem();
+      },
     });
     this.#configs = new ConfigLook({
       ...{ flow, admin, clock },
@@ -142,11 +149,15 @@ export class SiteWorker {
     const isNews = problem !== (this.#problems.get(what) ?? '');
     if (problem === '') this.#problems.delete(what);
     else this.#problems.set(what, problem);
+    if (isNews || !this.#problemTold) this.#sendProblem();
+    return isNews;
+  }
+
+  #sendProblem(): void {
     const { flow, send } = this.#options;
     const [message = ''] = this.#problems.values();
-    if (isNews || !this.#problemTold)
-      this.#problemTold = send({ $case: 'siteProblem', value: { flow: flow.id, message } });
-    return isNews;
+    const value = { flow: flow.id, message, groups: this.#groupProblem };
+    this.#problemTold = send({ $case: 'siteProblem', value });
   }
 
   async #emitHeartbeats(): Promise<void> {

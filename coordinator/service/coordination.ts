@@ -270,7 +270,7 @@ export class Coordination<Opened extends OpenedFlowTarget> {
         return;
       case 'site-problem':
         if (!this.#holdsSite(sessionId, message.flow)) return;
-        this.#flows.get(message.flow)?.noteSource(message.message);
+        this.#flows.get(message.flow)?.noteSource(message.message, message.groups);
         if (message.message !== '')
           this.emit({ kind: 'site-trouble', sessionId, flow: message.flow });
         return;

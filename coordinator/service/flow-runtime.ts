@@ -183,12 +183,16 @@ export class FlowRuntime<Opened extends OpenedFlowTarget> {
     return this.#sourceProblem !== '' && this.sourceSeenAtMs === undefined;
   }
 
-  /** Why the source cannot be looked at; empty once it can. */
-  noteSource(reason: string): void {
+  /** Why the source cannot be looked at, and why its groups cannot be followed; empty once they can. */
+  noteSource(reason: string, groups?: string): void {
+    const { log } = this.#options;
+    if (groups !== undefined && this.facts.takeGroups(groups)) {
+      if (groups === '') log.info({ flow: this.id }, 'the groups of the source are followed');
+      else log.warn({ flow: this.id, groups }, 'the groups of the source are not followed');
+    }
     const problem = reason === '' ? '' : `its source cannot be looked at: ${reason}`;
     if (problem === this.#sourceProblem) return;
     this.#sourceProblem = problem;
-    const { log } = this.#options;
     if (problem === '') log.info({ flow: this.id }, 'the source can be looked at');
     else log.error({ flow: this.id, problem }, 'flow has a problem');
   }

@@ -98,7 +98,13 @@ export type AgentSays =
       readonly hidden: readonly string[];
     }
   | { readonly kind: 'released'; readonly leases: readonly (LeaseRef & { reason: string })[] }
-  | { readonly kind: 'site-problem'; readonly flow: string; readonly message: string }
+  | {
+      readonly kind: 'site-problem';
+      readonly flow: string;
+      readonly message: string;
+      /** Why its groups are not followed; empty if they are. */
+      readonly groups: string;
+    }
   | { readonly kind: 'draining' }
   /** Of a newer agent: of a kind that is not known here. */
   | { readonly kind: 'unknown' }

@@ -105,6 +105,16 @@ export class SourceFacts {
     }
   }
 
+  /** Why what groups commit is not followed; empty if it is. Returns whether that has changed. */
+  takeGroups(reason: string): boolean {
+    const code = 'source-groups-unknown';
+    const wasKnown = this.#notices.has(`|${code}`);
+    const message = `what groups commit on the source is not followed: ${reason}`;
+    if (reason === '') this.clear('', code);
+    else this.note({ topic: '', code, message, degraded: true });
+    return wasKnown !== (reason !== '');
+  }
+
   /** Up to `max` topics whose configuration is to be looked at on the target; they are due no more. */
   dueConfigs(max: number): string[] {
     const due: string[] = [];

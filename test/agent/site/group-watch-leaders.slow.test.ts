@@ -31,6 +31,7 @@ describe('GroupWatch on three brokers', () => {
     const fell: string[] = [];
     const stop = new AbortController();
     const watch = new GroupWatch({
+      trouble: () => undefined,
       ...{ flow: flowFrom('east', 'topics = orders'), source: cluster, clock: systemClock },
       admin: new AdminClient({ cluster, clock: systemClock }),
       log: silentLogger,

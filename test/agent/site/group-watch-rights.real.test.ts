@@ -81,6 +81,7 @@ describe('GroupWatch without the rights to follow', () => {
       const stop = new AbortController();
       const admin = new AdminClient({ cluster, clock: systemClock });
       const watch = new GroupWatch({
+        trouble: () => undefined,
         ...{ flow: flowFrom('east', 'topics = orders'), source: cluster, admin, log },
         clock: systemClock,
         send: (offsets) => reports.push(...offsets) > 0,

@@ -47,6 +47,7 @@ for (const version of [KAFKA_CURRENT, KAFKA_OLDER]) {
         clock: systemClock,
         log: silentLogger,
         send: (offsets) => reports.push(...offsets) > 0,
+        trouble: () => undefined,
       });
       const running = watching.run(stop.signal);
       const last = (group: string, partition = 0): bigint | undefined =>

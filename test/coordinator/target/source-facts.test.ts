@@ -35,3 +35,15 @@ describe('ACLs of a source that come in parts', () => {
     assert.deepEqual(facts.acls.bindings, [readBy('User:a'), readBy('User:b')]);
   });
 });
+
+it('degrades a flow whose groups are not followed, and says when that changes', () => {
+  const facts = new SourceFacts();
+  assert.equal(facts.takeGroups(''), false);
+  assert.equal(facts.takeGroups('partition 3 cannot be read'), true);
+  assert.equal(facts.takeGroups('partition 4 cannot be read'), false);
+  const message = 'what groups commit on the source is not followed: partition 4 cannot be read';
+  const code = 'source-groups-unknown';
+  assert.deepEqual(facts.notices, [{ topic: '', code, message, degraded: true }]);
+  assert.equal(facts.takeGroups(''), true);
+  assert.deepEqual(facts.notices, []);
+});

@@ -381,6 +381,8 @@ export interface SiteProblem {
   flow: string;
   /** Empty once the source can be looked at again. */
   message: string;
+  /** Why what its groups commit has not been followed for a while; empty once it is again. */
+  groups: string;
 }
 
 function createBaseAgentMessage(): AgentMessage {
@@ -3869,7 +3871,7 @@ export const Configuration_PropertiesEntry: MessageFns<Configuration_PropertiesE
 };
 
 function createBaseSiteProblem(): SiteProblem {
-  return { flow: "", message: "" };
+  return { flow: "", message: "", groups: "" };
 }
 
 export const SiteProblem: MessageFns<SiteProblem> = {
@@ -3879,6 +3881,9 @@ export const SiteProblem: MessageFns<SiteProblem> = {
     }
     if (message.message !== "") {
       writer.uint32(18).string(message.message);
+    }
+    if (message.groups !== "") {
+      writer.uint32(26).string(message.groups);
     }
     return writer;
   },
@@ -3912,6 +3917,14 @@ export const SiteProblem: MessageFns<SiteProblem> = {
             message.message = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.groups = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3931,6 +3944,7 @@ export const SiteProblem: MessageFns<SiteProblem> = {
     const message = createBaseSiteProblem();
     message.flow = object.flow ?? "";
     message.message = object.message ?? "";
+    message.groups = object.groups ?? "";
     return message;
   },
 };
