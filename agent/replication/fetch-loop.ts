@@ -192,7 +192,10 @@ export class FetchLoop {
       this.#options.onOutcome(copier, outcome);
       return;
     }
-    copier.noteSourceEnd(answer.lastStableOffset, this.#options.clock.nowMs());
+    const { lastStableOffset, highWatermark } = answer;
+    const nowMs = this.#options.clock.nowMs();
+    copier.noteSourceEnd(lastStableOffset, nowMs);
+    copier.openTransaction.note(lastStableOffset, highWatermark, nowMs);
     if (answer.records === null || answer.records.length === 0) return;
     try {
       const prepared = prepareFetched({

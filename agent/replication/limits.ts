@@ -79,6 +79,9 @@ export function backoffMs(failures: number): number {
   return Math.min(RETRY_BACKOFF_MAX_MS, RETRY_BACKOFF_MIN_MS * 2 ** Math.min(failures - 1, 10));
 }
 
+/** The last stable offset may stand still before the high watermark for this long before that is told. */
+export const OPEN_TRANSACTION_MS = 60_000;
+
 /** Characters of a reason that is told with each report: a cluster of many addresses has a long one. */
 export const TROUBLE_LENGTH_MAX = 500;
 

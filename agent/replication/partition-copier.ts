@@ -8,6 +8,7 @@ import { coalescePrefix } from './coalesce-prefix.js';
 import type { FrameLease } from './frame-lease.js';
 import type { HaltError, WayOut } from './halt.js';
 import { DAMAGED_READS_MAX, TROUBLE_AFTER_FAILURES, TROUBLE_LENGTH_MAX } from './limits.js';
+import { OpenTransaction } from './open-transaction.js';
 import { NEAR } from './pace.js';
 import type { Prepared, PreparedBatch, SourceRun } from './prepared-batch.js';
 import { splitPrepared } from './split-prepared.js';
@@ -67,21 +68,20 @@ export interface CopierEvents {
  * The copy of one partition, as a state machine without I/O. Fetched batches come in through
  * `accept`, leave through `take`, and are settled by `appended` or `appendFailed`.
  *
- * Positioned append: a batch that must land at target offset T carries the sequence
- * (T - sequenceBase) mod 2^31, so the broker appends it only if the log ends at T as far as this
- * producer wrote it. Whatever goes wrong, the target's own end offset tells what was appended.
- *
+ * Positioned append: what must land at target offset T carries the sequence (T - sequenceBase) mod
+ * 2^31, so the broker appends it only if the log ends at T as far as this producer wrote it.
+ * Whatever goes wrong, the target's own end offset tells what was appended.
  * Invariant: acked.targetNext <= nextTarget; what lies between them is in flight.
  */
 export class PartitionCopier {
   readonly assignment: CopierAssignment;
   readonly tail: RunTail;
   readonly epochs = new SourceEpochs();
+  readonly openTransaction = new OpenTransaction();
   state: CopierState = 'recovering';
   halt: HaltError | undefined;
 
-  /** Next source offset to fetch. */
-  fetchOffset = -1n;
+  fetchOffset = -1n; // on the source; what is fetched next
   /** Leader epoch of the last batch fetched: the broker compares it (KIP-320); -1 if unknown. */
   lastFetchedEpoch = -1;
   /** Everything before this is on the target for certain. */

@@ -150,6 +150,7 @@ export class ProgressReport {
   }
 
   #newsOf(partitions: Iterable<ReportedPartition>, mayStand = false): PartitionProgress[] {
+    const nowMs = this.#clock.nowMs();
     const refreshMs = Math.max(REFRESH_MIN_MS, this.#reported.size * REFRESH_MS_PER_PARTITION);
     const news: PartitionProgress[] = [];
     let runsLeft = RUNS_PER_TURN_MAX;
@@ -157,7 +158,9 @@ export class ProgressReport {
       const { copier } = partition;
       const last = this.#reported.get(copier);
       const isNews =
-        last === undefined || !isUnchanged(copier, last) || this.#isOld(copier, last, refreshMs);
+        last === undefined ||
+        !isUnchanged(copier, last, nowMs) ||
+        this.#isOld(copier, last, refreshMs);
       const stands =
         mayStand && last?.standing === false && this.#canStand(copier, last.unchangedSinceMs);
       if (isNews || stands) {
@@ -191,10 +194,11 @@ export class ProgressReport {
   ): PartitionProgress {
     const { flow, leaseEpoch, copier } = partition;
     const nowMs = this.#clock.nowMs();
-    const { assignment, acked, sourceEnd, state, trouble } = copier;
+    const { assignment, acked, sourceEnd, state } = copier;
+    const trouble = troubleOf(copier, nowMs);
     const last = this.#reported.get(copier);
     const unchangedSinceMs =
-      last !== undefined && isUnchanged(copier, last) ? last.unchangedSinceMs : nowMs;
+      last !== undefined && isUnchanged(copier, last, nowMs) ? last.unchangedSinceMs : nowMs;
     const standing = mayStand && this.#canStand(copier, unchangedSinceMs);
     const { tail } = copier;
     const runs = tail.unacknowledged(Math.min(runsMax, RUNS_PER_PARTITION_MAX));
@@ -272,13 +276,18 @@ function isFresh(copier: PartitionCopier, nowMs: number): boolean {
   return ageMs >= 0 && ageMs <= STANDING_AGE_MAX_MS;
 }
 
-function isUnchanged(copier: PartitionCopier, last: Reported): boolean {
+function troubleOf({ trouble, state, acked, openTransaction }: PartitionCopier, nowMs: number) {
+  if (state !== 'running') return trouble;
+  return openTransaction.trouble(acked.sourceNext, nowMs);
+}
+
+function isUnchanged(copier: PartitionCopier, last: Reported, nowMs: number): boolean {
   return (
     last.state === copier.state &&
     last.targetNext === copier.acked.targetNext &&
     last.sourceNext === copier.acked.sourceNext &&
     last.sourceEnd === copier.sourceEnd &&
-    last.trouble === copier.trouble &&
+    last.trouble === troubleOf(copier, nowMs) &&
     (last.moreBeyond === undefined || last.moreBeyond === copier.tail.durableTarget)
   );
 }

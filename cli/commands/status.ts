@@ -1,6 +1,7 @@
 import pc from 'picocolors';
 
 import { parseFlowId } from '../../mirror/flow.js';
+import { PartitionState } from '../../proto/gen/mirror/v1/common.js';
 import type {
   AgentStatus,
   FlowStatus,
@@ -114,8 +115,10 @@ function printProblems(output: Output, status: Status, summaries: readonly FlowS
     if (lagging > 0) lines.push(`${flow}: ${formatCount(lagging)} partitions lag by over a minute`);
   }
   for (const { flow, partitions, notices } of status.flows) {
-    for (const [trouble, count] of troubles(partitions))
+    for (const [trouble, count] of troubles(partitions, PartitionState.RECOVERING))
       lines.push(`${flow}: ${formatCount(count)} partitions recover: ${trouble}`);
+    for (const [trouble, count] of troubles(partitions, PartitionState.RUNNING))
+      lines.push(`${flow}: ${formatCount(count)} partitions wait: ${trouble}`);
     for (const { code, message } of notices) lines.push(`${flow} ${code}: ${message}`);
     for (const { topic, partition, halt } of partitions) {
       if (halt !== undefined)
@@ -140,10 +143,10 @@ function describeUnconfirmed({ agentId, items, itemCount }: UnconfirmedAgent): s
 }
 
 /** A cluster that does not answer is one reason for all its partitions, and takes one line. */
-function troubles(partitions: readonly PartitionStatus[]): Map<string, number> {
+function troubles(partitions: readonly PartitionStatus[], of: PartitionState): Map<string, number> {
   const counts = new Map<string, number>();
-  for (const { trouble } of partitions)
-    if (trouble !== '') counts.set(trouble, (counts.get(trouble) ?? 0) + 1);
+  for (const { trouble, state } of partitions)
+    if (trouble !== '' && state === of) counts.set(trouble, (counts.get(trouble) ?? 0) + 1);
   return counts;
 }
 

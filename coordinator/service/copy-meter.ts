@@ -6,6 +6,12 @@ export const RATE_TIME_CONSTANT_MS = 10_000;
 /** An agent reports at least this often while it copies: longer silence means a falling rate. */
 const REPORT_GAP_MS = 2_000;
 
+/**
+ * Where all was copied at the last look, one of this age still counts as of now: reports of many
+ * partitions come in turn. An older one says nothing of what its source has by now.
+ */
+export const LOOK_AGE_UNNOTED_MS = 10_000;
+
 /** Looks at the source's end remembered for the lag in time; dropping some makes it larger only. */
 const LOOKS_MAX = 8;
 
@@ -30,7 +36,7 @@ export class CopyMeter {
   /** Totals over all leases that this leader has seen. */
   recordsTotal = 0n;
   bytesTotal = 0n;
-  /** What keeps its agent from copying, as it last said; empty if nothing. */
+  /** What keeps its agent from copying on, as it last said; empty if nothing. */
   trouble = '';
   #leaseEpoch = 0n;
   /** The counters of the present lease at its last report. */
@@ -83,8 +89,11 @@ export class CopyMeter {
     this.#stand();
     const lag = this.lagRecords;
     if (lag === undefined) return undefined;
-    if (lag === 0n) return 0;
     const [oldest] = this.#looks;
+    if (lag === 0n) {
+      const ageMs = this.sourceEndAgeMs(nowMs) ?? 0;
+      return ageMs <= LOOK_AGE_UNNOTED_MS ? 0 : ageMs;
+    }
     if (oldest === undefined || this.sourceNext === undefined) return undefined;
     if (oldest.sourceEnd <= this.sourceNext) return Math.max(0, nowMs - oldest.atMs);
     return undefined;

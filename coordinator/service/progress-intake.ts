@@ -84,11 +84,12 @@ function takeReport<Opened extends OpenedFlowTarget>(options: TakeReport<Opened>
   const meter = flow.meter(topic, partition);
   // What its agent says of partitions that stand is not about this one any more.
   if (copier === 'recovering') meter.idle();
-  meter.trouble = copier === 'recovering' ? report.trouble : '';
-  if (meter.trouble !== '') problems.note('unreachable', `${lease.item}: ${meter.trouble}`, nowMs);
+  meter.trouble = copier === 'recovering' || copier === 'running' ? report.trouble : '';
+  // One that runs has nothing that another agent would do better.
+  const inTrouble = copier === 'recovering' && meter.trouble !== '';
+  if (inTrouble) problems.note('unreachable', `${lease.item}: ${meter.trouble}`, nowMs);
   if (copier !== 'recovering') meter.report(report, nowMs, standingOf(options));
   const bytesPerSecond = meter.bytesPerSecond(nowMs);
-  const inTrouble = meter.trouble !== '';
   emit({ kind: 'progress', sessionId, lease, copier, halt, inTrouble, bytesPerSecond });
 }
 

@@ -39,7 +39,7 @@ export interface PartitionView {
   readonly bytesPerSecond: number;
   readonly recordsTotal: bigint;
   readonly bytesTotal: bigint;
-  /** Why it is still recovering; empty if nothing is known. */
+  /** Why it is still recovering, or runs and is behind all the same; empty if nothing is known. */
   readonly trouble: string;
 }
 
@@ -194,12 +194,13 @@ function* viewTopic<Opened extends OpenedFlowTarget>(
       targetNext: meter?.targetNext ?? 0n,
       sourceEnd: meter?.sourceEnd,
       lagRecords: meter?.lagRecords,
-      lagMs: meter?.lagMs(nowMs),
+      // Nobody looks at the source of what is promoted, nor has to.
+      lagMs: state === 'promoted' ? meter?.missingMs : meter?.lagMs(nowMs),
       recordsPerSecond: copied ? (meter?.recordsPerSecond(nowMs) ?? 0) : 0,
       bytesPerSecond: copied ? (meter?.bytesPerSecond(nowMs) ?? 0) : 0,
       recordsTotal: meter?.recordsTotal ?? 0n,
       bytesTotal: meter?.bytesTotal ?? 0n,
-      trouble: state === 'recovering' ? (meter?.trouble ?? '') : '',
+      trouble: state === 'recovering' || state === 'running' ? (meter?.trouble ?? '') : '',
     };
   }
 }

@@ -40,6 +40,15 @@ describe('mirrorctl', () => {
     assert.equal(code, 3);
   });
 
+  it('names what running partitions wait for and exits 3', async () => {
+    const waiting = statusWith(false);
+    for (const each of waiting.flows[0]?.partitions ?? []) each.trouble = 'a transaction is open';
+    const address = await served({ getStatus: (_, answer) => answer(null, waiting) });
+    const { code, out } = await mirrorctl(['--coordinator', address, 'status']);
+    assert.match(out, /! us-east->us-west: 2 partitions wait: a transaction is open$/m);
+    assert.equal(code, 3);
+  });
+
   it('prints one JSON document with numbers and stable names', async () => {
     const address = await served({ getStatus: (_, answer) => answer(null, statusWith(true)) });
     const { code, out } = await mirrorctl(['--json', '--coordinator', address, 'status']);

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 
 import { HaltError } from '../../../agent/replication/halt.js';
+import { OPEN_TRANSACTION_MS } from '../../../agent/replication/limits.js';
 import { PartitionCopier } from '../../../agent/replication/partition-copier.js';
 import { inMessages, ProgressReport, type News } from '../../../agent/session/progress-report.js';
 import type { Clock } from '../../../common/clock.js';
@@ -62,6 +63,26 @@ describe('ProgressReport', () => {
     copier.noteSourceEnd(40n, 0);
     assert.equal(collect()[0]?.sourceEnd, 40n);
     assert.deepEqual(collect(), []);
+  });
+
+  it('tells of a transaction that stays open, though the partition stands, until it ends', () => {
+    const { clock, copier, report, collect } = setup();
+    report.begin(true);
+    copier.resumeAt({ sourceNext: 15n, targetNext: 5n });
+    copier.acknowledgeMap({ sourceNext: 15n, targetNext: 5n });
+    const look = (highWatermark: bigint): string | undefined => {
+      copier.noteSourceEnd(15n, clock.ms);
+      copier.openTransaction.note(15n, highWatermark, clock.ms);
+      return collect()[0]?.trouble;
+    };
+    assert.equal(look(20n), '');
+    clock.ms = OPEN_TRANSACTION_MS - 1_000;
+    look(20n);
+    clock.ms = OPEN_TRANSACTION_MS;
+    assert.match(look(20n) ?? '', /^a transaction has been open on the source/);
+    assert.equal(collect()[0], undefined, 'it is no news');
+    clock.ms += 1_000;
+    assert.equal(look(15n), '');
   });
 
   it('tells which leader epoch the source had where the map ends', () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 
-import { CopyMeter } from '../../../coordinator/service/copy-meter.js';
+import { CopyMeter, LOOK_AGE_UNNOTED_MS } from '../../../coordinator/service/copy-meter.js';
 import type { ProgressReport } from '../../../coordinator/service/messages.js';
 
 function report(at: { sourceNext: bigint; sourceEnd: bigint; ageMs: number }): ProgressReport {
@@ -29,6 +29,20 @@ describe('CopyMeter', () => {
     assert.equal(meter.lagMs(62_000), 2_000);
     standing.seenAtMs = 70_000;
     assert.equal(meter.sourceEndAgeMs(70_000), 8_000, 'it does not stand any more');
+  });
+
+  // Unknown is not empty: its broker may be silent, or nobody may copy it.
+  it('counts the age of the last look though all was copied then', () => {
+    const meter = new CopyMeter();
+    meter.report(report({ sourceNext: 5n, sourceEnd: 5n, ageMs: 0 }), 1_000);
+    assert.equal(meter.lagMs(1_000 + LOOK_AGE_UNNOTED_MS), 0);
+    assert.equal(meter.lagMs(91_000), 90_000);
+    meter.report(report({ sourceNext: 5n, sourceEnd: 5n, ageMs: 90_000 }), 91_000);
+    assert.equal(meter.lagMs(91_000), 90_000, 'the source has not been heard of since');
+    assert.equal(meter.lagRecords, 0n);
+    assert.equal(meter.missingMs, 0, 'at the last look nothing was missing');
+    meter.report(report({ sourceNext: 5n, sourceEnd: 5n, ageMs: 10 }), 92_000);
+    assert.equal(meter.lagMs(92_000), 0);
   });
 
   it('does not go back to an older look', () => {

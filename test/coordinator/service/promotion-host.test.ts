@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
 import { systemClock } from '../../../common/clock.js';
 import { CoordinationPromotionHost } from '../../../coordinator/service/promotion-host.js';
+import { viewStatus } from '../../../coordinator/service/status-view.js';
 import type { AgentMessage, PartitionProgress } from '../../../proto/gen/mirror/v1/agent.js';
 import { PartitionState } from '../../../proto/gen/mirror/v1/common.js';
 import { isPartition, isSite, startFixture, TestAgent, until, type Fixture } from './fixture.js';
@@ -65,6 +66,18 @@ describe('what a promotion knows of the partitions', () => {
     assert.equal(position(1)?.lagRecords, 0n);
     assert.equal(position(0)?.lagRecords, undefined);
     assert.ok((position(0)?.sourceEndAgeMs ?? 0) >= 50);
+    await agent.leave();
+  });
+
+  it('is all of one that runs and tells of an open transaction, which is no fault of its agent', async () => {
+    const { coordination, agent, report, position } = await stage();
+    const trouble = 'a transaction has been open on the source';
+    const told = await report(0, { trouble });
+    agent.say({ $case: 'progress', value: { partitions: [told], standing: [] } });
+    await until(() => (position(0)?.lagRecords === 0n ? true : undefined), 'no lag');
+    const { flows, agents } = viewStatus(coordination, FLOW);
+    const troubles = flows[0]?.partitions.map((each) => each.trouble);
+    assert.deepEqual([troubles, agents[0]?.problems], [[trouble, ''], []]);
     await agent.leave();
   });
 

@@ -323,7 +323,10 @@ export interface PartitionProgress {
   sourceEpoch:
     | SourceEpoch
     | undefined;
-  /** While recovering: why the position was not found at the last try, such as a cluster that does not answer. */
+  /**
+   * While recovering: why the position was not found at the last try, such as a cluster that does not answer.
+   * While running: what keeps back records that the lag does not count, such as a transaction that stays open.
+   */
   trouble: string;
   /** Nothing happened for a while: from now on `StandingPartitions` speaks of it, until there is news. */
   standing: boolean;

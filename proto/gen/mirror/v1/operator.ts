@@ -313,7 +313,10 @@ export interface PartitionStatus {
   lagMs?: bigint | undefined;
   recordsPerSecond: number;
   bytesPerSecond: number;
-  /** Why it is still recovering, such as a cluster that does not answer; empty if nothing is known. */
+  /**
+   * Why it is still recovering, such as a cluster that does not answer, or what keeps back records that the
+   * lag of one that runs does not count; empty if nothing is known.
+   */
   trouble: string;
 }
 
