@@ -257,7 +257,7 @@ export class Coordination<Opened extends OpenedFlowTarget> {
       case 'source-acls':
       case 'missing-topics':
         if (this.#holdsSite(sessionId, message.flow))
-          takeSourceReport(this.flow(message.flow).facts, message);
+          takeSourceReport(this.flow(message.flow), message, this.core);
         return;
       case 'released':
         for (const lease of message.leases) {

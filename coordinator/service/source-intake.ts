@@ -1,3 +1,4 @@
+import type { CoordinationCore } from '../core/coordination-core.js';
 import type { SourceFacts } from '../target/source-facts.js';
 import type { AgentSays } from './messages.js';
 
@@ -6,14 +7,29 @@ export type SourceReport = Extract<
   { kind: 'topic-configs' | 'source-acls' | 'missing-topics' }
 >;
 
+/** The part of a flow's runtime that is about its source. */
+export interface SourceFlow {
+  readonly id: string;
+  readonly facts: SourceFacts;
+  readonly meters: Map<string, unknown>;
+}
+
 /** Takes what the agent that holds a flow's site says of the source. */
-export function takeSourceReport(facts: SourceFacts, report: SourceReport): void {
+export function takeSourceReport(
+  flow: SourceFlow,
+  report: SourceReport,
+  core: Pick<CoordinationCore, 'state'>,
+): void {
+  const { facts, meters } = flow;
   switch (report.kind) {
     case 'topic-configs':
       facts.takeConfigs(report.topics, report.wholeLook);
       return;
     case 'missing-topics':
       facts.takeMissing(report.gone, report.hidden);
+      // Said again with each look: by then nobody holds a partition of them any more.
+      for (const topic of report.gone)
+        if (core.state.flows.get(flow.id)?.topics.has(topic) !== true) meters.delete(topic);
       return;
     case 'source-acls':
       takeAcls(facts, report);
