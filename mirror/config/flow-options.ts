@@ -137,7 +137,8 @@ export const FLOW_OPTIONS = {
   // Ours: what one agent may fetch for the flow; zero is no limit.
   'bandwidth.bytes.per.second': { type: 'integer', default: '0', range: BANDWIDTH },
   'start.offset': { type: 'text', default: '' }, // ours; unset: what auto.offset.reset says
-  'offset.lag.max': { type: 'integer', default: '100', range: { min: 0, max: INT32_MAX } },
+  // Below zero: as zero, which is each record; MM2 takes it.
+  'offset.lag.max': { type: 'integer', default: '100', range: { min: -INT32_MAX, max: INT32_MAX } },
   'consumer.poll.timeout.ms': { type: 'integer', default: '1000', range: TIMEOUT_MS },
   'offset-syncs.topic.replication.factor': internalFactor('offset-syncs'),
   'offset-syncs.topic.location': {

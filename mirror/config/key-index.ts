@@ -23,6 +23,11 @@ interface ScopedKey {
   readonly name: string;
 }
 
+interface Sides {
+  readonly source: string;
+  readonly target: string;
+}
+
 /** The properties of a file that are understood, sorted by what they configure. */
 export interface KeyIndex {
   readonly global: ScopedProperties;
@@ -37,6 +42,10 @@ export interface KeyIndex {
 const SUGGESTIONS_MAX = 200;
 
 const SERVICE_PREFIX = /^(coordinator|agent)\./;
+/** Of a target: the Connect group whose members are a MirrorMaker 2 that still runs. */
+const TAKEOVER_GROUP_KEY = 'group.id';
+
+const SIDE_KEY = /^(source|target)\.(.+)$/;
 const PROVIDER_KEY = /^config\.providers(\.|$)/;
 
 /** Sorts every key to its scope, and reports those that have none or no meaning. */
@@ -116,7 +125,9 @@ class KeyIndexer implements KeyIndex {
     const place = { property, name: rest.slice(target.length + 1) };
     const own = scope(this.byFlow, formatFlowId(source, target));
     if (FLOW_OPTION_SPELLINGS.has(place.name)) this.#accept(place, own);
-    else if (this.#takeRoleKey(place, own) || this.#takeConnectKey(place, own)) return;
+    else if (this.#takeRoleKey(place, own) || this.#reportSideKey(place, { source, target }))
+      return;
+    else if (this.#takeConnectKey(place, own)) return;
     else this.#reportUnknown(property, place.name, FLOW_OPTION_SPELLINGS.keys());
   }
 
@@ -124,7 +135,8 @@ class KeyIndexer implements KeyIndex {
     const name = property.key.slice(alias.length + 1);
     const place = { property, name };
     const own = scope(this.byCluster, alias);
-    if (CLIENT_KEYS.has(name)) this.#acceptClientKey(place, name, own);
+    if (name === TAKEOVER_GROUP_KEY) this.#accept(place, own);
+    else if (CLIENT_KEYS.has(name)) this.#acceptClientKey(place, name, own);
     else if (FLOW_OPTION_SPELLINGS.has(name)) {
       this.#problems.warn(
         property,
@@ -228,6 +240,26 @@ class KeyIndexer implements KeyIndex {
     keys.push(property);
     this.#connect.set(group, keys);
     this.#accept(place, own);
+    return true;
+  }
+
+  /** `A->B.source.cluster.ssl.protocol`, `A->B.bootstrap.servers`: a cluster is the same for all its flows. */
+  #reportSideKey({ property, name }: ScopedKey, sides: Sides): boolean {
+    const [, side, option = ''] = SIDE_KEY.exec(name) ?? [];
+    const isOfSide = side === 'source' || side === 'target';
+    if (isOfSide && (option === 'alias' || option === 'cluster.alias')) {
+      const text = `${quoted(property.key)} is ignored: it is ${quoted(sides[side])}, as the key says`;
+      this.#problems.warn(property, text, 'remove it');
+      return true;
+    }
+    const client = isOfSide ? option.replace(/^cluster\./, '') : name;
+    if (!CLIENT_KEYS.has(client) || (!isOfSide && connectGroupOf(name) !== null)) return false;
+    const places = isOfSide ? [sides[side]] : [sides.source, sides.target];
+    this.#problems.warn(
+      property,
+      `${quoted(property.key)} is ignored: ${quoted(client)} belongs to a cluster, not to a flow`,
+      `write ${places.map((alias) => `${alias}.${client}`).join(' or ')}`,
+    );
     return true;
   }
 

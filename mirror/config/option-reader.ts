@@ -11,6 +11,9 @@ import {
 } from './flow-options.js';
 import type { ScopedProperties } from './key-index.js';
 
+/** In one, a space is one character among others that match. */
+const CHARACTER_CLASS = /\[(?:\\[^]|[^\]\\])*\]/g;
+
 /** Beyond 2^31-1 ms a Node timer fires at once. */
 export const INTERVAL_SECONDS_MAX = 2_147_483;
 
@@ -139,7 +142,10 @@ export class OptionReader {
     let sound = true;
     for (const pattern of patterns) {
       const fault = patternFault(pattern);
-      if (fault === null) continue;
+      if (fault === null) {
+        this.#checkSpaces(property, pattern);
+        continue;
+      }
       sound = false;
       const splitQuantifier = /\{\d*$/.test(pattern) || /^\d*\}/.test(pattern);
       this.#problems.error(
@@ -150,6 +156,17 @@ export class OptionReader {
       );
     }
     return sound;
+  }
+
+  /** As for MM2 it is one pattern; but who writes `orders payments` means two. */
+  #checkSpaces(property: Property, pattern: string): void {
+    if (!/\s/.test(pattern.replace(CHARACTER_CLASS, ''))) return;
+    this.#problems.warn(
+      property,
+      `${quoted(property.key)} has the pattern ${quotedValue(property, pattern)}, which only matches ` +
+        'names with a space',
+      `a comma separates patterns: ${pattern.trim().split(/\s+/).join(', ')}`,
+    );
   }
 
   #inScope(key: FlowOptionKey, scope: ScopedProperties): Property | null {

@@ -116,6 +116,7 @@ describe('flow options', () => {
       ],
       ['emit.offset-syncs.enabled = false', (flow) => flow.emitOffsetSyncsEnabled, false],
       ['offset.lag.max = 0', (flow) => flow.offsetLagMax, 0],
+      ['offset.lag.max = -1', (flow) => flow.offsetLagMax, -1],
       [
         'replication.policy.class = IdentityReplicationPolicy',
         (flow) => flow.policy.name,
@@ -205,6 +206,14 @@ describe('flow options', () => {
     assert.match(problem?.message ?? '', /`east->west\.topics` has `\\d`, of which .* `d` alone/);
     assert.equal(problem?.hint, 'write \\\\d');
     assert.deepEqual(problemsOf(ONE_FLOW, 'east->west.topics = orders-\\\\d+'), []);
+  });
+
+  it('warn of patterns that spaces separate, which are one that matches nothing', () => {
+    const [problem, ...others] = problemsOf(ONE_FLOW, 'topics = orders  payments, [a b]+, x');
+    assert.deepEqual(others, []);
+    assert.equal(problem?.severity, 'warning');
+    assert.match(problem.message, /`topics` has the pattern `orders {2}payments`, which only/);
+    assert.equal(problem.hint, 'a comma separates patterns: orders, payments');
   });
 
   it('explain a comma inside a pattern', () => {

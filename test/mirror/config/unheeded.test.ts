@@ -28,6 +28,26 @@ describe('options of clients without an effect', () => {
     assert.match(told[3] ?? '', /`west\.retries` has no meaning here/);
   });
 
+  it('are told where they belong, if they are written for one side of a flow', () => {
+    const hints = (line: string): unknown[] =>
+      problemsOf(ONE_FLOW, line).map(({ severity, hint }) => `${severity}: ${hint}`);
+    for (const [key, hint] of [
+      ['source.cluster.bootstrap.servers', 'write east.bootstrap.servers'],
+      ['target.cluster.security.protocol', 'write west.security.protocol'],
+      ['source.bootstrap.servers', 'write east.bootstrap.servers'],
+      ['bootstrap.servers', 'write east.bootstrap.servers or west.bootstrap.servers'],
+      ['source.cluster.alias', 'remove it'],
+    ]) {
+      assert.deepEqual(hints(`east->west.${key} = x`), [`warning: ${hint}`], key);
+    }
+    assert.match(warnings('east->west.group.id = x')[0] ?? '', /do not rebalance as a group/);
+  });
+
+  it('are not the group of a running MirrorMaker 2, which a takeover looks for', () => {
+    assert.deepEqual(warnings('west.group.id = workers'), []);
+    assert.match(warnings('west.consumer.group.id = x')[0] ?? '', /without a consumer group/);
+  });
+
   it('are not those that are heeded', () => {
     const heeded = [
       'east.security.protocol = SASL_SSL',
