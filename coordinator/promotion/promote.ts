@@ -153,7 +153,9 @@ class Promotion {
     const plan = await planPromotion(this.#options, signal);
     if (plan.blockers.length > 0) throw new PromotionRefusedError(this.#flow, plan.blockers);
     const { state, evidence } = plan.source;
-    const accepted = plan.warnings.map(({ code }) => `; accepted ${code}`).join('');
+    const { accept } = this.#options.selection;
+    const taken = plan.warnings.filter(({ code }) => accept.has(code));
+    const accepted = taken.map(({ code }) => `; accepted ${code}`).join('');
     return [`source is ${state}: ${evidence}${accepted}`, plan];
   }
 

@@ -13,6 +13,7 @@ export type BlockerCode =
   | 'promotion-running' //    another promotion of the flow is under way
   | 'producers-active' //     a warning: who still writes on the source
   | 'producers-unknown' //    a warning: that cannot be told
+  | 'group-beyond-end' //     a warning: a group stands behind the end of a log on the target
   | 'lag-remains' //          the source answers, and records keep coming
   | 'commits-unknown' //      the source answers, and what its groups have committed cannot be read
   | 'commit-refused'; //      the target would not take a group's positions
@@ -44,7 +45,23 @@ export function findBlockers(
   ];
   const isAccepted = ({ code }: Blocker): boolean => ACCEPTABLE.has(code) && input.accept.has(code);
   const blockers = found.filter((each) => !isAccepted(each));
-  return { blockers: blockers.map(withWayOut), warnings: found.filter(isAccepted) };
+  const warnings = [...found.filter(isAccepted), ...beyondEnd(input, groups)];
+  return { blockers: blockers.map(withWayOut), warnings };
+}
+
+/** A log that lost its tail; a group that stays there skips what is written next. */
+function beyondEnd({ logEnds }: PlanInput, groups: readonly GroupPlan[]): Blocker[] {
+  const warnings: Blocker[] = [];
+  for (const { group, targetTopic, partition, currentOffset, targetOffset } of groups) {
+    const end = logEnds?.get(partitionKey(targetTopic, partition));
+    if (end === undefined || currentOffset === undefined || currentOffset <= end) continue;
+    const to = targetOffset === undefined ? 'it cannot be moved' : `it is moved to ${targetOffset}`;
+    const message =
+      `group ${group} has committed ${currentOffset} on ${targetTopic}-${partition}, whose log ends at ` +
+      `${end}: it lost its tail; ${to}, and what it reads again cannot be told exactly`;
+    warnings.push({ code: 'group-beyond-end', message });
+  }
+  return warnings;
 }
 
 function withWayOut({ code, message }: Blocker): Blocker {

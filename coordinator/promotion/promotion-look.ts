@@ -59,7 +59,7 @@ export async function planPromotion(
   } catch (error) {
     if (!(error instanceof MirrorError) || !error.retriable) throw error;
     const message = `the target does not answer: ${describeError(error)}`;
-    const plan = planWith(scope, new Map(), new Map());
+    const plan = planWith(scope, { ends: new Map(), groups: new Map(), logs: new Map() });
     return { ...plan, blockers: [{ code: 'target-unreachable', message }] };
   }
 }
@@ -112,13 +112,21 @@ export function chooseTopics({
 async function lookAtTarget(scope: PromotionScope, signal: AbortSignal): Promise<PromotionPlan> {
   const ends = await targetEnds(scope, signal);
   const groups = await targetGroups(scope, signal);
-  return planWith(scope, ends, groups);
+  // Afterwards: what a group has committed by then, the log has held, unless it lost it.
+  const logs = await targetEnds(scope, signal, 'whoever wrote');
+  return planWith(scope, { ends, groups, logs });
+}
+
+interface TargetLook {
+  /** By `partitionKey`: of the flow's records, and of the logs. */
+  readonly ends: ReadonlyMap<string, bigint>;
+  readonly logs: ReadonlyMap<string, bigint>;
+  readonly groups: ReadonlyMap<string, TargetGroup>;
 }
 
 function planWith(
   scope: PromotionScope,
-  ends: ReadonlyMap<string, bigint>,
-  targetGroups: ReadonlyMap<string, TargetGroup>,
+  { ends: targetEnds, groups: targetGroups, logs: logEnds }: TargetLook,
 ): PromotionPlan {
   const { target, host, selection } = scope;
   const flow = target.flowId;
@@ -128,7 +136,7 @@ function planWith(
   if (topics?.length === 0) chosenNothing.push('topic');
   else if (selection.groups !== undefined && groups.length === 0) chosenNothing.push('group');
   return buildPromotionPlan({
-    ...{ flow, phase, groups, targetGroups, chosenNothing, targetEnds: ends },
+    ...{ flow, phase, groups, targetGroups, chosenNothing, targetEnds, logEnds },
     ...{ mode: selection.mode, accept: selection.accept },
     source: host.sourceState(flow),
     positions: host.partitionPositions(flow).filter(({ topic }) => includes(topic)),
@@ -147,11 +155,13 @@ function chosenGroups(scope: PromotionScope): GroupPosition[] {
 
 /**
  * Where the flow's records end, by partition key; partitions that do not exist are left out. After
- * the fence that is the offset right behind it: what came later was written by others.
+ * the fence that is the offset right behind it: what came later was written by others, and counts
+ * where the end of the log itself is asked for.
  */
 export async function targetEnds(
   { target, cluster }: Pick<PromotionScope, 'target' | 'cluster'>,
   signal: AbortSignal,
+  until: 'fence' | 'whoever wrote' = 'fence',
 ): Promise<Map<string, bigint>> {
   const mapped = target.mappedPartitions();
   const partitions = mapped.map(({ targetTopic, partition }) => ({
@@ -167,7 +177,8 @@ export async function targetEnds(
     const currentId = cluster.topicIdOf(targetTopic);
     if (currentId !== undefined && currentId !== targetTopicId) continue; // another topic by now
     const { errorCode, offset } = found.get(key)!;
-    if (errorCode === ErrorCode.NONE) ends.set(key, fenceEnd ?? offset);
+    if (errorCode === ErrorCode.NONE)
+      ends.set(key, until === 'fence' ? (fenceEnd ?? offset) : offset);
     else if (errorCode !== ErrorCode.UNKNOWN_TOPIC_OR_PARTITION) {
       throw new TargetLookError(`${key} cannot be read: ${describeErrorCode(errorCode).name}`);
     }

@@ -96,6 +96,8 @@ export interface PlanInput {
   groups: readonly GroupPosition[];
   /** By `partitionKey`; a partition that the target does not have is missing. */
   targetEnds: ReadonlyMap<string, bigint>;
+  /** Where its logs end now, whoever wrote there last; looked at after the groups' offsets. */
+  logEnds?: ReadonlyMap<string, bigint> | undefined;
   targetGroups: ReadonlyMap<string, TargetGroup>;
   mode: PromotionMode;
   /** Codes of blockers that the operator goes past. */
@@ -167,6 +169,7 @@ export function buildPromotionPlan(input: PlanInput): PromotionPlan {
       mapped: mapped.get(key),
       position: positions.get(key),
       targetEnd: input.targetEnds.get(key),
+      logEnd: input.logEnds?.get(key),
       currentOffset: onTarget?.offsets.get(key),
       currentMetadata: onTarget?.metadata?.get(key) ?? '',
       isBegun: phase !== 'running',
@@ -189,6 +192,7 @@ interface GroupContext {
   mapped: MappedPartition | undefined;
   position: PartitionPosition | undefined;
   targetEnd: bigint | undefined;
+  logEnd: bigint | undefined;
   currentOffset: bigint | undefined;
   currentMetadata: string;
   /** What the source said last was written down before the fence. */
@@ -196,7 +200,7 @@ interface GroupContext {
 }
 
 function planGroup(group: GroupPosition, context: GroupContext): GroupPlan {
-  const { currentOffset, targetEnd } = context;
+  const { currentOffset, targetEnd, logEnd } = context;
   const { group: name, topic, targetTopic, partition, sourceOffset, metadata } = group;
   const base = {
     group: name,
@@ -218,11 +222,13 @@ function planGroup(group: GroupPosition, context: GroupContext): GroupPlan {
   const translated = group.targetOffset ?? emptyPartition(context);
   if (translated === undefined) return nothing('the offset map knows nothing of this partition');
 
-  const targetOffset = min(translated, targetEnd);
+  const targetOffset = min(translated, min(targetEnd, logEnd ?? targetEnd));
   const { reread, neverSee } = countReads(group, translated, context);
   const plan = { ...base, targetOffset, reread, neverSee, note: '' };
   if (currentOffset === undefined || currentOffset < targetOffset) return plan;
   if (currentOffset === targetOffset) return { ...plan, note: 'committed on the target already' };
+  // The log lost its tail: whatever is written there next would be skipped.
+  if (logEnd !== undefined && currentOffset > logEnd) return plan;
   if (isOwnAndVoid(group, context)) return plan;
   const note = `the group is further on the target already, at ${currentOffset}`;
   return { ...plan, reread: 0n, note };
@@ -249,7 +255,8 @@ function countReads(
   translated: bigint,
   context: GroupContext,
 ): { reread: bigint; neverSee: bigint } {
-  const targetEnd = context.targetEnd ?? 0n;
+  const { targetEnd: copiedEnd = 0n, logEnd = copiedEnd } = context;
+  const targetEnd = min(copiedEnd, logEnd);
   const end = context.mapped?.end;
   // The target lost what the map says it held: those records were read, and are gone.
   const lost = max(0n, translated - targetEnd);

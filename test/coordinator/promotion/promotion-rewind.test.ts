@@ -22,6 +22,10 @@ interface RewindCase {
   live?: boolean;
   synced?: GroupPosition['synced'];
   phase?: PlanInput['phase'];
+  /** Of the target's log by now; the flow's records end at 90. */
+  logEnd?: bigint;
+  /** Where it is moved to; 45 unless told. */
+  moved?: bigint;
   note: string;
 }
 
@@ -56,12 +60,33 @@ const CASES: readonly RewindCase[] = [
     fact: 'goes back from what it committed for a topic that is gone',
     ...{ metadata: stamp(50n, 'gone'), live: true, note: '' },
   },
+  {
+    fact: 'does not leave it behind the end of a log that lost its tail',
+    ...{ logEnd: 59n, note: '' },
+  },
+  {
+    fact: 'moves it behind no end of a log that lost its tail',
+    ...{ logEnd: 40n, phase: 'promoting', moved: 40n, note: '' },
+  },
+  {
+    fact: 'leaves it at the very end of the log, also behind what the flow has copied',
+    ...{ logEnd: 60n, note: FURTHER },
+  },
 ];
 
 describe('a promotion of a group that is further on the target', () => {
-  for (const { fact, metadata = '', live, synced, phase = 'running', note } of CASES) {
+  for (const {
+    fact,
+    metadata = '',
+    live,
+    synced,
+    phase = 'running',
+    note,
+    logEnd,
+    moved = 45n,
+  } of CASES) {
     it(fact, () => {
-      const { groups } = buildPromotionPlan({
+      const { groups, warnings } = buildPromotionPlan({
         ...{ flow: 'east->west', phase, source: { state: 'reachable', evidence: 'seen' } },
         positions: [],
         mapped: [
@@ -77,6 +102,7 @@ describe('a promotion of a group that is further on the target', () => {
           },
         ],
         targetEnds: new Map([[KEY, 90n]]),
+        logEnds: logEnd === undefined ? undefined : new Map([[KEY, logEnd]]),
         targetGroups: new Map([
           [
             'billing',
@@ -88,7 +114,9 @@ describe('a promotion of a group that is further on the target', () => {
         ]),
         ...{ mode: 'auto', accept: new Set(), chosenNothing: [], corruptCheckpoints: 0 },
       });
-      assert.equal(groups[0]?.targetOffset, 45n);
+      assert.equal(groups[0]?.targetOffset, moved);
+      const isWarned = warnings.some(({ code }) => code === 'group-beyond-end');
+      assert.equal(isWarned, logEnd !== undefined && logEnd < 60n);
       assert.equal(groups[0].note, note);
     });
   }
