@@ -1,7 +1,5 @@
 #!/usr/bin/env node
 import { hostname, userInfo } from 'node:os';
-import { createInterface } from 'node:readline/promises';
-
 import { systemClock } from '../common/clock.js';
 import { ConfigError } from '../common/config/problems.js';
 import { describeError, MirrorError } from '../common/errors.js';
@@ -9,6 +7,7 @@ import { FlowSyntaxError } from '../mirror/flow.js';
 import type { CommandContext } from './command.js';
 import { CliError } from './errors.js';
 import { ExitCode } from './exit-code.js';
+import { ask } from './output/ask.js';
 import { StreamOutput } from './output/output.js';
 import { buildProgram, DEFAULT_COORDINATOR, usageExitCode, type GlobalOptions } from './program.js';
 import type { TlsFiles } from '../mirror/config/mirror-config.js';
@@ -35,10 +34,14 @@ function contextOf(options: GlobalOptions): CommandContext {
     json: options.json === true,
     clock: systemClock,
     operator: `${userInfo().username}@${hostname()}`,
-    ask: interactive && options.json !== true ? ask : undefined,
+    ask: interactive && options.json !== true ? askHere : undefined,
     env: process.env,
     signal: stopped.signal,
   };
+}
+
+function askHere(question: string): Promise<string> {
+  return ask(question, { input: process.stdin, output: process.stdout }, stopped.signal);
 }
 
 /** Options over environment; `MIRRORCTL_TLS_CA` and so on. */
@@ -49,15 +52,6 @@ function tlsOf({ tlsCa, tlsCert, tlsKey }: GlobalOptions): TlsFiles {
     cert: tlsCert ?? MIRRORCTL_TLS_CERT ?? null,
     key: tlsKey ?? MIRRORCTL_TLS_KEY ?? null,
   };
-}
-
-async function ask(question: string): Promise<string> {
-  const terminal = createInterface({ input: process.stdin, output: process.stdout });
-  try {
-    return await terminal.question(question, { signal: stopped.signal });
-  } finally {
-    terminal.close();
-  }
 }
 
 /** One error, as text or as JSON on standard error; returns the exit code. */

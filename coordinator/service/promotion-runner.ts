@@ -179,7 +179,9 @@ export class PromotionRunner<Opened extends OpenedFlowTarget> {
       await act.end({ outcome: 'done', after: facts(), message });
       return outcome;
     } catch (error) {
-      const refused = error instanceof PromotionRefusedError;
+      // Behind its mark there is no way back: that is no refusal, which would have changed nothing.
+      const isBegun = context.opened.target.unfinishedPromotion !== undefined;
+      const refused = error instanceof PromotionRefusedError && !isBegun;
       const message = describeError(error);
       await act.end({ outcome: refused ? 'refused' : 'failed', after: facts(), message });
       throw error;

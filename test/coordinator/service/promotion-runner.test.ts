@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { silentLogger } from '../../../common/log.js';
+import { PromotionRefusedError } from '../../../coordinator/promotion/promotion-errors.js';
 import { selectionOf } from '../../../coordinator/promotion/promotion-selection.js';
 import type { Coordination } from '../../../coordinator/service/coordination.js';
 import type { PromotionOutcome } from '../../../coordinator/service/coordinator-port.js';
@@ -20,6 +21,8 @@ function stage(topics: readonly string[] | undefined) {
     unfinishedPromotion: { topics, groups: [], accept: [] },
   };
   let [underWay, mostUnderWay] = [0, 0];
+  /** In the journal. */
+  const ended: string[] = [];
   const begun: { operator: string; end: () => void; fail: () => void }[] = [];
   const promoter = {
     promote: async ({ request }) => {
@@ -28,7 +31,11 @@ function stage(topics: readonly string[] | undefined) {
       const { operator, selection } = request;
       try {
         await new Promise<void>((resolve, reject) => {
-          begun.push({ operator, end: resolve, fail: () => reject(new Error('refused')) });
+          begun.push({
+            operator,
+            end: resolve,
+            fail: () => reject(new PromotionRefusedError(FLOW, [])),
+          });
         });
       } finally {
         underWay -= 1;
@@ -41,11 +48,16 @@ function stage(topics: readonly string[] | undefined) {
     ...{ log: silentLogger, over: new AbortController().signal, leadership: { get: never } },
     flow: () => ({ phase: 'promoting' }),
     opened: () => ({ target }),
-    journal: { begin: () => Promise.resolve({ end: () => Promise.resolve() }) },
+    journal: {
+      begin: () =>
+        Promise.resolve({
+          end: ({ outcome }: { outcome: string }) => Promise.resolve(void ended.push(outcome)),
+        }),
+    },
   } as unknown as Coordination<OpenedFlowTarget>;
   const runner = new PromotionRunner(coordination, promoter);
   const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-  return { runner, begun, settle, most: () => mostUnderWay };
+  return { runner, target, begun, ended, settle, most: () => mostUnderWay };
 }
 
 const never = (): Promise<undefined> => Promise.resolve(undefined);
@@ -64,6 +76,18 @@ describe('PromotionRunner', () => {
       ['me'],
     );
     assert.equal(most(), 1);
+  });
+
+  it('writes down as refused only what was not begun', async () => {
+    const { runner, target, begun, ended, settle } = stage(undefined);
+    for (const expected of ['failed', 'refused']) {
+      const called = runner.promote({ ...OPERATOR, selection: select() }, () => {});
+      await settle();
+      begun.at(-1)?.fail();
+      await assert.rejects(called, PromotionRefusedError);
+      assert.equal(ended.at(-1), expected);
+      target.unfinishedPromotion = undefined;
+    }
   });
 
   it('lets whoever repeats the call of a leader that died join what its successor does', async () => {
