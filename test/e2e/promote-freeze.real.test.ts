@@ -15,7 +15,7 @@ const FIRST = 100;
 const BURST = 3_000;
 
 /** So that the burst drains for longer than the test looks at it. */
-const BYTES_PER_SECOND = 40_000;
+const BYTES_PER_SECOND = 20_000;
 
 interface Promoted {
   readonly plan: {
