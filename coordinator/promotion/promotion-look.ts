@@ -3,6 +3,7 @@ import type { AdminClient } from '../../kafka/admin/admin-client.js';
 import type { KafkaCluster } from '../../kafka/client/index.js';
 import { describeErrorCode, ErrorCode } from '../../kafka/messages/error-codes.js';
 import { TIMESTAMP_LATEST } from '../../kafka/messages/list-offsets.js';
+import type { MappedPosition } from '../target/flow-positions.js';
 import type { FlowTarget } from '../target/flow-target.js';
 import {
   buildPromotionPlan,
@@ -110,11 +111,17 @@ export function chooseTopics({
 }
 
 async function lookAtTarget(scope: PromotionScope, signal: AbortSignal): Promise<PromotionPlan> {
+  // Topics are made meanwhile: nobody was asked about those.
+  const asked = new Set(scope.target.mappedPartitions().map(keyOnTarget));
   const ends = await targetEnds(scope, signal);
   const groups = await targetGroups(scope, signal);
   // Afterwards: what a group has committed by then, the log has held, unless it lost it.
   const logs = await targetEnds(scope, signal, 'whoever wrote');
-  return planWith(scope, { ends, groups, logs });
+  return planWith(scope, { ends, groups, logs }, asked);
+}
+
+function keyOnTarget({ targetTopic, partition }: MappedPosition): string {
+  return partitionKey(targetTopic, partition);
 }
 
 interface TargetLook {
@@ -127,6 +134,7 @@ interface TargetLook {
 function planWith(
   scope: PromotionScope,
   { ends: targetEnds, groups: targetGroups, logs: logEnds }: TargetLook,
+  asked?: ReadonlySet<string>,
 ): PromotionPlan {
   const { target, host, selection } = scope;
   const flow = target.flowId;
@@ -140,7 +148,9 @@ function planWith(
     ...{ mode: selection.mode, accept: selection.accept },
     source: host.sourceState(flow),
     positions: host.partitionPositions(flow).filter(({ topic }) => includes(topic)),
-    mapped: target.mappedPartitions().filter(({ topic }) => includes(topic)),
+    mapped: target
+      .mappedPartitions()
+      .filter((each) => includes(each.topic) && (asked?.has(keyOnTarget(each)) ?? true)),
     corruptCheckpoints: target.corruptCheckpoints,
   });
 }

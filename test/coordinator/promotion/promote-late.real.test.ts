@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { DRAIN_MS_MAX, promote } from '../../../coordinator/promotion/promote.js';
+import { planPromotion } from '../../../coordinator/promotion/promotion-look.js';
 import { PromotionRefusedError } from '../../../coordinator/promotion/promotion-errors.js';
 import { startKafka, type KafkaServers } from '../../kit/start-kafka.js';
-import { NEVER, TargetProcess } from '../target/open-on-broker.js';
+import { NEVER, SOURCE_TOPIC_ID, TargetProcess } from '../target/open-on-broker.js';
 import { filledScene, hastyClock, position } from './scene.js';
 
 /** What a promotion learns while it is under way, and what was true just before. */
@@ -39,6 +40,25 @@ describe('promote, of a source where things change', () => {
     host.positions = [];
     await promote(options, NEVER);
     assert.ok(looks > 5);
+  });
+
+  it('does not take a topic for gone that is made while it looks', async () => {
+    await using process = new TargetProcess(kafka.bootstrapServers);
+    const scene = await filledScene('made-meanwhile', process);
+    const { admin } = process;
+    let made = false;
+    const groupOffsets: typeof admin.groupOffsets = async (...args) => {
+      const fresh = { name: 'fresh', topicId: SOURCE_TOPIC_ID, partitionCount: 1 };
+      if (!made) await scene.target.ensureTopic(fresh);
+      made = true;
+      const runs = [{ sourceStart: 0n, targetStart: 0n, length: 1n }];
+      scene.target.applyProgress({ topic: 'fresh', partition: 0, runs });
+      return admin.groupOffsets(...args);
+    };
+    const looking = Object.assign(Object.create(admin) as typeof admin, { groupOffsets });
+    const { blockers } = await planPromotion(scene.options({ admin: looking }), NEVER);
+    assert.ok(made);
+    assert.deepEqual(blockers, []);
   });
 
   it('does not wait for a topic of which nothing more comes', async () => {
