@@ -32,6 +32,8 @@ interface Emitted {
 export class OffsetSyncEmitter {
   readonly #options: OffsetSyncEmitterOptions;
   readonly #emitted = new WeakMap<PartitionCopier, Emitted>();
+  /** What is being written. */
+  #chosen = new Map<PartitionCopier, Emitted>();
   readonly #stop = new AbortController();
   readonly #running: Promise<void>;
   /** Where the next look begins, so that every partition gets its turn. */
@@ -58,11 +60,16 @@ export class OffsetSyncEmitter {
     });
     const records = (): NewRecord[] => this.#choose();
     const intervalMs = SYNC_LOOK_INTERVAL_MS;
-    return emitPeriodically({ topic, intervalMs, records, clock, log }, this.#stop.signal);
+    const onWritten = (): void => {
+      for (const [copier, emitted] of this.#chosen) this.#emitted.set(copier, emitted);
+    };
+    const options = { topic, intervalMs, records, onWritten, clock, log };
+    return emitPeriodically(options, this.#stop.signal);
   }
 
-  /** What a failed write loses, a later pair makes good. */
+  /** What could not be written is chosen again: a topic that stands gives no later pair. */
   #choose(): NewRecord[] {
+    this.#chosen = new Map();
     const { config, copiers, clock } = this.#options;
     const nowMs = clock.nowMs();
     const timestamp = BigInt(Math.trunc(clock.wallMs()));
@@ -78,7 +85,7 @@ export class OffsetSyncEmitter {
       const lagMax = config.offsetLagMax;
       for (const pair of chooseSyncs(copier.tail.runs, last?.pair, { lagMax, due })) {
         records.push({ ...encodeOffsetSync({ topic, partition, ...pair }), timestamp });
-        this.#emitted.set(copier, { pair, atMs: nowMs });
+        this.#chosen.set(copier, { pair, atMs: nowMs });
       }
     }
     return records;

@@ -71,6 +71,8 @@ export interface EmitOptions {
   intervalMs: number;
   /** What to write now; nothing if empty. */
   records: () => readonly NewRecord[];
+  /** They are written; else `records` is asked for the same again. */
+  onWritten?: () => void;
   clock: Clock;
   log: Logger;
   /** Told what right is missing, each time that changes; empty once none is. */
@@ -92,7 +94,10 @@ export async function emitPeriodically(options: EmitOptions, signal: AbortSignal
   while (!signal.aborted) {
     try {
       const records = options.records();
-      if (records.length > 0) await topic.append(records, signal);
+      if (records.length > 0) {
+        await topic.append(records, signal);
+        options.onWritten?.();
+      }
       if (problem !== '') log.info({ topic: topic.topic }, 'is written again');
       problem = '';
       needs('');
