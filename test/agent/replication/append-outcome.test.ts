@@ -2,24 +2,11 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 
 import { appendFailureOf } from '../../../agent/replication/append-outcome.js';
-import { PartitionCopier, type Append } from '../../../agent/replication/partition-copier.js';
+import type { Append } from '../../../agent/replication/partition-copier.js';
 import { ErrorCode } from '../../../kafka/messages/error-codes.js';
+import { quietCopier } from './quiet-copier.js';
 
-const copier = new PartitionCopier(
-  {
-    topic: 'orders',
-    partition: 3,
-    targetTopic: 'a.orders',
-    sourceTopicId: 's',
-    targetTopicId: 't',
-    producerId: 1n,
-    producerEpoch: 0,
-    sequenceBase: 0n,
-    mapTail: [],
-    accept: '',
-  },
-  { needsRecovery: () => undefined, bytesHeld: () => undefined, stateChanged: () => undefined },
-);
+const copier = quietCopier();
 
 const append: Append = {
   copier,

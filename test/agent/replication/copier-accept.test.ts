@@ -2,24 +2,11 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 
 import { HaltError } from '../../../agent/replication/halt.js';
-import { PartitionCopier } from '../../../agent/replication/partition-copier.js';
+import type { PartitionCopier } from '../../../agent/replication/partition-copier.js';
+import { quietCopier } from './quiet-copier.js';
 
 function copierWith(accept: string): PartitionCopier {
-  return new PartitionCopier(
-    {
-      topic: 'orders',
-      partition: 3,
-      targetTopic: 'a.orders',
-      sourceTopicId: 's',
-      targetTopicId: 't',
-      producerId: 1n,
-      producerEpoch: 0,
-      sequenceBase: 0n,
-      mapTail: [{ sourceStart: 0n, targetStart: 0n, length: 100n }],
-      accept,
-    },
-    { needsRecovery: () => undefined, bytesHeld: () => undefined, stateChanged: () => undefined },
-  );
+  return quietCopier({ accept, mapTail: [{ sourceStart: 0n, targetStart: 0n, length: 100n }] });
 }
 
 const lost = (): HaltError =>

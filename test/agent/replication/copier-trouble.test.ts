@@ -2,29 +2,16 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 
 import { appendFailureOf, unanswered } from '../../../agent/replication/append-outcome.js';
-import { PartitionCopier } from '../../../agent/replication/partition-copier.js';
+import type { PartitionCopier } from '../../../agent/replication/partition-copier.js';
 import { prepareFetched } from '../../../agent/replication/prepared-batch.js';
 import { ErrorCode } from '../../../kafka/messages/error-codes.js';
 import { buildBatch } from '../../../kafka/records/build-batch.js';
+import { quietCopier } from './quiet-copier.js';
 
 const START = { sourceNext: 0n, targetNext: 0n };
 
 function running(): PartitionCopier {
-  const copier = new PartitionCopier(
-    {
-      topic: 'orders',
-      partition: 3,
-      targetTopic: 'a.orders',
-      sourceTopicId: 's',
-      targetTopicId: 't',
-      producerId: 1n,
-      producerEpoch: 0,
-      sequenceBase: 0n,
-      mapTail: [{ sourceStart: 0n, targetStart: 0n, length: 0n }],
-      accept: '',
-    },
-    { needsRecovery: () => undefined, bytesHeld: () => undefined, stateChanged: () => undefined },
-  );
+  const copier = quietCopier({ mapTail: [{ sourceStart: 0n, targetStart: 0n, length: 0n }] });
   copier.resumeAt(START);
   return copier;
 }

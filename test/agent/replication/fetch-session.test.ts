@@ -2,31 +2,18 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 
 import { FetchSession } from '../../../agent/replication/fetch-session.js';
-import { PartitionCopier } from '../../../agent/replication/partition-copier.js';
+import type { PartitionCopier } from '../../../agent/replication/partition-copier.js';
 import { ErrorCode } from '../../../kafka/messages/error-codes.js';
 import type { FetchResponse } from '../../../kafka/messages/fetch.js';
 import { Seeded, seedFor } from '../../kit/seeded-random.js';
+import { quietCopier } from './quiet-copier.js';
 
 const MIB = 1024 * 1024;
 
 const RANDOM_HISTORIES = 300;
 
 function copierOf(partition: number, topicId = 'id'): PartitionCopier {
-  const copier = new PartitionCopier(
-    {
-      topic: 't',
-      partition,
-      targetTopic: 'a.t',
-      sourceTopicId: topicId,
-      targetTopicId: 'x',
-      producerId: 1n,
-      producerEpoch: 0,
-      sequenceBase: 0n,
-      mapTail: [],
-      accept: '',
-    },
-    { needsRecovery: () => undefined, bytesHeld: () => undefined, stateChanged: () => undefined },
-  );
+  const copier = quietCopier({ topic: 't', partition, sourceTopicId: topicId });
   copier.fetchOffset = 0n;
   return copier;
 }

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 
 import { HaltError } from '../../../agent/replication/halt.js';
 import { RECOVERY_BATCH_MAX } from '../../../agent/replication/limits.js';
-import { PartitionCopier } from '../../../agent/replication/partition-copier.js';
+import type { PartitionCopier } from '../../../agent/replication/partition-copier.js';
 import type {
   PositionRecovery,
   TargetEnds as RecoveredEnds,
@@ -13,6 +13,7 @@ import { systemClock } from '../../../common/clock.js';
 import { silentLogger } from '../../../common/log.js';
 import type { KafkaCluster } from '../../../kafka/client/index.js';
 import { eventually } from '../../kit/eventually.js';
+import { quietCopier } from './quiet-copier.js';
 
 const BROKERS = 2;
 
@@ -56,21 +57,11 @@ function start(recover: Recover, targetEnds: TargetEnds = endsOf) {
 }
 
 function copierOf(partition: number): PartitionCopier {
-  return new PartitionCopier(
-    {
-      topic: 't',
-      partition,
-      targetTopic: 'a.t',
-      sourceTopicId: 's',
-      targetTopicId: 'x',
-      producerId: 1n,
-      producerEpoch: 0,
-      sequenceBase: 0n,
-      mapTail: [{ sourceStart: 0n, targetStart: 0n, length: 1n }],
-      accept: '',
-    },
-    { needsRecovery: () => undefined, bytesHeld: () => undefined, stateChanged: () => undefined },
-  );
+  return quietCopier({
+    topic: 't',
+    partition,
+    mapTail: [{ sourceStart: 0n, targetStart: 0n, length: 1n }],
+  });
 }
 
 const POSITION = { sourceNext: 1n, targetNext: 1n };

@@ -3,29 +3,19 @@ import { describe, it } from 'node:test';
 
 import { HaltError } from '../../../agent/replication/halt.js';
 import { OPEN_TRANSACTION_MS } from '../../../agent/replication/limits.js';
-import { PartitionCopier } from '../../../agent/replication/partition-copier.js';
 import { inMessages, ProgressReport, type News } from '../../../agent/session/progress-report.js';
 import type { Clock } from '../../../common/clock.js';
 import { Progress } from '../../../proto/gen/mirror/v1/agent.js';
 import { PartitionState } from '../../../proto/gen/mirror/v1/common.js';
+import { quietCopier } from '../replication/quiet-copier.js';
 
 function setup() {
   const clock = { ms: 0, nowMs: () => clock.ms } as unknown as Clock & { ms: number };
-  const copier = new PartitionCopier(
-    {
-      topic: 't',
-      partition: 0,
-      targetTopic: 'a.t',
-      sourceTopicId: 's',
-      targetTopicId: 'x',
-      producerId: 1n,
-      producerEpoch: 0,
-      sequenceBase: 0n,
-      mapTail: [{ sourceStart: 10n, targetStart: 0n, length: 5n }],
-      accept: '',
-    },
-    { needsRecovery: () => undefined, bytesHeld: () => undefined, stateChanged: () => undefined },
-  );
+  const copier = quietCopier({
+    topic: 't',
+    partition: 0,
+    mapTail: [{ sourceStart: 10n, targetStart: 0n, length: 5n }],
+  });
   const report = new ProgressReport(clock);
   const partition = { flow: 'a->b', leaseEpoch: 7n, copier };
   return {
