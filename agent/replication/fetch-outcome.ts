@@ -6,7 +6,6 @@ import {
   BATCH_OVERHEAD,
   baseOffset,
   lastOffset,
-  magic,
   MAGIC_OFFSET,
   PAYLOAD_OFFSET,
 } from '../../kafka/records/batch-header.js';
@@ -121,14 +120,11 @@ export function badBytesOutcome(
   const { topic, partition } = copier.assignment;
   const message = `${topic}-${partition}: ${error.message}`;
   const sourceNext = behindCorrupt(records, copier.fetchOffset, error);
-  const haltError =
-    sourceNext === undefined
-      ? new HaltError('corrupt-batch', message, { cause: error })
-      : new HaltError('corrupt-batch', `${message}; behind it, offset ${sourceNext} comes next`, {
-          cause: error,
-          wayOut: { kind: 'go-on', sourceNext },
-        });
-  return { kind: 'damaged', error: haltError };
+  if (sourceNext === undefined)
+    return { kind: 'damaged', error: new HaltError('corrupt-batch', message, { cause: error }) };
+  const options = { cause: error, wayOut: { kind: 'go-on', sourceNext } } as const;
+  const text = `${message}; behind it, offset ${sourceNext} comes next`;
+  return { kind: 'damaged', error: new HaltError('corrupt-batch', text, options) };
 }
 
 /** Undefined where the bytes do not say where the corrupt batch ends, or another comes before it. */
@@ -136,9 +132,10 @@ function behindCorrupt(records: Buffer, fetchOffset: bigint, error: Error): bigi
   if (!(error instanceof CorruptBatchError)) return undefined;
   for (let position = 0; records.length - position > MAGIC_OFFSET;) {
     const next = position + BATCH_OVERHEAD + records.readInt32BE(position + BATCH_LENGTH_OFFSET);
+    const isMessage = records.readInt8(position + MAGIC_OFFSET) < 2;
+    const bytesMin = isMessage ? MAGIC_OFFSET + 1 : PAYLOAD_OFFSET;
+    if (next > records.length || next - position < bytesMin) return undefined; // a length that lies
     const batch = records.subarray(position, next);
-    const isMessage = magic(batch) < 2;
-    if (next > records.length || (!isMessage && batch.length < PAYLOAD_OFFSET)) return undefined;
     const last = isMessage ? baseOffset(batch) : lastOffset(batch);
     if (last >= fetchOffset) {
       if (baseOffset(batch) !== error.baseOffset) return undefined;

@@ -234,7 +234,7 @@ class Promotion {
     await target.promotions.begin(this.#scope, signal);
     await host.stopFlow(this.#flow, this.#chosen.topics, signal);
     await target.flush(signal);
-    const ends = await targetEnds(this.#options, signal);
+    const { records: ends } = await targetEnds(this.#options, signal);
     // Of a topic that is gone there is nothing to fence, and asking for it would fail the others.
     const partitions = target
       .mappedPartitions()
@@ -254,7 +254,7 @@ class Promotion {
 
   async #translate(signal: AbortSignal): Promise<[string, PromotionPlan]> {
     const { target } = this.#options;
-    const ends = await targetEnds(this.#options, signal);
+    const { records: ends } = await targetEnds(this.#options, signal);
     await target.recordFenceEnds(ends, signal);
     const [, plan] = await this.#check(signal);
     const moved = plan.groups.filter(isToCommit).length;

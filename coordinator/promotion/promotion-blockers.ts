@@ -104,15 +104,13 @@ function corruptRecords({ mapped, corruptCheckpoints, source }: PlanInput): Bloc
 
 /**
  * Only topics that the source still has, if it can be asked: one that was deleted there and here must
- * not stand in the way of every other topic for ever. Nor one that is being made just now, to which
- * nothing was copied yet.
+ * not stand in the way of every other topic for ever.
  */
 function missingTopics(input: PlanInput): Blocker[] {
   const missing = new Map<string, number[]>();
   const present = input.positions.filter(({ gone }) => gone !== true);
   const wanted = new Set(present.map(({ targetTopic }) => targetTopic));
-  for (const { targetTopic, partition, end } of input.mapped) {
-    if (end === undefined) continue;
+  for (const { targetTopic, partition } of input.mapped) {
     if (input.source.state === 'reachable' && !wanted.has(targetTopic)) continue;
     if (input.targetEnds.has(partitionKey(targetTopic, partition))) continue;
     const partitions = missing.get(targetTopic) ?? [];

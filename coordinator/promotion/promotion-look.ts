@@ -60,7 +60,7 @@ export async function planPromotion(
   } catch (error) {
     if (!(error instanceof MirrorError) || !error.retriable) throw error;
     const message = `the target does not answer: ${describeError(error)}`;
-    const plan = planWith(scope, { ends: new Map(), groups: new Map(), logs: new Map() });
+    const plan = planWith(scope, { records: new Map(), logs: new Map(), groups: new Map() });
     return { ...plan, blockers: [{ code: 'target-unreachable', message }] };
   }
 }
@@ -111,30 +111,20 @@ export function chooseTopics({
 }
 
 async function lookAtTarget(scope: PromotionScope, signal: AbortSignal): Promise<PromotionPlan> {
-  // Topics are made meanwhile: nobody was asked about those.
-  const asked = new Set(scope.target.mappedPartitions().map(keyOnTarget));
-  const ends = await targetEnds(scope, signal);
   const groups = await targetGroups(scope, signal);
   // Afterwards: what a group has committed by then, the log has held, unless it lost it.
-  const logs = await targetEnds(scope, signal, 'whoever wrote');
-  return planWith(scope, { ends, groups, logs }, asked);
+  return planWith(scope, { ...(await targetEnds(scope, signal)), groups });
 }
 
-function keyOnTarget({ targetTopic, partition }: MappedPosition): string {
-  return partitionKey(targetTopic, partition);
-}
-
-interface TargetLook {
-  /** By `partitionKey`: of the flow's records, and of the logs. */
-  readonly ends: ReadonlyMap<string, bigint>;
-  readonly logs: ReadonlyMap<string, bigint>;
+interface TargetLook extends Omit<TargetEnds, 'asked'> {
+  /** Undefined where the target does not answer. */
+  readonly asked?: ReadonlySet<string>;
   readonly groups: ReadonlyMap<string, TargetGroup>;
 }
 
 function planWith(
   scope: PromotionScope,
-  { ends: targetEnds, groups: targetGroups, logs: logEnds }: TargetLook,
-  asked?: ReadonlySet<string>,
+  { records: targetEnds, logs: logEnds, groups: targetGroups, asked }: TargetLook,
 ): PromotionPlan {
   const { target, host, selection } = scope;
   const flow = target.flowId;
@@ -163,16 +153,20 @@ function chosenGroups(scope: PromotionScope): GroupPosition[] {
     .filter(({ topic, group }) => includes(topic) && (selection.groups?.matches(group) ?? true));
 }
 
-/**
- * Where the flow's records end, by partition key; partitions that do not exist are left out. After
- * the fence that is the offset right behind it: what came later was written by others, and counts
- * where the end of the log itself is asked for.
- */
+/** By partition key; partitions that do not exist are left out of both maps. */
+export interface TargetEnds {
+  /** Which partitions were asked about: topics are made meanwhile, and nobody knows of those. */
+  readonly asked: ReadonlySet<string>;
+  /** Of the flow's records: after the fence right behind it, for what came later was written by others. */
+  readonly records: ReadonlyMap<string, bigint>;
+  /** Of the logs, whoever wrote there last. */
+  readonly logs: ReadonlyMap<string, bigint>;
+}
+
 export async function targetEnds(
   { target, cluster }: Pick<PromotionScope, 'target' | 'cluster'>,
   signal: AbortSignal,
-  until: 'fence' | 'whoever wrote' = 'fence',
-): Promise<Map<string, bigint>> {
+): Promise<TargetEnds> {
   const mapped = target.mappedPartitions();
   const partitions = mapped.map(({ targetTopic, partition }) => ({
     topic: targetTopic,
@@ -181,19 +175,25 @@ export async function targetEnds(
   // From scratch: a topic that was deleted may still be in the cache.
   await cluster.metadata([...new Set(partitions.map(({ topic }) => topic))], { signal });
   const found = await cluster.listOffsets(partitions, TIMESTAMP_LATEST, { signal });
-  const ends = new Map<string, bigint>();
-  for (const { targetTopic, targetTopicId, partition, fenceEnd } of mapped) {
-    const key = partitionKey(targetTopic, partition);
+  const [records, logs] = [new Map<string, bigint>(), new Map<string, bigint>()];
+  for (const each of mapped) {
+    const { targetTopic, targetTopicId, fenceEnd } = each;
+    const key = keyOnTarget(each);
     const currentId = cluster.topicIdOf(targetTopic);
     if (currentId !== undefined && currentId !== targetTopicId) continue; // another topic by now
     const { errorCode, offset } = found.get(key)!;
-    if (errorCode === ErrorCode.NONE)
-      ends.set(key, until === 'fence' ? (fenceEnd ?? offset) : offset);
-    else if (errorCode !== ErrorCode.UNKNOWN_TOPIC_OR_PARTITION) {
+    if (errorCode === ErrorCode.NONE) {
+      records.set(key, fenceEnd ?? offset);
+      logs.set(key, offset);
+    } else if (errorCode !== ErrorCode.UNKNOWN_TOPIC_OR_PARTITION) {
       throw new TargetLookError(`${key} cannot be read: ${describeErrorCode(errorCode).name}`);
     }
   }
-  return ends;
+  return { asked: new Set(mapped.map(keyOnTarget)), records, logs };
+}
+
+function keyOnTarget({ targetTopic, partition }: MappedPosition): string {
+  return partitionKey(targetTopic, partition);
 }
 
 /** The target did not say what was asked, which is not to be taken for "nothing". */

@@ -1,5 +1,4 @@
-import { topicExclusion } from '../../mirror/policy/topic-selection.js';
-import type { FlowEntry, ItemEntry } from '../core/state.js';
+import type { ItemEntry } from '../core/state.js';
 import type { DrillHost } from '../drill/drill.js';
 import type { CommitsReported } from '../promotion/promotion-look.js';
 import type { PartitionPosition, SourceLook } from '../promotion/promotion-plan.js';
@@ -7,6 +6,7 @@ import type { Coordination } from './coordination.js';
 import { FlowStopTimeoutError } from './errors.js';
 import type { FlowPhase, FlowRuntime } from './flow-runtime.js';
 import type { OpenedFlowTarget } from './flow-target-port.js';
+import { endsHere } from './ends-here.js';
 import { probeSource } from './probe-source.js';
 import { reportGroups } from './report-groups.js';
 
@@ -67,7 +67,7 @@ export class CoordinationPromotionHost<Opened extends OpenedFlowTarget> implemen
     const names = new Set([...(entry?.topics.keys() ?? []), ...flow.meters.keys()]);
     for (const name of names) {
       const topic = entry?.topics.get(name);
-      const gone = topic?.source === undefined && isGone(flow, entry, name);
+      const gone = topic?.source === undefined && endsHere(flow, entry, name);
       const { policy, source } = flow.flow;
       const targetTopic = topic?.target?.targetTopic ?? policy.formatRemoteTopic(source, name);
       const count = topic?.source?.partitionCount ?? 0;
@@ -149,16 +149,6 @@ export class CoordinationPromotionHost<Opened extends OpenedFlowTarget> implemen
 
 function isCopied(item: ItemEntry | undefined): boolean {
   return item?.state === 'held' && item.copier === 'running';
-}
-
-/** Of a topic that is not listed: it may also be hidden, and then records may still come. */
-function isGone<Opened extends OpenedFlowTarget>(
-  { flow, facts }: FlowRuntime<Opened>,
-  entry: FlowEntry | undefined,
-  topic: string,
-): boolean {
-  const isLeftOut = entry?.steering.isExcluded(topic) || topicExclusion(flow, topic) !== null;
-  return isLeftOut || facts.gone.has(topic);
 }
 
 function ageMs(atMs: number | undefined, nowMs: number): number | undefined {

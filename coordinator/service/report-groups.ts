@@ -5,7 +5,7 @@ import type { Coordination } from './coordination.js';
 import type { OpenedFlowTarget } from './flow-target-port.js';
 import { SiteTaskUnsupportedError } from './site-task-errors.js';
 
-/** Thousands of groups are listed in less. */
+/** How long the holder may take; the drain of a planned promotion asks again until its own time is over. */
 export const REPORT_GROUPS_MS_MAX = 10_000;
 
 /**

@@ -1,7 +1,7 @@
-import { topicExclusion } from '../../mirror/policy/topic-selection.js';
 import { refusalOf } from '../core/right-retries.js';
 import type { TopicEntry } from '../core/state.js';
 import type { Coordination } from '../service/coordination.js';
+import { endsHere } from '../service/ends-here.js';
 import type { FlowRuntime } from '../service/flow-runtime.js';
 import type { FlowTargetPort, OpenedFlowTarget } from '../service/flow-target-port.js';
 
@@ -29,12 +29,7 @@ export function listUnproven<Opened extends OpenedFlowTarget>(
   const add = (place: Omit<UnprovenPartition, 'reason'>, reason: string): void => {
     if (!known.has(keyOf(place))) unproven.set(keyOf(place), { ...place, reason });
   };
-  for (const place of unbegun) {
-    const { topic } = place;
-    const isLeftOut =
-      entry?.steering.isExcluded(topic) === true || topicExclusion(flow.flow, topic) !== null;
-    if (!isLeftOut && !flow.facts.gone.has(topic)) add(place, NEVER_BEGUN);
-  }
+  for (const place of unbegun) if (!endsHere(flow, entry, place.topic)) add(place, NEVER_BEGUN);
   for (const topic of entry?.topics.values() ?? []) {
     const { policy, source } = flow.flow;
     const targetTopic = topic.target?.targetTopic ?? policy.formatRemoteTopic(source, topic.name);

@@ -3,14 +3,18 @@ import { describe, it } from 'node:test';
 
 import { badBytesOutcome } from '../../../agent/replication/fetch-outcome.js';
 import { PLAIN_BYTES_MAX } from '../../../agent/replication/limits.js';
-import { PartitionCopier } from '../../../agent/replication/partition-copier.js';
+import type { PartitionCopier } from '../../../agent/replication/partition-copier.js';
 import { prepareFetched } from '../../../agent/replication/prepared-batch.js';
 import {
+  BATCH_LENGTH_OFFSET,
   LAST_OFFSET_DELTA_OFFSET,
   LOG_APPEND_TIME_FLAG,
+  MAGIC_OFFSET,
 } from '../../../kafka/records/batch-header.js';
 import { buildBatch, type NewBatch } from '../../../kafka/records/build-batch.js';
 import { Codec, initCodecs } from '../../../kafka/records/compression.js';
+import { CorruptBatchError } from '../../../kafka/records/errors.js';
+import { quietCopier } from './quiet-copier.js';
 
 /** Stamped by the broker, so that it must be read before it can be copied. */
 function batchAt(offset: bigint, count: number, options: Partial<NewBatch> = {}): Buffer {
@@ -28,21 +32,10 @@ function corrupt(batch: Buffer): Buffer {
 }
 
 function running(accept: string): PartitionCopier {
-  const copier = new PartitionCopier(
-    {
-      topic: 'orders',
-      partition: 3,
-      targetTopic: 'a.orders',
-      sourceTopicId: 's',
-      targetTopicId: 't',
-      producerId: 1n,
-      producerEpoch: 0,
-      sequenceBase: 0n,
-      mapTail: [{ sourceStart: 20n, targetStart: 0n, length: 0n }],
-      accept,
-    },
-    { needsRecovery: () => undefined, bytesHeld: () => undefined, stateChanged: () => undefined },
-  );
+  const copier = quietCopier({
+    accept,
+    mapTail: [{ sourceStart: 20n, targetStart: 0n, length: 0n }],
+  });
   copier.resumeAt({ sourceNext: 20n, targetNext: 0n });
   return copier;
 }
@@ -83,6 +76,24 @@ describe('a batch on the source that cannot be read', () => {
     readThrice(copier, Buffer.concat([bad, batchAt(25n, 5)]));
     assert.deepEqual(copier.wayOut, { kind: 'go-on', sourceNext: 25n });
   });
+
+  for (const [length, magic] of [
+    [0, 2],
+    [-12, 2],
+    [-500, 2],
+    [4, 0],
+    [0x7fffffff, 2],
+  ] as const) {
+    it(`halts its partition alone where it says that it has ${length} bytes, of format ${magic}`, () => {
+      const bad = batchAt(20n, 5);
+      bad.writeInt32BE(length, BATCH_LENGTH_OFFSET);
+      bad.writeInt8(magic, MAGIC_OFFSET);
+      const copier = running('corrupt-batch');
+      const outcome = badBytesOutcome(copier, bad, new CorruptBatchError(20n, 'its length'));
+      assert.ok(outcome.kind === 'damaged');
+      assert.equal(outcome.error.wayOut, undefined);
+    });
+  }
 
   it('is one that decompresses to too much as well, and what lies before it is copied', async () => {
     await initCodecs();

@@ -45,18 +45,22 @@ describe('promote, of a source where things change', () => {
   it('does not take a topic for gone that is made while it looks', async () => {
     await using process = new TargetProcess(kafka.bootstrapServers);
     const scene = await filledScene('made-meanwhile', process);
-    const { admin } = process;
+    const { cluster } = process;
     let made = false;
-    const groupOffsets: typeof admin.groupOffsets = async (...args) => {
-      const fresh = { name: 'fresh', topicId: SOURCE_TOPIC_ID, partitionCount: 1 };
-      if (!made) await scene.target.ensureTopic(fresh);
-      made = true;
-      const runs = [{ sourceStart: 0n, targetStart: 0n, length: 1n }];
-      scene.target.applyProgress({ topic: 'fresh', partition: 0, runs });
-      return admin.groupOffsets(...args);
-    };
-    const looking = Object.assign(Object.create(admin) as typeof admin, { groupOffsets });
-    const { blockers } = await planPromotion(scene.options({ admin: looking }), NEVER);
+    const looking = {
+      metadata: cluster.metadata.bind(cluster),
+      topicIdOf: cluster.topicIdOf.bind(cluster),
+      listOffsets: async (...args: Parameters<typeof cluster.listOffsets>) => {
+        const found = await cluster.listOffsets(...args);
+        const fresh = { name: 'fresh', topicId: SOURCE_TOPIC_ID, partitionCount: 1 };
+        await scene.target.ensureTopic(fresh);
+        const runs = [{ sourceStart: 0n, targetStart: 0n, length: 1n }];
+        scene.target.applyProgress({ topic: 'fresh', partition: 0, runs });
+        made = true;
+        return found;
+      },
+    } as unknown as typeof cluster;
+    const { blockers } = await planPromotion(scene.options({ cluster: looking }), NEVER);
     assert.ok(made);
     assert.deepEqual(blockers, []);
   });

@@ -354,14 +354,6 @@ describe('buildPromotionPlan, blockers', () => {
     assert.deepEqual(codes(plan.warnings), all);
   });
 
-  it('does not take a topic that is being made for one that is gone', () => {
-    const { blockers } = buildPromotionPlan(
-      input({ mapped: [MAPPED, { ...MAPPED, partition: 1, end: undefined }] }),
-    );
-
-    assert.deepEqual(blockers, []);
-  });
-
   it('does not wait for a topic that the source does not have either', () => {
     const gone = { ...MAPPED, topic: 'old', targetTopic: 'east.old' };
     const { blockers } = buildPromotionPlan(input({ mapped: [MAPPED, gone] }));
