@@ -13,6 +13,7 @@ interface StatusDocument {
       readonly partition: number;
       readonly state: string;
       readonly holder?: string | null;
+      readonly sourceEnd?: number | null;
       readonly lagRecords?: number | null;
     }[];
   }[];
@@ -22,6 +23,9 @@ export interface ObservedPartition {
   readonly name: string;
   readonly state: string;
   readonly holder: string;
+  /** Where its source ended when its agent last heard from it. */
+  readonly sourceEnd: number | undefined;
+  /** Up to there. */
   readonly lagRecords: number | undefined;
 }
 
@@ -67,10 +71,11 @@ export async function observePartitions(world: World): Promise<ObservedPartition
   if (!out.startsWith('{')) throw new Error(err);
   const { flows } = JSON.parse(out) as StatusDocument;
   return flows.flatMap(({ partitionDetails }) =>
-    partitionDetails.map(({ topic, partition, state, holder, lagRecords }) => ({
+    partitionDetails.map(({ topic, partition, state, holder, sourceEnd, lagRecords }) => ({
       name: `${topic}-${partition}`,
       state,
       holder: holder ?? '',
+      sourceEnd: sourceEnd ?? undefined,
       lagRecords: lagRecords ?? undefined,
     })),
   );

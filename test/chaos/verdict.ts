@@ -4,7 +4,9 @@ import { checkTranslations, type TranslatedCommit } from '../kit/group-checker.j
 import { assertMirrored, type HistoryRecord } from '../kit/history-checker.js';
 import { connectKafkajs } from '../kit/kafkajs-client.js';
 import { readTopic } from '../kit/read-topic.js';
+import { topicOffsets } from '../kit/topic-offsets.js';
 import { checkHolders } from './holders.js';
+import { findLagging } from './lagging.js';
 import { observeHolders, observePartitions } from './observe.js';
 import { GROUP, seenAsClaims, TOPICS, Traffic } from './traffic.js';
 import type { World } from './world.js';
@@ -35,18 +37,32 @@ export async function settleHolders(world: World): Promise<void> {
   await eventually(look, () => wrong, SETTLED_MS_MAX, LOOK_INTERVAL_MS);
 }
 
-/** Waits until nothing lags; for when the writers have stopped. */
+/** Waits until everything is copied; for when the writers have stopped. */
 async function settleLag(world: World): Promise<void> {
-  let last: unknown;
+  const ends = await sourceEnds(world);
+  let lagging: readonly string[] = [];
   const look = async (): Promise<boolean> => {
-    const partitions = await observePartitions(world).catch((error: unknown) => {
-      last = error;
-      return [];
-    });
-    if (partitions.length > 0) last = partitions;
-    return partitions.length > 0 && partitions.every(({ lagRecords }) => lagRecords === 0);
+    lagging = await observePartitions(world).then(
+      (told) => findLagging(ends, told),
+      (error: unknown) => [String(error)],
+    );
+    return lagging.length === 0;
   };
-  await eventually(look, () => last, SETTLED_MS_MAX, LOOK_INTERVAL_MS);
+  await eventually(look, () => lagging, SETTLED_MS_MAX, LOOK_INTERVAL_MS);
+}
+
+async function sourceEnds(world: World): Promise<Map<string, number>> {
+  const admin = connectKafkajs(world.source).admin();
+  await admin.connect();
+  try {
+    const ends = new Map<string, number>();
+    for (const topic of Object.keys(TOPICS))
+      for (const { partition, high } of await topicOffsets(admin, topic))
+        ends.set(`${topic}-${partition}`, Number(high));
+    return ends;
+  } finally {
+    await admin.disconnect();
+  }
 }
 
 interface Histories {
