@@ -17,6 +17,8 @@ export interface OffsetSyncEmitterOptions {
   copiers: () => Iterable<PartitionCopier>;
   clock: Clock;
   log: Logger;
+  /** See `emitPeriodically`. */
+  onMissingRight: (right: string) => void;
 }
 
 interface Emitted {
@@ -50,7 +52,7 @@ export class OffsetSyncEmitter {
   }
 
   #run(): Promise<void> {
-    const { config, source, target, clock, log } = this.#options;
+    const { config, source, target, clock, log, onMissingRight } = this.#options;
     const { policy, offsetSyncsTopicLocation: location } = config;
     const atSource = location === 'source';
     const topic = new SideTopic({
@@ -63,8 +65,8 @@ export class OffsetSyncEmitter {
     const onWritten = (): void => {
       for (const [copier, emitted] of this.#chosen) this.#emitted.set(copier, emitted);
     };
-    const options = { topic, intervalMs, records, onWritten, clock, log };
-    return emitPeriodically(options, this.#stop.signal);
+    const emit = { topic, intervalMs, records, onWritten, clock, log, onMissingRight };
+    return emitPeriodically(emit, this.#stop.signal);
   }
 
   /** What could not be written is chosen again: a topic that stands gives no later pair. */

@@ -295,6 +295,7 @@ export class AgentSession {
       clock,
       log: log.child({ flow: config.id }),
       mirroredTopics,
+      onMissingRight: this.#flows.missingRights.of(config.id, 'heartbeats'),
       send: (message) => this.#link.writable && this.#link.send(message),
     });
     site.start();
@@ -355,7 +356,9 @@ export class AgentSession {
     const sequence = this.#lease.send();
     const bufferedBytes = BigInt(this.memory.heldBytes);
     const limitedFlows = this.#flows.takeLimited();
-    this.#link.send({ $case: 'heartbeat', value: { sequence, bufferedBytes, limitedFlows } });
+    const missingRights = this.#flows.missingRights.list();
+    const value = { sequence, bufferedBytes, limitedFlows, missingRights };
+    this.#link.send({ $case: 'heartbeat', value });
     this.#heartbeatDueMs = nowMs + this.#lease.intervalMs;
   }
 }

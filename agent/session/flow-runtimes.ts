@@ -18,6 +18,7 @@ import type { MemoryBudget } from '../replication/memory-budget.js';
 import type { CopierState, PartitionCopier } from '../replication/partition-copier.js';
 import type { Run } from '../replication/run-tail.js';
 import { Mm2Takeover } from '../takeover/mm2-takeover.js';
+import { MissingRights } from './missing-rights.js';
 
 export interface FlowRuntime {
   config: FlowConfig;
@@ -60,6 +61,7 @@ export class FlowRuntimes {
   /** Clusters that no flow uses any more once their copiers have stopped. */
   readonly #retired = new Set<KafkaCluster>();
   readonly #flows = new Map<string, FlowRuntime>();
+  readonly missingRights = new MissingRights();
   /** This agent's part of a flow's limit, in bytes per second, as the coordinator said last. */
   readonly #shares = new Map<string, number>();
   #config: MirrorConfig | undefined;
@@ -198,6 +200,7 @@ export class FlowRuntimes {
       ...{ config, source, target, clock },
       copiers: () => copier.copiers,
       log: log.child({ flow: config.id }),
+      onMissingRight: this.missingRights.of(config.id, 'offset-syncs'),
     });
   }
 

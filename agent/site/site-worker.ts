@@ -32,6 +32,8 @@ export interface SiteWorkerOptions {
   log: Logger;
   /** Source topics that the flow has a copy of already. */
   mirroredTopics: readonly string[];
+  /** Told what right the heartbeats lack; see `emitPeriodically`. */
+  onMissingRight: (right: string) => void;
   /** False when nobody took it: it is said again after the next welcome. */
   send: (message: NonNullable<AgentMessage['message']>) => boolean;
 }
@@ -161,7 +163,7 @@ export class SiteWorker {
   }
 
   async #emitHeartbeats(): Promise<void> {
-    const { heartbeats: flow, source: cluster, clock, log } = this.#options;
+    const { heartbeats: flow, source: cluster, clock, log, onMissingRight } = this.#options;
     if (flow === undefined) return;
     const replicationFactor = flow.heartbeatsTopicReplicationFactor;
     const topic = new SideTopic({
@@ -171,7 +173,8 @@ export class SiteWorker {
     });
     const intervalMs = flow.emitHeartbeatsIntervalMs;
     const records = () => [heartbeatRecord(flow, clock.wallMs())];
-    await emitPeriodically({ topic, intervalMs, records, clock, log }, this.#stop.signal);
+    const emit = { topic, intervalMs, records, clock, log, onMissingRight };
+    await emitPeriodically(emit, this.#stop.signal);
   }
 
   get #discoveryIntervalMs(): number {

@@ -15,7 +15,13 @@ import {
 } from './errors.js';
 import { RefusedAgents } from './refused-agents.js';
 import type { Standing } from './copy-meter.js';
-import type { AgentHello, AgentLink, AgentSays, CoordinatorSays } from './messages.js';
+import type {
+  AgentHello,
+  AgentLink,
+  AgentSays,
+  CoordinatorSays,
+  MissingRight,
+} from './messages.js';
 
 /**
  * A heartbeat goes on to the store unless the last one did so less than this part of the time to
@@ -39,6 +45,8 @@ export interface AgentSession {
   bufferedBytes: bigint;
   /** Flows whose bandwidth limit held it back before its last heartbeat. */
   limited: ReadonlySet<string>;
+  /** As its last heartbeat said. */
+  missingRights: readonly MissingRight[];
   /** Its share of each limited flow, in bytes per second, as it was told. */
   readonly shares: Map<string, number>;
   /** Of each flow: what goes for all of its partitions that stand. */
@@ -135,6 +143,7 @@ export class AgentDirectory {
     session.heardAtMs = clock.nowMs();
     session.bufferedBytes = said.bufferedBytes;
     session.limited = new Set(said.limitedFlows);
+    session.missingRights = said.missingRights;
     emit({ kind: 'agent-heartbeat', sessionId: session.sessionId });
     session.waitingSequence = said.sequence;
     void this.#renew(session);
@@ -197,7 +206,7 @@ export class AgentDirectory {
       ...{ sessionId, agentId, site, clusters, version, siteTaskKinds, link, heardAtMs: nowMs },
       ...{ bufferedBytes: 0n, limited: new Set<string>(), shares: new Map<string, number>() },
       ...{ ...renewal, waitingSequence: undefined, protocol },
-      standing: new Map(),
+      ...{ standing: new Map<string, Standing>(), missingRights: [] },
       problems: new AgentProblems(log.child({ agentId, sessionId })),
     };
     this.#judge(session, nowMs);

@@ -59,6 +59,13 @@ export interface GroupOffsetReport {
   readonly metadata: string;
 }
 
+/** What an agent may not write beside the copy; see the message of this name. */
+export interface MissingRight {
+  readonly flow: string;
+  readonly unwritten: string;
+  readonly right: string;
+}
+
 export type AgentSays =
   | {
       readonly kind: 'heartbeat';
@@ -66,6 +73,8 @@ export type AgentSays =
       readonly bufferedBytes: bigint;
       /** Flows whose limit held it back since its last heartbeat. */
       readonly limitedFlows: readonly string[];
+      /** What it may not write beside the copy. */
+      readonly missingRights: readonly MissingRight[];
     }
   | { readonly kind: 'inventory'; readonly flow: string; readonly topics: readonly SourceTopic[] }
   | {

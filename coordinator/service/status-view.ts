@@ -161,9 +161,26 @@ function viewFlow<Opened extends OpenedFlowTarget>(
     partitions,
     groups: flow.target?.groupPositions() ?? [],
     steering: coordination.steering.rulesOf(flow.id),
-    notices: flow.phase === 'running' ? flow.facts.notices : [],
+    notices:
+      flow.phase === 'running' ? [...flow.facts.notices, ...unwritten(coordination, flow.id)] : [],
     siteHolder: entry?.site.state === 'unheld' ? '' : (entry?.site.holder?.agentId ?? ''),
   };
+}
+
+/** What agents may not write beside the copy of a flow; the same of several is said once. */
+function unwritten<Opened extends OpenedFlowTarget>(
+  { agents }: Coordination<Opened>,
+  flow: string,
+): Notice[] {
+  const notices = new Map<string, Notice>();
+  for (const { agentId, missingRights } of agents.sessions.values()) {
+    for (const { flow: of, unwritten: what, right } of missingRights) {
+      if (of !== flow || notices.has(right)) continue;
+      const message = `${what} are not written by ${agentId}; grant ${right}`;
+      notices.set(right, { topic: '', code: `${what}-not-written`, message, degraded: true });
+    }
+  }
+  return [...notices.values()];
 }
 
 function* viewTopic<Opened extends OpenedFlowTarget>(

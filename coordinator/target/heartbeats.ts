@@ -41,7 +41,6 @@ export function startHeartbeats(options: HeartbeatsOptions): { close: () => Prom
   return {
     close: () => {
       stop.abort(new ClosedError(`heartbeats of ${flow.id}`));
-      facts.clear('', NOTICE);
       return running;
     },
   };

@@ -75,7 +75,7 @@ export interface EmitOptions {
   onWritten?: () => void;
   clock: Clock;
   log: Logger;
-  /** Told what right is missing, each time that changes; empty once none is. */
+  /** Told what right is missing, each time that changes; empty once none is, or nothing is written any more. */
   onMissingRight?: (right: string) => void;
 }
 
@@ -91,6 +91,7 @@ export async function emitPeriodically(options: EmitOptions, signal: AbortSignal
     if (right !== missing) onMissingRight?.(right);
     missing = right;
   };
+  signal.addEventListener('abort', () => needs(''), { once: true });
   while (!signal.aborted) {
     try {
       const records = options.records();

@@ -237,20 +237,26 @@ coordinator.http.listen = 127.0.0.1:0
       ...rights('topic __consumer_offsets', 'Describe', 'Read'),
       ...rights('group readers', 'Describe'),
     ]);
+    const syncs = 'mm2-offset-syncs.b.internal';
+    const byAgent = (what: string, topic: string): RegExp =>
+      new RegExp(
+        `${what}-not-written: ${what} are not written by .*; ` +
+          `grant Create, Describe and Write on topic ${topic} of a`,
+      );
     const notices = {
       heartbeats:
         /heartbeats-not-written: .*grant Create, Describe and Write on topic heartbeats of b/,
+      sourceHeartbeats: byAgent('heartbeats', 'heartbeats'),
+      syncs: byAgent('offset-syncs', syncs),
       groups:
         /groups-not-committed: .*group readers .* on b; grant Describe and Read on group readers/,
     };
-    await says(notices.heartbeats);
-    await says(notices.groups);
+    for (const notice of Object.values(notices)) await says(notice);
     const told = (topic: string): boolean =>
       maker.lines.some(
         ({ msg, grant: right }) =>
           msg === 'cannot be written' && right === `Create, Describe and Write on topic ${topic}`,
       );
-    const syncs = 'mm2-offset-syncs.b.internal';
     for (const topic of ['heartbeats of a', `${syncs} of a`])
       await eventually(
         () => told(topic),
@@ -265,9 +271,12 @@ coordinator.http.listen = 127.0.0.1:0
       (await readTopic(servers, topic).catch(() => [])).length > 0;
     await grant(source, rights(`topic ${syncs}`, ...ofSide));
     await eventually(() => written(source, syncs), status, LIMIT_MS);
+    await eventually(async () => !notices.syncs.test((await status()).out), status, LIMIT_MS);
     assert.ok(!(await written(source, 'heartbeats')));
     await grant(source, rights('topic heartbeats', ...ofSide));
     await eventually(() => written(source, 'heartbeats'), status, LIMIT_MS);
+    const noSource = async () => !notices.sourceHeartbeats.test((await status()).out);
+    await eventually(noSource, status, LIMIT_MS);
     assert.match((await status()).out, notices.heartbeats);
     await grant(target, rights('topic heartbeats', ...ofSide));
     await eventually(async () => !notices.heartbeats.test((await status()).out), status, LIMIT_MS);

@@ -28,7 +28,7 @@ describe('SiteWorker', () => {
     const worker = new SiteWorker({
       flow: flowFrom('east', 'topics = .*'),
       ...{ source: cluster, heartbeats: undefined, mirroredTopics: [] },
-      ...{ clock: systemClock, log: silentLogger },
+      ...{ clock: systemClock, log: silentLogger, onMissingRight: () => undefined },
       send: (message) => taken && said.push(message) > 0,
     });
     worker.start();

@@ -40,6 +40,7 @@ function startSite(clock: ManualClock, source: KafkaCluster) {
   const site = new SiteWorker({
     flow: load(FLOW).flows[0]!,
     heartbeats: undefined,
+    onMissingRight: () => undefined,
     ...{ source, clock, log: silentLogger, mirroredTopics: [] },
     send: (said: NonNullable<AgentMessage['message']>) => {
       if (said.$case !== 'siteProblem') return true;

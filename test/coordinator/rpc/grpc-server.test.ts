@@ -104,7 +104,10 @@ describe('GrpcServer', () => {
     let sequence = 0n;
     await until(() => {
       sequence += 1n;
-      agent.say({ $case: 'heartbeat', value: { sequence, bufferedBytes: 0n, limitedFlows: [] } });
+      agent.say({
+        $case: 'heartbeat',
+        value: { sequence, bufferedBytes: 0n, limitedFlows: [], missingRights: [] },
+      });
       return agent.grants().find(({ item }) => item !== undefined && isSite(item));
     }, 'the site at a sane agent');
     await agent.leave();

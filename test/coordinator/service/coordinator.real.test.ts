@@ -106,7 +106,10 @@ describe('mirror-coordinator', { timeout: 240_000 }, () => {
     let sequence = 0n;
     const timer = setInterval(() => {
       sequence += 1n;
-      agent.say({ $case: 'heartbeat', value: { sequence, bufferedBytes: 0n, limitedFlows: [] } });
+      agent.say({
+        $case: 'heartbeat',
+        value: { sequence, bufferedBytes: 0n, limitedFlows: [], missingRights: [] },
+      });
     }, LEASE_TTL_MS / 4);
     return () => clearInterval(timer);
   }

@@ -149,7 +149,10 @@ describe('Coordinator', () => {
     const fixture = await leading();
     const agent = new TestAgent(fixture.agents, { agentId: 'x' });
     await agent.welcome();
-    agent.say({ $case: 'heartbeat', value: { sequence: 1n, bufferedBytes: 0n, limitedFlows: [] } });
+    agent.say({
+      $case: 'heartbeat',
+      value: { sequence: 1n, bufferedBytes: 0n, limitedFlows: [], missingRights: [] },
+    });
     const ack = await until(() => agent.all('heartbeatAck')[0], 'an acknowledgement');
     assert.equal(ack.sequence, 1n);
   });
@@ -162,7 +165,10 @@ describe('Coordinator', () => {
     let sequence = 0n;
     await until(() => {
       sequence += 1n;
-      other.say({ $case: 'heartbeat', value: { sequence, bufferedBytes: 0n, limitedFlows: [] } });
+      other.say({
+        $case: 'heartbeat',
+        value: { sequence, bufferedBytes: 0n, limitedFlows: [], missingRights: [] },
+      });
       const items = other.grants().length;
       return items >= 3 ? items : undefined;
     }, 'everything at the other agent');
@@ -199,7 +205,10 @@ describe('Coordinator', () => {
       agent.say({ $case: 'released', value: { releases } });
     };
     giveBack(leaseEpoch - 1n);
-    agent.say({ $case: 'heartbeat', value: { sequence: 1n, bufferedBytes: 0n, limitedFlows: [] } });
+    agent.say({
+      $case: 'heartbeat',
+      value: { sequence: 1n, bufferedBytes: 0n, limitedFlows: [], missingRights: [] },
+    });
     await until(() => agent.all('heartbeatAck')[0], 'an acknowledgement, which comes in order');
     const { flows, agents } = await getStatus(fixture);
     assert.deepEqual([flows[0]?.siteHolder, flows[0]?.problem], ['x', '']);

@@ -248,7 +248,10 @@ export class TestAgent {
     let sequence = 0n;
     const beat = setInterval(() => {
       sequence += 1n;
-      this.say({ $case: 'heartbeat', value: { sequence, bufferedBytes: 0n, limitedFlows: [] } });
+      this.say({
+        $case: 'heartbeat',
+        value: { sequence, bufferedBytes: 0n, limitedFlows: [], missingRights: [] },
+      });
     }, HEARTBEAT_MS);
     void this.#ended.then(() => clearInterval(beat));
   }

@@ -25,7 +25,8 @@ it('shares a flow’s limit among its agents, and gives more to one that is held
   const share = (agent: TestAgent): number => {
     sequence += 1n;
     const limitedFlows = agent === x ? [FLOW] : [];
-    agent.say({ $case: 'heartbeat', value: { sequence, bufferedBytes: 0n, limitedFlows } });
+    const value = { sequence, bufferedBytes: 0n, limitedFlows, missingRights: [] };
+    agent.say({ $case: 'heartbeat', value });
     return Number(agent.all('flowLimit').at(-1)?.bytesPerSecond ?? 0n);
   };
   await until(() => {

@@ -132,6 +132,17 @@ export interface Heartbeat {
   bufferedBytes: bigint;
   /** Flows whose bandwidth limit held this agent back since its last heartbeat. */
   limitedFlows: string[];
+  /** What this agent may not write beside the copy, all of it each time. */
+  missingRights: MissingRight[];
+}
+
+/** Copying goes on without it: the records are there for the tools of MirrorMaker 2. */
+export interface MissingRight {
+  flow: string;
+  /** `heartbeats` or `offset-syncs`. */
+  unwritten: string;
+  /** What to grant to the agent's principal. */
+  right: string;
 }
 
 /** This agent's share of a flow's bandwidth limit, until it is told another one. */
@@ -1257,7 +1268,7 @@ export const Welcome_PropertiesEntry: MessageFns<Welcome_PropertiesEntry> = {
 };
 
 function createBaseHeartbeat(): Heartbeat {
-  return { sequence: 0n, bufferedBytes: 0n, limitedFlows: [] };
+  return { sequence: 0n, bufferedBytes: 0n, limitedFlows: [], missingRights: [] };
 }
 
 export const Heartbeat: MessageFns<Heartbeat> = {
@@ -1276,6 +1287,9 @@ export const Heartbeat: MessageFns<Heartbeat> = {
     }
     for (const v of message.limitedFlows) {
       writer.uint32(162).string(v!);
+    }
+    for (const v of message.missingRights) {
+      MissingRight.encode(v!, writer.uint32(242).fork()).join();
     }
     return writer;
   },
@@ -1317,6 +1331,14 @@ export const Heartbeat: MessageFns<Heartbeat> = {
             message.limitedFlows.push(reader.string());
             continue;
           }
+          case 30: {
+            if (tag !== 242) {
+              break;
+            }
+
+            message.missingRights.push(MissingRight.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1339,6 +1361,86 @@ export const Heartbeat: MessageFns<Heartbeat> = {
       ? BigInt(object.bufferedBytes)
       : 0n;
     message.limitedFlows = object.limitedFlows?.map((e) => e) || [];
+    message.missingRights = object.missingRights?.map((e) => MissingRight.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseMissingRight(): MissingRight {
+  return { flow: "", unwritten: "", right: "" };
+}
+
+export const MissingRight: MessageFns<MissingRight> = {
+  encode(message: MissingRight, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.flow !== "") {
+      writer.uint32(10).string(message.flow);
+    }
+    if (message.unwritten !== "") {
+      writer.uint32(18).string(message.unwritten);
+    }
+    if (message.right !== "") {
+      writer.uint32(26).string(message.right);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): MissingRight {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMissingRight();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.flow = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.unwritten = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.right = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<MissingRight>): MissingRight {
+    return MissingRight.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<MissingRight>): MissingRight {
+    const message = createBaseMissingRight();
+    message.flow = object.flow ?? "";
+    message.unwritten = object.unwritten ?? "";
+    message.right = object.right ?? "";
     return message;
   },
 };
