@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
 import { closeSync, openSync, writeSync } from 'node:fs';
+import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { spawnGuarded } from './guardian.js';
 import { commandAt, HERE, type NetworkPlace } from './network-place.js';
@@ -60,6 +61,7 @@ export class RunningProcess {
   #readyLine: LogLine = {};
   readonly #child: ChildProcess & { readonly pid: number };
   readonly #watch: ExitWatch;
+  readonly #allSaid: Promise<void>;
   #waiters: Waiter[] = [];
 
   constructor(options: ProcessOptions, command: { args: readonly string[]; logFile: string }) {
@@ -72,7 +74,7 @@ export class RunningProcess {
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     });
     this.#watch = new ExitWatch(this.#child);
-    this.#collect();
+    this.#allSaid = this.#collect();
   }
 
   get pid(): number {
@@ -93,9 +95,12 @@ export class RunningProcess {
     return this.lines.some(isReadyLine);
   }
 
-  /** Resolves when the process has ended. */
-  exit(): Promise<ProcessExit> {
-    return this.#watch.wait();
+  /** Resolves when the process has ended and all that it said is here: its last lines come later. */
+  async exit(): Promise<ProcessExit> {
+    const exit = await this.#watch.wait();
+    for (const stream of [this.#child.stdout, this.#child.stderr]) (stream as Socket | null)?.ref();
+    await this.#allSaid;
+    return exit;
   }
 
   /** Sends a signal; only SIGKILL and SIGTERM are waited for. */
@@ -141,10 +146,10 @@ export class RunningProcess {
     this.#readyLine = await this.waitForLine(isReady, options.readyMsMax ?? READY_MS_MAX);
   }
 
-  #collect(): void {
+  /** Resolves when both streams have ended. */
+  async #collect(): Promise<void> {
     const file = openSync(this.logFile, 'a');
-    let open = 2;
-    for (const stream of [this.#child.stdout, this.#child.stderr]) {
+    const collected = [this.#child.stdout, this.#child.stderr].map((stream) => {
       assert(stream);
       let rest = '';
       stream.setEncoding('utf8').on('data', (text: string) => {
@@ -153,10 +158,10 @@ export class RunningProcess {
         rest = parts.pop() ?? '';
         for (const part of parts) this.#onLine(part);
       });
-      stream.on('close', () => {
-        if (--open === 0) closeSync(file);
-      });
-    }
+      return new Promise((resolve) => stream.once('close', resolve));
+    });
+    await Promise.all(collected);
+    closeSync(file);
   }
 
   #onLine(text: string): void {

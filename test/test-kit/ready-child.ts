@@ -1,6 +1,6 @@
 /**
  * Run by start-process.test.ts in place of one of our programs: logs as they do, drains on SIGTERM,
- * and fails when it is told to.
+ * and fails, or says a lot before it ends, when it is told to.
  */
 const log = (line: object): boolean => process.stdout.write(`${JSON.stringify(line)}\n`);
 
@@ -12,6 +12,7 @@ if (mode === 'fail') {
 }
 const timer = setInterval(() => undefined, 1_000_000);
 process.on('SIGTERM', () => {
+  for (let n = 0; mode === 'talk' && n < 400; n += 1) log({ n, padding: 'x'.repeat(1_000) });
   log({ level: 'info', msg: 'drained' });
   clearInterval(timer);
 });

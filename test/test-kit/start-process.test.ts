@@ -14,6 +14,14 @@ describe('startProcess', () => {
     assert.match(readFileSync(started.logFile, 'utf8'), /"starting"[^]*"drained"/);
   });
 
+  it('has all that a program said when its end is known', async () => {
+    for (let run = 0; run < 5; run += 1) {
+      const started = await startProcess({ name: 'talking', args: [PROGRAM, 'talk'] });
+      await started.stop();
+      assert.equal(started.lines.at(-1)?.['msg'], 'drained');
+    }
+  });
+
   it('tells a killed program from one that ended', async () => {
     const started = await startProcess({ name: 'killed', args: [PROGRAM] });
     await started.kill('SIGKILL');
