@@ -95,7 +95,8 @@ export function removeStaleFolders(): void {
     if (pid === 0 || isAlive(pid)) continue;
     const folder = join(KIT_FOLDER, name);
     killStrays(folder);
-    rmSync(folder, { recursive: true, force: true });
+    // Who was killed a moment ago may still have been writing.
+    rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
   }
   for (const name of existsSync(PORTS_FOLDER) ? readdirSync(PORTS_FOLDER) : []) {
     const path = join(PORTS_FOLDER, name);

@@ -4,7 +4,8 @@ import { closeSync, openSync, readFileSync } from 'node:fs';
 import { spawnGuarded, type GuardedOptions } from './guardian.js';
 
 const LOG_LINES_SHOWN_MAX = 40;
-const STOP_MS_MAX = 20_000;
+/** A broker that is killed as it ends repairs its logs when it starts: a test's damage among them. */
+const STOP_MS_MAX = 60_000;
 const PROBE_INTERVAL_MS = 50;
 
 export interface ProcessExit {

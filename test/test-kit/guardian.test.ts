@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
@@ -11,7 +11,7 @@ import { ServerProcess } from '../kit/server-process.js';
 import { temporaryFolder } from '../kit/temporary-folder.js';
 
 const CHILD = fileURLToPath(new URL('./child.js', import.meta.url));
-const CLEANUP_MS_MAX = 10_000;
+const CLEANUP_MS_MAX = 60_000;
 
 interface ChildReport {
   readonly pid: number;
@@ -58,9 +58,11 @@ describe('the guardian', () => {
   it('removes what a process left that died together with its guardian', async () => {
     const { pid = 0 } = spawn('true');
     await eventually('it ends', () => !isAlive(pid));
+    // Another test file that starts meanwhile removes it as well, so it is made elsewhere.
+    const made = temporaryFolder();
+    writeFileSync(join(made, 'file'), '');
     const folder = join(KIT_FOLDER, `${pid}-stale`);
-    mkdirSync(folder, { recursive: true });
-    writeFileSync(join(folder, 'file'), '');
+    renameSync(made, folder);
     removeStaleFolders();
     assert.ok(!existsSync(folder));
   });
@@ -69,11 +71,12 @@ describe('the guardian', () => {
     const { pid = 0 } = spawn('true');
     await eventually('it ends', () => !isAlive(pid));
     const folder = join(KIT_FOLDER, `${pid}-strays`);
-    mkdirSync(folder, { recursive: true });
     const env = { ...process.env, MIRRORCTL_KIT_FOLDER: folder };
     const stray = spawn('sleep', ['1000'], { env });
-    await new Promise((resolve) => stray.once('spawn', resolve));
     const ended = new Promise((resolve) => stray.once('exit', resolve));
+    await new Promise((resolve) => stray.once('spawn', resolve));
+    // Last: another test file that starts meanwhile finds the folder, and kills whom it finds then.
+    mkdirSync(folder, { recursive: true });
     removeStaleFolders();
     await ended;
     assert.ok(!existsSync(folder));
