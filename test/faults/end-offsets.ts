@@ -1,4 +1,5 @@
 import { connectKafkajs, type Connection } from '../kit/kafkajs-client.js';
+import { topicOffsets } from '../kit/topic-offsets.js';
 
 /** Sum over the partitions of a topic of where each ends: cheap enough to be asked often. */
 export class EndOffsets {
@@ -19,7 +20,7 @@ export class EndOffsets {
   }
 
   async each(topic: string): Promise<bigint[]> {
-    const offsets = await this.#admin.fetchTopicOffsets(topic);
+    const offsets = await topicOffsets(this.#admin, topic);
     return offsets.sort((a, b) => a.partition - b.partition).map(({ high }) => BigInt(high));
   }
 

@@ -1,4 +1,5 @@
 import { connectKafkajs, type Connection } from '../kit/kafkajs-client.js';
+import { transactionsEnded } from '../kit/transactions-ended.js';
 import { encodeUnique } from '../kit/write-unique.js';
 
 export interface TransactionOptions {
@@ -10,7 +11,7 @@ export interface TransactionOptions {
   readonly transactionalId: string;
 }
 
-/** Writes transactions of which every third is aborted: gaps, markers and records to leave out. */
+/** Writes transactions of which every third is aborted: gaps, markers and records to leave out. All can be read. */
 export async function writeTransactions(
   connection: Connection,
   options: TransactionOptions,
@@ -45,4 +46,5 @@ export async function writeTransactions(
   } finally {
     await producer.disconnect();
   }
+  await transactionsEnded(connection, topic);
 }

@@ -15,7 +15,8 @@ export async function topicOffsets(admin: Admin, topic: string): Promise<TopicOf
   return offsets!;
 }
 
-/** A broker may not know yet that it leads what the controller says it does. */
+/** A broker may not know yet that it leads what the controller says it does, or how far followers are. */
 function unlessNotLeader(error: Error & { readonly code?: number }): undefined {
-  if (error.code !== ErrorCode.NOT_LEADER_OR_FOLLOWER) throw error;
+  const { NOT_LEADER_OR_FOLLOWER, LEADER_NOT_AVAILABLE } = ErrorCode;
+  if (error.code !== NOT_LEADER_OR_FOLLOWER && error.code !== LEADER_NOT_AVAILABLE) throw error;
 }

@@ -25,6 +25,7 @@ import { assertMirrored, checkOffsetMap } from '../../kit/history-checker.js';
 import { connectKafkajs } from '../../kit/kafkajs-client.js';
 import { readTopic } from '../../kit/read-topic.js';
 import { startKafka, type KafkaServers } from '../../kit/start-kafka.js';
+import { transactionsEnded } from '../../kit/transactions-ended.js';
 import { createTopics, writeUnique } from '../../kit/write-unique.js';
 import { Bench, copiedUpTo } from './copy-bench.js';
 import { registerCodecs } from './kafkajs-codecs.js';
@@ -284,5 +285,6 @@ describe('what happens to each kind of batch', () => {
       await writeUnique(source, { topic, producer: 'between', count: 6, from: 6 * round });
     }
     for (const producer of producers) await producer.disconnect();
+    await transactionsEnded(source, topic);
   }
 });
