@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
 import { Kafka, logLevel } from 'kafkajs';
 import { systemClock } from '../../../common/clock.js';
 import {
@@ -7,6 +8,7 @@ import {
   AclPatternType,
   AclPermission,
   AclResourceType,
+  type AclBinding,
 } from '../../../kafka/admin/acl-admin.js';
 import { AdminClient } from '../../../kafka/admin/admin-client.js';
 import { FenceMissedError, KafkaApiError } from '../../../kafka/admin/errors.js';
@@ -14,8 +16,9 @@ import type { KafkaCluster } from '../../../kafka/client/index.js';
 import type { Api } from '../../../kafka/messages/api.js';
 import { ErrorCode } from '../../../kafka/messages/error-codes.js';
 import { buildBatch } from '../../../kafka/records/build-batch.js';
+import { eventually } from '../../kit/eventually.js';
 import { startKafka, type KafkaServers } from '../../kit/start-kafka.js';
-import { clusterOf, leaderOf, produceBatch } from '../records/on-broker.js';
+import { clusterOf, knownEverywhere, produceBatch } from '../records/on-broker.js';
 
 let kafka: KafkaServers;
 let cluster: KafkaCluster;
@@ -39,7 +42,7 @@ after(async () => {
 
 async function newTopic(name: string, partitionCount = 1): Promise<void> {
   await admin.createTopic({ name, partitionCount, replicationFactor: 1 });
-  await leaderOf({ cluster, topic: name, partition: partitionCount - 1 });
+  await knownEverywhere(cluster, name, partitionCount);
 }
 
 function isApiError(errorName: string, part = ''): (error: unknown) => boolean {
@@ -64,6 +67,7 @@ describe('AdminClient topics', () => {
       'created',
     );
     assert.equal(await admin.createTopic(topic), 'exists');
+    await knownEverywhere(cluster, 'made', 2);
     const { topics } = await cluster.metadata(['made']);
     assert.equal(topics.get('made')?.partitions.length, 2);
   });
@@ -93,7 +97,7 @@ describe('AdminClient topics', () => {
   it('adds partitions, and never takes any away', async () => {
     await newTopic('grows', 2);
     assert.equal(await admin.growPartitions('grows', 5), 'grown');
-    await leaderOf({ cluster, topic: 'grows', partition: 4 });
+    await knownEverywhere(cluster, 'grows', 5);
     assert.equal(await admin.growPartitions('grows', 5), 'unchanged');
     assert.equal(await admin.growPartitions('grows', 3), 'unchanged');
     await assert.rejects(
@@ -112,12 +116,21 @@ describe('AdminClient topics', () => {
     await newTopic('tuned');
     await admin.alterTopicConfigs('tuned', { 'retention.ms': '1000', 'cleanup.policy': 'compact' });
     await admin.alterTopicConfigs('tuned', { 'retention.ms': null, 'segment.bytes': '2000000' });
-    const entries = await admin.describeTopicConfigs('tuned');
-    const overrides = entries.filter((entry) => entry.isOverride);
-    assert.deepEqual(overrides.map(({ name, value }) => `${name}=${value}`).sort(), [
-      'cleanup.policy=compact',
-      'segment.bytes=2000000',
-    ]);
+    let entries: Awaited<ReturnType<AdminClient['describeTopicConfigs']>> = [];
+    const overrides = (): string[] =>
+      entries
+        .filter((entry) => entry.isOverride)
+        .map(({ name, value }) => `${name}=${value}`)
+        .sort();
+    // What the controller has decided comes to the broker that is asked a moment later.
+    await eventually(
+      async () => {
+        entries = await admin.describeTopicConfigs('tuned');
+        return overrides().includes('segment.bytes=2000000');
+      },
+      () => overrides(),
+    );
+    assert.deepEqual(overrides(), ['cleanup.policy=compact', 'segment.bytes=2000000']);
     assert.ok(entries.some(({ name, isOverride }) => name === 'retention.ms' && !isOverride));
     await assert.rejects(
       admin.alterTopicConfigs('tuned', { 'retention.ms': 'much' }),
@@ -211,7 +224,8 @@ describe('AdminClient groups', () => {
   it('sees the members of a group of the new protocol', async () => {
     await newTopic('modern');
     const group = 'modern-group';
-    await cluster.request({ group }, joinNewGroup, { group, topic: 'modern' });
+    const joined = await cluster.request({ group }, joinNewGroup, { group, topic: 'modern' });
+    assert.equal(joined, ErrorCode.NONE);
     const described = await admin.describeGroup(group);
     assert.deepEqual([described.protocolType, described.memberCount], ['consumer', 1]);
     assert.ok(!['Dead', 'Empty'].includes(described.state), described.state);
@@ -225,7 +239,7 @@ describe('AdminClient groups', () => {
 });
 
 /** The first heartbeat of a member, ConsumerGroupHeartbeat v0: no client of ours speaks it. */
-const joinNewGroup: Api<{ group: string; topic: string }, void> = {
+const joinNewGroup: Api<{ group: string; topic: string }, number> = {
   key: 68,
   version: 0,
   flexible: true,
@@ -245,11 +259,14 @@ const joinNewGroup: Api<{ group: string; topic: string }, void> = {
       .writeNoTaggedFields();
   },
 
-  decodeResponse(reader): void {
+  decodeResponse(reader): number {
     reader.readInt32(); // throttle time
-    assert.equal(reader.readInt16(), ErrorCode.NONE);
+    const errorCode = reader.readInt16();
     reader.readRemainingView();
+    return errorCode;
   },
+
+  coordinatorError: (errorCode) => errorCode,
 };
 
 describe('AdminClient producers', () => {
@@ -334,12 +351,24 @@ describe('AdminClient ACLs', () => {
       operation: AclOperation.read,
       permission: AclPermission.allow,
     };
+    const other = { ...binding, resourceName: 'others' };
+    const byName = (a: AclBinding, b: AclBinding): number =>
+      a.resourceName < b.resourceName ? -1 : 1;
+    // A broker that is asked hears of the controller's changes a moment later, in their order.
+    const lists = (expected: AclBinding[]): Promise<void> => {
+      let listed: AclBinding[] = [];
+      return eventually(
+        async () => isDeepStrictEqual((listed = (await admin.listAcls()).sort(byName)), expected),
+        () => listed,
+      );
+    };
     await admin.addAcls([binding]);
     await admin.addAcls([binding]);
-    assert.deepEqual(await admin.listAcls(), [binding]);
+    await lists([binding]);
     await admin.deleteAcls([{ ...binding, principal: 'User:bob' }]);
-    assert.deepEqual(await admin.listAcls(), [binding]);
-    await admin.deleteAcls([binding]);
-    assert.deepEqual(await admin.listAcls(), []);
+    await admin.addAcls([other]);
+    await lists([binding, other].sort(byName));
+    await admin.deleteAcls([binding, other]);
+    await lists([]);
   });
 });

@@ -18,9 +18,10 @@ import { controlType } from '../../../kafka/records/control-record.js';
 import { payloadCrc, verifyBatchCrc } from '../../../kafka/records/crc32c.js';
 import { reencodeBatch } from '../../../kafka/records/reencode.js';
 import { patchBatch } from '../../../kafka/records/rewrite-header.js';
+import { eventually } from '../../kit/eventually.js';
 import { startKafka, type KafkaServers } from '../../kit/start-kafka.js';
 import { contents } from './arbitraries.js';
-import { clusterOf, fetchBatches, produceBatch, type Place } from './on-broker.js';
+import { clusterOf, fetchBatches, leaderOf, produceBatch, type Place } from './on-broker.js';
 
 const NAMES = Object.keys(Codec) as CodecName[];
 const NOW = BigInt(Date.now());
@@ -58,7 +59,9 @@ describe('batches on a real broker', () => {
   async function newTopic(name: string, configs: Record<string, string> = {}): Promise<Place> {
     const limits = { 'max.message.bytes': '10000000', ...configs };
     await admin.createTopic({ name, partitionCount: 1, replicationFactor: 1, configs: limits });
-    return { cluster, topic: name, partition: 0 };
+    const place = { cluster, topic: name, partition: 0 };
+    await leaderOf(place);
+    return place;
   }
 
   async function mustProduce(place: Place, batch: Buffer): Promise<bigint> {
@@ -142,7 +145,9 @@ describe('batches on a real broker', () => {
     const { topic, partition } = place;
     const transactionalId = 'marker';
     await admin.fencePartitions({ transactionalId, ...fenced, partitions: [{ topic, partition }] });
-    const [marker] = await fetchBatches(place);
+    // It is in the log before it can be read.
+    let marker: Buffer | undefined;
+    await eventually(async () => ([marker] = await fetchBatches(place)).length > 0);
     assert.ok(isControl(marker!));
     assert.equal(controlType(marker!.subarray(PAYLOAD_OFFSET)), 'abort');
   });

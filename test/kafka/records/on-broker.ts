@@ -3,13 +3,14 @@ import { systemClock } from '../../../common/clock.js';
 import { silentLogger } from '../../../common/log.js';
 import { KafkaCluster } from '../../../kafka/client/index.js';
 import { ErrorCode } from '../../../kafka/messages/error-codes.js';
-import { fetch } from '../../../kafka/messages/fetch.js';
+import { fetch, type FetchPartitionResponse } from '../../../kafka/messages/fetch.js';
 import { produce } from '../../../kafka/messages/produce.js';
+import { metadata } from '../../../kafka/messages/metadata.js';
 import { splitBatches } from '../../../kafka/records/batch-splitter.js';
+import { eventually } from '../../kit/eventually.js';
 
 /** For tests against a real broker: one batch in, whole logs out, nothing decoded on the way. */
 
-const ATTEMPTS_MAX = 1_000;
 const TIMEOUT_MS = 10_000;
 const FETCH_BYTES = 64 * 1024 * 1024;
 
@@ -31,12 +32,33 @@ export interface Place {
 
 /** The node that leads the partition, once the metadata knows it. */
 export async function leaderOf({ cluster, topic, partition }: Place): Promise<number> {
-  for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+  let nodeId: number | undefined;
+  const look = async (): Promise<boolean> => {
     await cluster.metadata([topic]);
-    const leader = cluster.leaderOf(topic, partition);
-    if (leader) return leader.nodeId;
+    nodeId = cluster.leaderOf(topic, partition)?.nodeId;
+    return nodeId !== undefined;
+  };
+  await eventually(look, () => `who leads ${topic}-${partition}`);
+  return nodeId!;
+}
+
+/**
+ * Until each broker has heard that the topic has so many partitions: what the controller has decided
+ * comes to one after the other.
+ */
+export async function knownEverywhere(
+  cluster: KafkaCluster,
+  topic: string,
+  partitionCount: number,
+): Promise<void> {
+  await leaderOf({ cluster, topic, partition: partitionCount - 1 });
+  const request = { topics: [topic], allowAutoTopicCreation: false };
+  for (const nodeId of cluster.nodeIds) {
+    await eventually(async () => {
+      const answer = await cluster.request({ nodeId }, metadata, request);
+      return answer.topics[0]?.partitions.length === partitionCount;
+    });
   }
-  throw new Error(`${topic}-${partition} has no leader`);
 }
 
 export interface ProduceAnswer {
@@ -47,13 +69,17 @@ export interface ProduceAnswer {
 
 /** Produces one batch as it is; returns the broker's code and the offset it gave. */
 export async function produceBatch(place: Place, batch: Buffer): Promise<ProduceAnswer> {
-  for (let attempt = 0; ; attempt++) {
-    const answer = await produceOnce(place, batch);
-    // A leader that was named a moment ago may not know it yet; nothing was appended then.
-    if (answer.errorCode !== ErrorCode.NOT_LEADER_OR_FOLLOWER || attempt === ATTEMPTS_MAX) {
-      return answer;
-    }
-  }
+  let answer: ProduceAnswer | undefined;
+  await eventually(async () => {
+    answer = await produceOnce(place, batch);
+    return !isNewHere(answer.errorCode);
+  });
+  return answer!;
+}
+
+/** A leader that was named a moment ago may not know it yet; it has done nothing then. */
+function isNewHere(errorCode: number): boolean {
+  return errorCode === ErrorCode.NOT_LEADER_OR_FOLLOWER;
 }
 
 async function produceOnce(place: Place, batch: Buffer): Promise<ProduceAnswer> {
@@ -72,6 +98,19 @@ async function produceOnce(place: Place, batch: Buffer): Promise<ProduceAnswer> 
 
 /** Batches of a partition from an offset on, as the broker stores them; one fetch may not be all. */
 export async function fetchBatches(place: Place, fetchOffset = 0n): Promise<Buffer[]> {
+  let answer: FetchPartitionResponse | undefined;
+  await eventually(async () => {
+    answer = await fetchOnce(place, fetchOffset);
+    return answer !== undefined && !isNewHere(answer.errorCode);
+  });
+  assert.equal(answer?.errorCode, ErrorCode.NONE);
+  return splitBatches(answer.records ?? Buffer.alloc(0)).batches;
+}
+
+async function fetchOnce(
+  place: Place,
+  fetchOffset: bigint,
+): Promise<FetchPartitionResponse | undefined> {
   const nodeId = await leaderOf(place);
   const topicId = place.cluster.topicIdOf(place.topic);
   assert.ok(topicId);
@@ -93,6 +132,5 @@ export async function fetchBatches(place: Place, fetchOffset = 0n): Promise<Buff
     forgottenTopics: [],
     rackId: '',
   });
-  const records = response.responses[0]?.partitions[0]?.records;
-  return splitBatches(records ?? Buffer.alloc(0)).batches;
+  return response.responses[0]?.partitions[0];
 }
