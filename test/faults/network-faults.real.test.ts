@@ -114,7 +114,10 @@ describe('faults of the network', () => {
     target.link.mend();
     assert.equal(await check('cut'), 60_000);
     assert.ok(held < memory.bytesMax + 16 * 1024 * 1024, `${held} bytes were held`);
-    assert.equal(memory.heldBytes, 0);
+    await eventually(
+      () => memory.heldBytes === 0,
+      () => memory.heldBytes,
+    );
     await flow.close();
   });
 
@@ -188,7 +191,8 @@ describe('faults of the network', () => {
         () => describeCopiers([copier!]),
       );
       assert.equal(copier!.state, 'running', copier!.halt?.message);
-      assert.equal(flow.setbacks, 1, 'nothing was damaged: the test showed nothing');
+      assert.equal(link.faultsLeft, 0, 'nothing was damaged: the test showed nothing');
+      assert.ok(flow.setbacks > 0); // a broker that was late is one as well
       assert.equal(await check(topic), 3);
       await flow.close();
     });

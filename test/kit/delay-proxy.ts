@@ -215,6 +215,11 @@ export class DelayProxy {
     this.#faults.push({ direction, bytesLeft: bytes, kind: 'flip' });
   }
 
+  /** How many faults were asked for and have not come yet. */
+  get faultsLeft(): number {
+    return this.#faults.length;
+  }
+
   /** Forgets the faults that were asked for and have not come yet. */
   mend(): void {
     this.#faults.length = 0;

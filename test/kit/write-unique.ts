@@ -12,6 +12,9 @@ const PERSIST_INTERVAL_MS = 200;
 /** A busy broker makes some tens of partitions a second. */
 const CREATE_MS_MAX = 300_000;
 
+/** kafkajs asks a controller to answer within five seconds, and takes it for a refusal if it does not. */
+export const CONTROLLER_MS_MAX = 25_000;
+
 /** What a unique value says about itself. */
 export interface UniqueValue {
   readonly topic: string;
@@ -174,6 +177,7 @@ export async function createTopics(
   try {
     await admin.createTopics({
       waitForLeaders: false,
+      timeout: CONTROLLER_MS_MAX,
       topics: topics.map(({ topic, partitions, replicas, config }) => ({
         topic,
         numPartitions: partitions ?? 1,
@@ -205,6 +209,7 @@ export async function createAssigned(
     }));
     await admin.createTopics({
       waitForLeaders: false,
+      timeout: CONTROLLER_MS_MAX,
       topics: [{ topic, numPartitions: -1, replicationFactor: -1, replicaAssignment }],
     });
     await waitForLeaders(admin, [topic]);

@@ -16,6 +16,7 @@ import { KafkaCluster } from '../../../kafka/client/index.js';
 import type { GroupOffset } from '../../../proto/gen/mirror/v1/agent.js';
 import { flowFrom } from '../../coordinator/target/open-on-broker.js';
 import { eventually } from '../../kit/eventually.js';
+import { commitOffsets } from '../../kit/group-offsets.js';
 import { startKafka, type KafkaServers } from '../../kit/start-kafka.js';
 import { withAdmin } from '../../kit/with-admin.js';
 import { createTopics } from '../../kit/write-unique.js';
@@ -46,6 +47,11 @@ describe('GroupWatch without the rights to follow', () => {
       await allow(user, { resourceType: topic, resourceName: 'orders' });
     }
     await allow('describes', { resourceType: topic, resourceName: '__consumer_offsets' });
+    // The broker heeds what the controller has taken a moment later.
+    const rights = 2 * USERS.length + 1;
+    await withAdmin(source, (admin) =>
+      eventually(async () => (await admin.listAcls()).length === rights),
+    );
     await commit(3n);
   });
 
@@ -60,10 +66,8 @@ describe('GroupWatch without the rights to follow', () => {
     return withAdmin(source, (admin) => admin.addAcls([binding]));
   }
 
-  const commit = (offset: bigint): Promise<unknown> =>
-    withAdmin(source, (admin) =>
-      admin.commitGroupOffsets('g', [{ topic: 'orders', partition: 0, offset }]),
-    );
+  const commit = (offset: bigint): Promise<void> =>
+    commitOffsets(source, { group: 'g', topic: 'orders' }, [Number(offset)]);
 
   for (const [user, right] of [
     ['nothing', 'DESCRIBE'],
@@ -102,8 +106,10 @@ describe('GroupWatch without the rights to follow', () => {
       );
       stop.abort();
       await running;
-      assert.equal(lines.length, 1, lines.join(''));
-      assert.match(lines[0]!, new RegExp(`right ${right} on topic __consumer_offsets is missing`));
+      // Other lines tell of a broker that was late, which is not what this is about.
+      const said = `right ${right} on topic __consumer_offsets is missing`;
+      assert.equal(lines.filter((line) => line.includes(said)).length, 1, lines.join(''));
+      assert.ok(!lines.some((line) => line.includes('right') && !line.includes(said)));
     });
   }
 });

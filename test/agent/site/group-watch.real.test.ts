@@ -11,6 +11,7 @@ import type { GroupOffset } from '../../../proto/gen/mirror/v1/agent.js';
 import { flowFrom } from '../../coordinator/target/open-on-broker.js';
 import { clusterOf } from '../../kafka/records/on-broker.js';
 import { eventually } from '../../kit/eventually.js';
+import { commitOffsets } from '../../kit/group-offsets.js';
 import { connectKafkajs } from '../../kit/kafkajs-client.js';
 import {
   KAFKA_CURRENT,
@@ -18,7 +19,6 @@ import {
   startKafka,
   type KafkaServers,
 } from '../../kit/start-kafka.js';
-import { withAdmin } from '../../kit/with-admin.js';
 import { createTopics } from '../../kit/write-unique.js';
 
 const NEVER = new AbortController().signal;
@@ -60,10 +60,8 @@ for (const version of [KAFKA_CURRENT, KAFKA_OLDER]) {
       return { reports, last, watching, [Symbol.asyncDispose]: close };
     }
 
-    const commit = (group: string, offset: bigint, topic = 'orders'): Promise<unknown> =>
-      withAdmin(source, (admin) =>
-        admin.commitGroupOffsets(group, [{ topic, partition: 0, offset }]),
-      );
+    const commit = (group: string, offset: bigint, topic = 'orders'): Promise<void> =>
+      commitOffsets(source, { group, topic }, [Number(offset)]);
 
     it('finds the first group of a cluster, and each of its commits', async () => {
       await using seen = watch();
@@ -93,6 +91,7 @@ for (const version of [KAFKA_CURRENT, KAFKA_OLDER]) {
         () => seen.last('earlier') === 7n,
         () => seen.reports,
       );
+      await seen.watching.reportNow(NEVER); // what is not reported by now never is
       assert.deepEqual(
         seen.reports.filter(({ group, topic }) => group !== 'first' && topic !== 'orders'),
         [],
@@ -190,6 +189,7 @@ for (const version of [KAFKA_CURRENT, KAFKA_OLDER]) {
         () => seen.last('earlier') === 9n,
         () => seen.reports,
       );
+      await seen.watching.reportNow(NEVER);
       assert.equal(seen.last('newcomer'), undefined);
     });
 
@@ -201,11 +201,9 @@ for (const version of [KAFKA_CURRENT, KAFKA_OLDER]) {
       );
       await source.brokers[0]!.kill();
       await source.brokers[0]!.start();
+      await commit('earlier', 10n);
       await eventually(
-        async () => {
-          await commit('earlier', 10n);
-          return seen.last('earlier') === 10n;
-        },
+        () => seen.last('earlier') === 10n,
         () => seen.reports,
       );
     });
