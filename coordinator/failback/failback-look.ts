@@ -1,7 +1,7 @@
 import type { Clock } from '../../common/clock.js';
 import { describeError, MirrorError } from '../../common/errors.js';
 import type { AdminClient } from '../../kafka/admin/admin-client.js';
-import type { KafkaCluster } from '../../kafka/client/index.js';
+import type { ClusterMetadata, KafkaCluster } from '../../kafka/client/index.js';
 import type { FlowConfig } from '../../mirror/config/mirror-config.js';
 import { failbackFlow } from '../../mirror/failback-flow.js';
 import type { FlowTarget } from '../target/flow-target.js';
@@ -79,13 +79,15 @@ export async function planFailback(
   if (original.promoted.completedAtMs === undefined)
     return refused('not-promoted', `the promotion of ${flow.id} is not finished: promote it again`);
   const mapped = mappedToFailBack(scope);
+  const listed: Listed = new Map();
   for (const [code, alias, side] of [
     ['source-unreachable', flow.source, source],
     ['target-unreachable', flow.target, scope.target],
   ] as const) {
     const name = code === 'source-unreachable' ? 'topic' : 'targetTopic';
     try {
-      await side.cluster.metadata([...new Set(mapped.map((each) => each[name]))], { signal });
+      const names = [...new Set(mapped.map((each) => each[name]))];
+      listed.set(side, (await side.cluster.metadata(names, { signal })).topics);
     } catch (error) {
       if (!(error instanceof MirrorError) || !error.retriable) throw error;
       return refused(code, `${alias} does not answer: ${describeError(error)}`);
@@ -93,8 +95,11 @@ export async function planFailback(
   }
   // While records are copied back both logs grow, and nothing of the seam can be seen any more.
   if (progressOf(original) !== 'new') return { plan: emptyPlan(scope), seams: [] };
-  return lookAtBoth(scope, source, signal);
+  return lookAtBoth(scope, listed, signal);
 }
+
+/** What each side says of its mirrored topics. */
+type Listed = Map<Side, ClusterMetadata['topics']>;
 
 function emptyPlan({ flow, original }: FailbackScope): FailbackPlan {
   return {
@@ -110,11 +115,12 @@ function emptyPlan({ flow, original }: FailbackScope): FailbackPlan {
 
 async function lookAtBoth(
   scope: FailbackScope,
-  source: Side,
+  listed: Listed,
   signal: AbortSignal,
 ): Promise<FailbackLook> {
+  const { source } = scope;
   const mapped = mappedToFailBack(scope);
-  const blockers = topicProblems(scope, source, mapped);
+  const blockers = topicProblems(scope, listed, mapped);
   if (blockers.length > 0) return { plan: { ...emptyPlan(scope), blockers }, seams: [] };
 
   const onSource = mapped.map(({ topic, partition }) => ({ topic, partition }));
@@ -144,10 +150,11 @@ export function mappedToFailBack({ flow, original }: FailbackScope): MappedPosit
 }
 
 function topicProblems(
-  { flow, target }: FailbackScope,
-  source: Side,
+  scope: FailbackScope,
+  listed: Listed,
   mapped: readonly MappedPosition[],
 ): FailbackBlocker[] {
+  const { flow, source, target } = scope;
   const blockers = new Map<string, FailbackBlocker>();
   const check = (side: Side, at: { alias: string; topic: string; id: string }): void => {
     const { alias, topic, id } = at;
@@ -165,22 +172,18 @@ function topicProblems(
     check(source, { alias: flow.source, topic, id: sourceTopicId });
     check(target, { alias: flow.target, topic: targetTopic, id: targetTopicId });
   }
-  return [...blockers.values(), ...partitionCounts({ flow, target, source, mapped })];
+  return [...blockers.values(), ...partitionCounts(scope, listed, mapped)];
 }
 
-function partitionCounts(at: {
-  flow: FlowConfig;
-  target: Side;
-  source: Side;
-  mapped: readonly MappedPosition[];
-}): FailbackBlocker[] {
-  const { flow, target, source, mapped } = at;
+/** Also those that have no leader at present: a broker is away, and nothing is to be added for it. */
+function partitionCounts(
+  { flow, source, target }: FailbackScope,
+  listed: Listed,
+  mapped: readonly MappedPosition[],
+): FailbackBlocker[] {
   const topics = new Map(mapped.map((each) => [each.topic, each.targetTopic]));
-  const count = ({ cluster }: Side, topic: string): number => {
-    let partitions = 0;
-    while (cluster.leaderOf(topic, partitions) !== undefined) partitions += 1;
-    return partitions;
-  };
+  const count = (side: Side, topic: string): number =>
+    listed.get(side)?.get(topic)?.partitions.length ?? 0;
   return [...topics].flatMap(([topic, targetTopic]) => {
     const here = count(source, topic);
     const there = count(target, targetTopic);
