@@ -3,7 +3,14 @@ import { afterEach, describe, it } from 'node:test';
 import { LeadershipLostError, StoreUnavailableError } from '../../../coordinator/store/errors.js';
 import type { LeaseEvent } from '../../../coordinator/store/lease-store.js';
 import { startEtcd, type EtcdServers } from '../../kit/start-etcd.js';
-import { candidate, LEADER_TTL_MS, LONG_TTL_MS, never } from './contract/contract-context.js';
+import {
+  aborted,
+  candidate,
+  LEADER_TTL_MS,
+  LONG_TTL_MS,
+  never,
+  WATCHED_TTL_MS,
+} from './contract/contract-context.js';
 import { EtcdWorld } from './etcd-world.js';
 import { EventLog } from './event-log.js';
 
@@ -72,19 +79,16 @@ describe('EtcdLeaseStore under faults', () => {
     const { servers, world } = await start(3);
     const { store } = await world.open(LEADER_TTL_MS);
     const leadership = await world.until(store.campaign(candidate('a'), never));
-    const lost = new Promise<void>((resolve) =>
-      leadership.lost.addEventListener('abort', () => resolve(), { once: true }),
-    );
     // How soon is a matter for leader-term.test.ts: an etcd leader without a quorum goes on answering
     // renewals until it steps down. A new one gives every lease its full time again, so that is safe.
     await Promise.all(servers.members.slice(1).map((member) => member.kill()));
-    await world.until(lost);
+    await world.until(aborted(leadership.lost));
     await assert.rejects(leadership.put('x', 'y'), LeadershipLostError);
   });
 
   it('fails a call to a silent peer in bounded time, and gives leadership up meanwhile', async () => {
     const { world } = await start(1);
-    const client = await world.open(LEADER_TTL_MS);
+    const client = await world.open(WATCHED_TTL_MS);
     const { store } = client;
     const leadership = await world.until(store.campaign(candidate('a'), never));
     client.silence();

@@ -5,20 +5,21 @@ import { LeadershipLostError } from '../../../../coordinator/store/errors.js';
 import { StoreKeys } from '../../../../coordinator/store/keys.js';
 import type { Leader } from '../../../../coordinator/store/lease-store.js';
 import { EventLog } from '../event-log.js';
-import { candidate, never, type ContractContext, LEADER_TTL_MS } from './contract-context.js';
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    signal.addEventListener('abort', () => resolve(), { once: true });
-  });
-}
+import {
+  aborted,
+  candidate,
+  never,
+  type ContractContext,
+  LEADER_TTL_MS,
+  LONG_TTL_MS,
+  WATCHED_TTL_MS,
+} from './contract-context.js';
 
 export function describeElection(context: ContractContext): void {
   describe('election', () => {
     it('has no leader before anyone campaigns, and then the one who won', async () => {
       const { world } = context;
-      const client = await world.open(LEADER_TTL_MS);
+      const client = await world.open(LONG_TTL_MS);
       assert.equal(await client.store.leader(), undefined);
 
       const leadership = await world.until(client.store.campaign(candidate('a'), never));
@@ -31,20 +32,20 @@ export function describeElection(context: ContractContext): void {
       const won: string[] = [];
       const campaigns: Promise<unknown>[] = [];
       for (const id of ['a', 'b', 'c']) {
-        const { store } = await world.open(LEADER_TTL_MS);
+        const { store } = await world.open(LONG_TTL_MS);
         const campaign = store.campaign(candidate(id), never).then(() => won.push(id));
         campaign.catch(() => {}); // of the losers: ended by the world's close
         campaigns.push(campaign);
       }
       await world.until(Promise.race(campaigns));
-      const { store } = await world.open(LEADER_TTL_MS);
+      const { store } = await world.open(LONG_TTL_MS);
       assert.deepEqual([(await store.leader())?.id], won);
     });
 
     it('elects a successor at once after the leader resigns, with a higher term', async () => {
       const { world } = context;
       const first = await context.lead('a');
-      const { store } = await world.open(LEADER_TTL_MS);
+      const { store } = await world.open(LONG_TTL_MS);
       const campaign = store.campaign(candidate('b'), never);
 
       const resignedMs = world.nowMs();
@@ -52,14 +53,14 @@ export function describeElection(context: ContractContext): void {
       await first.leadership.resign();
       const second = await world.until(campaign);
 
-      assert.ok(world.nowMs() - resignedMs < LEADER_TTL_MS / 2, 'waited for the lease to run out');
+      assert.ok(world.nowMs() - resignedMs < LONG_TTL_MS / 2, 'waited for the lease to run out');
       assert.ok(second.term > first.leadership.term);
       assert.ok(first.leadership.lost.aborted);
     });
 
     it('elects a successor within a time to live when the leader falls silent, who knows', async () => {
       const { world } = context;
-      const first = await context.lead('a');
+      const first = await context.lead('a', LEADER_TTL_MS);
       const { store } = await world.open(LEADER_TTL_MS);
       const campaign = store.campaign(candidate('b'), never);
 
@@ -74,19 +75,15 @@ export function describeElection(context: ContractContext): void {
 
     it('keeps its seat for longer than a time to live', async () => {
       const { world } = context;
-      const { leadership, store } = await context.lead('a');
+      const { leadership, store } = await context.lead('a', WATCHED_TTL_MS);
       const sinceMs = world.nowMs();
-      // Sessions run out by the store's clock: two of them measure it without a sleep.
-      for (let round = 0; round < 2; round++) {
-        const sessionId = await leadership.openSession('clock', LEADER_TTL_MS);
-        const events = new EventLog<string>();
-        const stop = new AbortController();
-        await leadership.grant([{ item: 'tick', sessionId, agentId: 'clock' }]);
-        leadership.watchLeases(({ kind }) => events.add(kind), stop.signal);
-        await world.until(events.next((kind) => kind === 'gone'));
-        stop.abort();
-      }
-      assert.ok(world.nowMs() - sinceMs > LEADER_TTL_MS * 1.5);
+      // Sessions run out by the store's clock: one of them measures it without a sleep.
+      const sessionId = await leadership.openSession('clock', WATCHED_TTL_MS * 1.5);
+      const events = new EventLog<string>();
+      await leadership.grant([{ item: 'tick', sessionId, agentId: 'clock' }]);
+      leadership.watchLeases(({ kind }) => events.add(kind), never);
+      await world.until(events.next((kind) => kind === 'gone'));
+      assert.ok(world.nowMs() - sinceMs > WATCHED_TTL_MS * 1.2);
       assert.equal(leadership.lost.aborted, false);
       assert.equal((await store.leader())?.term, leadership.term);
     });
@@ -104,7 +101,7 @@ export function describeElection(context: ContractContext): void {
     it('tells watchers of each leader, and of none', async () => {
       const { world } = context;
       const heard = new EventLog<Leader | undefined>();
-      const watcher = await world.open(LEADER_TTL_MS);
+      const watcher = await world.open(LONG_TTL_MS);
       watcher.store.watchLeader(heard.add, never);
       await world.until(heard.next((leader) => leader === undefined));
 
@@ -123,7 +120,7 @@ export function describeElection(context: ContractContext): void {
       const { world } = context;
       const first = await context.lead('a');
       const given = new AbortController();
-      const quitter = await world.open(LEADER_TTL_MS);
+      const quitter = await world.open(LONG_TTL_MS);
       const campaign = quitter.store.campaign(candidate('b'), given.signal);
       const reason = new Error('changed its mind');
       given.abort(reason);
@@ -137,7 +134,7 @@ export function describeElection(context: ContractContext): void {
     it('ends campaigns and leadership when closed', async () => {
       const { world } = context;
       const first = await context.lead('a');
-      const second = await world.open(LEADER_TTL_MS);
+      const second = await world.open(LONG_TTL_MS);
       const campaign = second.store.campaign(candidate('b'), never);
       await Promise.all([
         assert.rejects(world.until(campaign), ClosedError),

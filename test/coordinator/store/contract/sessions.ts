@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { SessionExpiredError } from '../../../../coordinator/store/errors.js';
 import type { LeaseEvent } from '../../../../coordinator/store/lease-store.js';
 import { EventLog } from '../event-log.js';
-import { never, type ContractContext, LEADER_TTL_MS } from './contract-context.js';
+import { never, type ContractContext, WATCHED_TTL_MS } from './contract-context.js';
 
 export function describeSessions(context: ContractContext): void {
   describe('sessions', () => {
@@ -42,7 +42,7 @@ export function describeSessions(context: ContractContext): void {
     it('runs out when nobody keeps it alive, and takes what it held with it', async () => {
       const { world } = context;
       const { leadership } = await context.lead('a');
-      const silent = await leadership.openSession('silent', LEADER_TTL_MS);
+      const silent = await leadership.openSession('silent', WATCHED_TTL_MS);
       const [granted] = await leadership.grant([
         { item: 'x', sessionId: silent, agentId: 'silent' },
       ]);
@@ -59,8 +59,8 @@ export function describeSessions(context: ContractContext): void {
     it('outlives the leader that opened it while a later one keeps it alive', async () => {
       const { world } = context;
       const first = await context.lead('a');
-      const kept = await first.leadership.openSession('kept', LEADER_TTL_MS * 2);
-      const silent = await first.leadership.openSession('silent', LEADER_TTL_MS);
+      const kept = await first.leadership.openSession('kept', WATCHED_TTL_MS * 2);
+      const silent = await first.leadership.openSession('silent', WATCHED_TTL_MS);
       await first.leadership.grant([
         { item: 'of-kept', sessionId: kept, agentId: 'kept' },
         { item: 'of-silent', sessionId: silent, agentId: 'silent' },
