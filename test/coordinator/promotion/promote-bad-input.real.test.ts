@@ -60,7 +60,7 @@ describe('promote, where the target is not as it should be', () => {
   it('refuses when half of the topics are missing, and moves the others once that is accepted', async () => {
     await using process = new TargetProcess(kafka.bootstrapServers);
     const scene = await twoTopics('half', process);
-    await process.admin.deleteTopic('half.audit');
+    await process.deleteTopic('half.audit');
 
     await refused(
       scene,

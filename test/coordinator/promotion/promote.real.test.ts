@@ -248,7 +248,7 @@ describe('promote', () => {
     await using process = new TargetProcess(kafka.bootstrapServers);
     const scene = await filledScene('gone', process);
     scene.host.positions = [position(scene, 0, { lagRecords: 0n })];
-    await process.admin.deleteTopic(scene.targetTopic);
+    await process.deleteTopic(scene.targetTopic);
 
     await assert.rejects(promote(scene.options(), NEVER), isRefused('target-topic-missing'));
   });

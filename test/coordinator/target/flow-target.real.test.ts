@@ -17,7 +17,6 @@ import { OffsetMapConflictError } from '../../../mirror/offset-map-errors.js';
 import { decodeCheckpoint } from '../../../mirror/records/checkpoint.js';
 import { encodeOffsetMapKey } from '../../../mirror/records/offset-map-key.js';
 import { fetchBatches, produceBatch } from '../../kafka/records/on-broker.js';
-import { eventually } from '../../kit/eventually.js';
 import { startKafka, type KafkaServers } from '../../kit/start-kafka.js';
 import { flowFrom, SOURCE_TOPIC_ID, TargetProcess } from './open-on-broker.js';
 
@@ -182,11 +181,7 @@ describe('FlowTarget', () => {
     await using process = new TargetProcess(kafka.bootstrapServers);
     const target = await process.open(flowFrom('again'));
     const { targetTopic } = await target.ensureTopic(orders(1));
-    await process.admin.deleteTopic(targetTopic);
-    await eventually(async () => {
-      const { topics } = await process.cluster.metadata([targetTopic]);
-      return topics.get(targetTopic)?.partitions.length === 0;
-    });
+    await process.deleteTopic(targetTopic);
 
     await assert.rejects(target.ensureTopic(orders(1)), isProblem('target-recreated'));
   });

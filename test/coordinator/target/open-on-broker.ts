@@ -7,6 +7,7 @@ import { AdminClient } from '../../../kafka/admin/admin-client.js';
 import type { KafkaCluster } from '../../../kafka/client/index.js';
 import type { FlowConfig } from '../../../mirror/config/mirror-config.js';
 import { loadMirrorConfig } from '../../../mirror/config/mm2-config.js';
+import { eventually } from '../../kit/eventually.js';
 import { clusterOf } from '../../kafka/records/on-broker.js';
 
 export const NEVER = new AbortController().signal;
@@ -85,6 +86,15 @@ export class TargetProcess implements AsyncDisposable {
     const target = await FlowTarget.open({ ...options, ...change }, NEVER);
     this.#opened.push(target);
     return target;
+  }
+
+  /** Resolves when the broker knows: the controller answers before that. */
+  async deleteTopic(name: string): Promise<void> {
+    await this.admin.deleteTopic(name);
+    await eventually(async () => {
+      const { topics } = await this.cluster.metadata([name]);
+      return topics.get(name)?.partitions.length === 0;
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
