@@ -153,7 +153,6 @@ export class GroupReader {
   /** The next offset to read, by `topic:partition`. */
   readonly positions = new Map<string, bigint>();
   firstAtMs: number | undefined;
-  lastAtMs = performance.now();
   failure: Error | undefined;
   readonly #options: GroupReaderOptions;
   readonly #consumer: Consumer;
@@ -201,8 +200,7 @@ export class GroupReader {
       if (this.#stopping || !payload.isRunning() || payload.isStale()) return;
       const some = messages.slice(start, start + COMMIT_RECORDS_MAX);
       const ids = some.map(({ headers }) => idOf(headers) ?? 'a record without id');
-      this.lastAtMs = performance.now();
-      this.firstAtMs ??= this.lastAtMs;
+      this.firstAtMs ??= performance.now();
       this.delivered.push(...ids);
       const { recordsPerSecond } = this.#options;
       if (recordsPerSecond !== undefined) await delay((some.length / recordsPerSecond) * 1_000);
