@@ -3,11 +3,13 @@ import { statSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 
+import { eventually } from '../kit/eventually.js';
 import { commitOffsets } from '../kit/group-offsets.js';
 import { connectKafkajs } from '../kit/kafkajs-client.js';
 import { MirroredPair } from '../kit/mirrored-pair.js';
 import { stretches } from '../kit/stretches.js';
 import { readTopic } from '../kit/read-topic.js';
+import { untilLed } from '../kit/topic-offsets.js';
 import { withAdmin } from '../kit/with-admin.js';
 import { createTopics, writeUnique } from '../kit/write-unique.js';
 
@@ -92,6 +94,8 @@ describe('failback refuses', () => {
     truncateSync(segment, Math.floor(crossed / 2)); // the only batch: nothing of it is left
     await refused(/us-east does not answer/);
     await Promise.all([east.brokers[0]!.start(), west.brokers[0]!.start()]);
+    const copies = TOPICS.map((topic) => `us-east.${topic}`);
+    await Promise.all([untilLed(east, TOPICS), untilLed(west, copies)]);
     await refused(/short-0 on us-east ends at offset 0, and records up to 100 had crossed/);
     await writeUnique(east, { topic: 'short', producer: 'other', count: 120 });
     await refused(/short-0 on us-east holds another record at offset 99 than the one that crossed/);
@@ -99,7 +103,14 @@ describe('failback refuses', () => {
     await withAdmin(east, (admin) => admin.deleteTopic('gone'));
     await withAdmin(east, (admin) => admin.deleteTopic('again'));
     await createTopics(east, [{ topic: 'again' }]);
-    await withAdmin(east, (admin) => admin.growPartitions('wide', 2));
+    await withAdmin(east, async (admin, cluster) => {
+      await admin.growPartitions('wide', 2);
+      // Changes come to a broker in their order: with the last one it knows of all.
+      await eventually(async () => {
+        const { topics } = await cluster.metadata(['wide']);
+        return topics.get('wide')?.partitions.length === 2;
+      });
+    });
     await refused(/topic gone is gone from us-east/);
     await refused(/topic again on us-east was deleted and created again/);
     await refused(/topic wide has 2 partitions on us-east, and us-east\.wide has 1 on us-west/);

@@ -8,9 +8,10 @@ import { commitOffsets, committedOffsets } from '../kit/group-offsets.js';
 import { assertMirrored } from '../kit/history-checker.js';
 import { MirroredPair } from '../kit/mirrored-pair.js';
 import { readTopic } from '../kit/read-topic.js';
-import type { Finished } from '../kit/run-mirrorctl.js';
+import { untilDone, type Finished } from '../kit/run-mirrorctl.js';
 import { untilStretches } from '../kit/stretches.js';
 import { temporaryFolder } from '../kit/temporary-folder.js';
+import { untilLed } from '../kit/topic-offsets.js';
 import { createTopics, decodeUnique, writeUnique } from '../kit/write-unique.js';
 
 const PARTITIONS = [0, 1];
@@ -74,6 +75,7 @@ describe('failback', () => {
     assert.match(away.out, /blocked.* source-unreachable: us-east does not answer/);
 
     await Promise.all([east.brokers[0]!.start(), write('west', 'west', 50)]);
+    await untilLed(east, ['orders']);
     await commit('west', 'reader', 150);
     await commit('west', 'ahead', 201 + 30);
 
@@ -125,9 +127,11 @@ describe('failback', () => {
       const call = failback('--wait');
       stop.abort();
       const program = pair.programs.get('mirror-maker')!;
-      await program.waitForLine((line) => line['step'] === step, 60_000);
+      const reached = program.waitForLine((line) => line['step'] === step, 60_000);
+      // Where the one before came to the end until it was dead, this step is not to come any more.
+      await Promise.race([reached, untilDone(call)]);
       await program.kill('SIGKILL');
-      await call;
+      await Promise.allSettled([call, reached]);
       await pair.start();
     }
     const { next } = await writing;

@@ -2,14 +2,16 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { eventually } from './eventually.js';
 import { freePorts } from './free-port.js';
-import { runMirrorctl, type Finished } from './run-mirrorctl.js';
+import { runMirrorctl, untilDone, type Finished } from './run-mirrorctl.js';
 import { startEtcd, type EtcdServers } from './start-etcd.js';
 import { startKafka, type KafkaServers } from './start-kafka.js';
 import { startProcess, type RunningProcess } from './start-process.js';
 import { temporaryFolder } from './temporary-folder.js';
 
 const STEP_MS_MAX = 60_000;
-const LEASE_TTL_MS = 3_000;
+
+/** As long as a machine may stall: a leader that loses its seat cuts off the command under way. */
+const LEASE_TTL_MS = 10_000;
 
 /** `A->B` at the edge: A is known to the agent alone. The coordinator has etcd, and may be killed. */
 export class FailbackSite {
@@ -101,14 +103,18 @@ export class FailbackSite {
     return this.ctl('failback', 'A:B', '--yes', '--quarantine-dir', this.folder, ...flags);
   }
 
-  /** Calls failback, kills the coordinator right after this step of it, and starts another one. */
+  /**
+   * Calls failback, kills the coordinator right after this step of it, and starts another one. Where the
+   * one before came further than its step until it was dead, this step is not to come any more.
+   */
   async killAt(step: string): Promise<void> {
     const call = this.failback();
     const isStep = (line: Readonly<Record<string, unknown>>): boolean =>
       line['msg'] === 'failback step done' && line['step'] === step;
-    await this.#coordinator!.waitForLine(isStep, STEP_MS_MAX);
+    const reached = this.#coordinator!.waitForLine(isStep, STEP_MS_MAX);
+    await Promise.race([reached, untilDone(call)]);
     await this.#coordinator!.kill('SIGKILL');
-    await call;
+    await Promise.allSettled([call, reached]);
     await this.startCoordinator();
   }
 

@@ -54,3 +54,12 @@ export function runMirrorctl(
 ): Promise<Finished> {
   return new RunningMirrorctl(args, env).finished;
 }
+
+/** Settles only where the command did what it was asked for: to be raced with what is to come before. */
+export function untilDone(call: Promise<Finished>): Promise<void> {
+  return new Promise((resolve) => {
+    void call.then(({ code }) => {
+      if (code === 0) resolve();
+    });
+  });
+}

@@ -1,6 +1,7 @@
 import type { Admin, SeekEntry } from 'kafkajs';
 import { ErrorCode } from '../../kafka/messages/error-codes.js';
 import { eventually } from './eventually.js';
+import { connectKafkajs, type Connection } from './kafkajs-client.js';
 
 export type TopicOffsets = SeekEntry & { readonly high: string; readonly low: string };
 
@@ -13,6 +14,17 @@ export async function topicOffsets(admin: Admin, topic: string): Promise<TopicOf
   };
   await eventually(look, () => `where ${topic} ends`);
   return offsets!;
+}
+
+/** Resolves when each partition is led: a broker that was started again answers before that. */
+export async function untilLed(connection: Connection, topics: readonly string[]): Promise<void> {
+  const admin = connectKafkajs(connection).admin();
+  await admin.connect();
+  try {
+    for (const topic of topics) await topicOffsets(admin, topic);
+  } finally {
+    await admin.disconnect();
+  }
 }
 
 /** A broker may not know yet that it leads what the controller says it does, or how far followers are. */
