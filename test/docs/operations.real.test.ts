@@ -41,6 +41,7 @@ describe('docs/operations.md', () => {
     pair = await MirroredPair.open({
       flowLines: ['us-east->us-west.topics = orders.*', 'us-east->us-west.groups = .*'],
       agents: ['factory-7-a', 'factory-7-b'],
+      leaseTtlMs: 10_000,
     });
     await createTopics(pair.east, [{ topic: 'orders', partitions: 2 }]);
     await writeUnique(pair.east, { topic: 'orders', partitions: [0, 1], count: 200 });
@@ -67,6 +68,8 @@ describe('docs/operations.md', () => {
   const substitutes = (): Readonly<Record<string, string>> => ({
     '/var/lib/mirror': folder,
     'mm2.properties': pair.configFile,
+    // How fast this machine is, is no matter of the runbook.
+    '15s': '10m',
   });
 
   function runs({ line, args, exit }: ReturnType<typeof commandsOf>[number]): void {

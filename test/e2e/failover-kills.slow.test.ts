@@ -79,7 +79,14 @@ describe(`failover under load, killed at random (TEST_SEED=${seed})`, () => {
         await eventually(async () => /billing +orders/.test((await seen()).out), seen, 60_000);
         await systemClock.sleep(500 + random() * 2_000);
         const committedBefore = load.committed;
-        await systemClock.sleep(1_500);
+        const translated = () => mirrorctl('--json', 'translate', FLOW, '--group', 'billing');
+        const isKnown = async (): Promise<boolean> => {
+          const { out } = await translated();
+          if (!out.startsWith('{')) return false;
+          const { offsets } = JSON.parse(out) as { offsets: { sourceOffset?: number }[] };
+          return offsets.some(({ sourceOffset = -1 }) => sourceOffset >= committedBefore);
+        };
+        await eventually(isKnown, translated, 60_000);
         await Promise.all(east.brokers.map((broker) => broker.kill()));
         load.stop();
 

@@ -12,9 +12,9 @@ const FLOW = 'us-east:us-west';
 const TOPIC = 'ledger';
 const COPY = `us-east.${TOPIC}`;
 const FIRST = 100;
-const BURST = 3_000;
+const BURST = 12_000;
 
-/** So that the burst drains for longer than the test looks at it. */
+/** So that the burst drains for minutes: the agent is to freeze in the middle of it, twice. */
 const BYTES_PER_SECOND = 20_000;
 
 interface Promoted {
@@ -38,6 +38,7 @@ describe('an agent that freezes while a promotion drains', () => {
         `us-east->us-west.bandwidth.bytes.per.second = ${BYTES_PER_SECOND}`,
       ],
       agents: ['one'],
+      leaseTtlMs: 10_000,
     });
     await createTopics(pair.east, [{ topic: TOPIC }]);
     await writeUnique(pair.east, { topic: TOPIC, count: FIRST });

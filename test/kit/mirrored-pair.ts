@@ -11,7 +11,12 @@ import { temporaryFolder } from './temporary-folder.js';
 import { topicOffsets } from './topic-offsets.js';
 
 const CAUGHT_UP_MS_MAX = 90_000;
+
+/** Short, so that what a killed program held moves soon: it must not stand still for longer either. */
 const LEASE_TTL_MS = 3_000;
+
+/** Nothing that is killed leaves a lease behind in a mirror-maker: it may stand still as a user's may. */
+const EMBEDDED_LEASE_TTL_MS = 10_000;
 
 export interface PairOptions {
   /** Lines for the configuration, beside the clusters and what one broker each needs. */
@@ -22,7 +27,7 @@ export interface PairOptions {
   readonly agents?: readonly string[];
   /** How many coordinators share the etcd; one unless told. */
   readonly coordinators?: number;
-  /** Short unless told, so that what a killed program held moves soon. */
+  /** Short with agents unless told; longer where nobody is killed, since machines stall. */
   readonly leaseTtlMs?: number;
   /** For `mirrorctl`, where the coordinator asks for more than its address. */
   readonly operatorEnv?: Readonly<Record<string, string>>;
@@ -187,6 +192,7 @@ export class MirroredPair {
 
   #lines(index = 0): string[] {
     const etcd = this.#etcd?.endpoints.join(',');
+    const leaseTtlMs = etcd === undefined ? EMBEDDED_LEASE_TTL_MS : LEASE_TTL_MS;
     return [
       'clusters = us-east, us-west',
       `us-east.bootstrap.servers = ${this.east.bootstrapServers}`,
@@ -198,7 +204,7 @@ export class MirroredPair {
       'offset-syncs.topic.replication.factor = 1',
       `coordinator.listen = ${this.#addresses[index] ?? ''}`,
       'coordinator.http.listen = 127.0.0.1:0',
-      `coordinator.lease.ttl.ms = ${this.#options.leaseTtlMs ?? LEASE_TTL_MS}`,
+      `coordinator.lease.ttl.ms = ${this.#options.leaseTtlMs ?? leaseTtlMs}`,
       ...(etcd === undefined ? [] : [`coordinator.etcd.endpoints = ${etcd}`]),
       ...this.#options.flowLines,
     ];
