@@ -1,6 +1,6 @@
 import { systemClock } from '../../common/clock.js';
 import type { Network } from './network.js';
-import { describeFault, type Fault } from './schedule.js';
+import { describeFault, isProcessFault, type Fault } from './schedule.js';
 import type { Node } from './topology.js';
 import type { World } from './world.js';
 
@@ -22,6 +22,8 @@ export class FaultRunner {
   readonly #options: FaultRunnerOptions;
   /** How many faults delay each node. */
   readonly #delays = new Map<Node, number>();
+  /** By node, until its process is as it was before the last fault of it that was taken up. */
+  readonly #undone = new Map<Node, Promise<unknown>>();
 
   constructor(options: FaultRunnerOptions) {
     this.#options = options;
@@ -31,12 +33,26 @@ export class FaultRunner {
   async run(faults: readonly Fault[]): Promise<void> {
     const startedMs = systemClock.nowMs();
     await Promise.all(
-      faults.map(async (fault) => {
-        await systemClock.sleep(startedMs + fault.atMs - systemClock.nowMs());
-        this.#options.say(describeFault(fault));
-        await this.#perform(fault);
-      }),
+      faults.map((fault) =>
+        this.#inTurn(fault, async () => {
+          await systemClock.sleep(startedMs + fault.atMs - systemClock.nowMs());
+          this.#options.say(describeFault(fault));
+        }),
+      ),
     );
+  }
+
+  /**
+   * The schedule keeps apart what is done to one process, and a busy machine does not keep to the
+   * schedule: one that leaves may take longer than it was given, and must not be killed meanwhile, nor
+   * started twice.
+   */
+  async #inTurn(fault: Fault, due: () => Promise<void>): Promise<void> {
+    const nodes = isProcessFault(fault.kind) ? fault.nodes : [];
+    const before = Promise.all(nodes.map(async (node) => this.#undone.get(node)));
+    const undone = before.then(due).then(() => this.#perform(fault));
+    for (const node of nodes) this.#undone.set(node, undone);
+    await undone;
   }
 
   async #perform(fault: Fault): Promise<void> {

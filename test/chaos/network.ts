@@ -21,6 +21,8 @@ export class Network {
   readonly #hosts = new Map<Node, string>();
   /** How many faults block a direction: one that ends must not end another. */
   readonly #blocks = new Map<string, number>();
+  /** The rules are changed one after another: the same one may be taken away and set in one moment. */
+  #changed: Promise<unknown> = Promise.resolve();
 
   private constructor() {}
 
@@ -55,7 +57,9 @@ export class Network {
 
   async #rule(verb: 'add' | 'del', from: Node, to: Node): Promise<void> {
     const pair = ['from', this.#host(from), 'to', this.#host(to)];
-    await run('ip', ['rule', verb, ...pair, 'blackhole']);
+    const change = this.#changed.then(() => run('ip', ['rule', verb, ...pair, 'blackhole']));
+    this.#changed = change.catch(() => undefined); // whoever asked for it hears of it
+    await change;
   }
 
   #host(node: Node): string {

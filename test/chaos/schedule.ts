@@ -117,7 +117,7 @@ function amountOf(kind: FaultKind, draw: Draw): number | undefined {
 }
 
 /** The signals of two faults on one process would undo each other. */
-function isProcessFault(kind: FaultKind): boolean {
+export function isProcessFault(kind: FaultKind): boolean {
   return kind === 'kill' || kind === 'leave' || kind === 'freeze' || kind === 'quorum';
 }
 

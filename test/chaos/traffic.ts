@@ -1,5 +1,6 @@
 import type { Admin, Producer } from 'kafkajs';
 import { systemClock } from '../../common/clock.js';
+import { eventually } from '../kit/eventually.js';
 import type { TranslatedCommit } from '../kit/group-checker.js';
 import {
   connectCluster,
@@ -64,8 +65,20 @@ export class Traffic {
     const admin = connectKafkajs(this.#source).admin();
     const cluster = connectCluster(this.#source);
     await Promise.all([admin.connect(), cluster.connect()]);
+    let committed: Awaited<ReturnType<Traffic['stop']>> = [];
+    let refused: unknown;
+    const commit = async (): Promise<boolean> => {
+      refused = undefined;
+      // A broker that came back a moment ago may still be loading the group.
+      committed = await this.#commit(admin, cluster).catch((error: unknown) => {
+        refused = error;
+        return [];
+      });
+      return refused === undefined;
+    };
     try {
-      return await this.#commit(admin, cluster);
+      await eventually(commit, () => refused);
+      return committed;
     } finally {
       await Promise.all([admin.disconnect(), cluster.disconnect()]);
     }
@@ -106,13 +119,10 @@ export class Traffic {
   }
 
   async #writeLedger(): Promise<void> {
-    for (let n = 0, producer: Producer | undefined; !this.#stopped || producer; n += 1) {
+    let producer: Producer | undefined;
+    for (let n = 0; !this.#stopped; n += 1) {
       try {
         producer ??= await this.#openLedger();
-        if (this.#stopped) {
-          await producer.disconnect();
-          return;
-        }
         await this.#transact(producer, n);
       } catch {
         // The broker was killed or froze; the next producer of this id ends what is unfinished.
@@ -121,6 +131,30 @@ export class Traffic {
       }
       await systemClock.sleep(TRANSACTION_PAUSE_MS);
     }
+    await producer?.disconnect();
+    await this.#settleLedger();
+  }
+
+  /**
+   * Until the last transaction is over for its readers: a commit is answered before its markers are in the
+   * log, and one that failed may still come. The next producer of the id is let in behind them.
+   */
+  async #settleLedger(): Promise<void> {
+    let refused: unknown;
+    const letIn = async (): Promise<boolean> => {
+      let next: Producer | undefined;
+      try {
+        next = await this.#openLedger();
+        await next.transaction(); // without records it is nothing that a broker knows of
+        return true;
+      } catch (error) {
+        refused = error;
+        return false;
+      } finally {
+        await next?.disconnect().catch(() => undefined);
+      }
+    };
+    await eventually(letIn, () => refused);
   }
 
   async #openLedger(): Promise<Producer> {

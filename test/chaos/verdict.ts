@@ -93,7 +93,12 @@ async function settleGroup(
   await admin.connect();
   let wrong: string[] = [];
   const look = async (): Promise<boolean> => {
-    const onTarget = await Traffic.committed(admin, (topic) => `source.${topic}`);
+    const name = (topic: string): string => `source.${topic}`;
+    const onTarget = await Traffic.committed(admin, name).catch((error: unknown) => {
+      wrong = [String(error)];
+      return undefined;
+    });
+    if (onTarget === undefined) return false;
     wrong = committed.flatMap(({ topic, partition, offset }) => {
       const found = onTarget.find((each) => each.topic === topic && each.partition === partition);
       if (found === undefined) return [`${topic}-${partition}: not committed on the target`];

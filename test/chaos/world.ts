@@ -49,6 +49,8 @@ export class World {
   readonly #network: Network;
   readonly #folder = temporaryFolder('chaos');
   readonly #programs = new Map<Node, Program>();
+  /** Found ended, without having been told to, when it was to be ended or judged. */
+  readonly #crashed = new Set<Node>();
   #linkPort = 0;
   /** By server, the program that makes its round trips longer. */
   readonly #links = new Map<Node, RunningProcess>();
@@ -136,6 +138,8 @@ export class World {
       await this.#server(node).kill(signal);
       return;
     }
+    // What starts it again must not hide that it ended by itself.
+    this.#noteCrash(node, program);
     program.ended = true;
     const { isReady } = program.running;
     await program.running.kill(signal);
@@ -184,9 +188,12 @@ export class World {
 
   /** Programs that ended without being told to. */
   crashed(): string[] {
-    return [...this.#programs]
-      .filter(([, { running, ended }]) => !ended && !running.running)
-      .map(([node]) => node);
+    for (const [node, program] of this.#programs) this.#noteCrash(node, program);
+    return [...this.#crashed];
+  }
+
+  #noteCrash(node: Node, { running, ended }: Program): void {
+    if (!ended && !running.running) this.#crashed.add(node);
   }
 
   /** The leader's node, as the coordinators' own metrics say; undefined while there is none. */
