@@ -16,8 +16,10 @@ import {
   PromoteRequest,
 } from '../../../proto/gen/mirror/v1/operator.js';
 import {
+  ForwardClock,
   isPartition,
   isSite,
+  LEASE_TTL_MS,
   startFixture,
   TestAgent,
   until,
@@ -158,20 +160,20 @@ describe('Coordinator', () => {
   });
 
   it('moves the work of an agent that fell silent', async () => {
-    const fixture = await leading();
+    const clock = new ForwardClock();
+    const fixture = await leading({ clock });
     const silent = await working(fixture);
     const other = new TestAgent(fixture.agents, { agentId: 'y' });
     await other.welcome();
-    let sequence = 0n;
-    await until(() => {
-      sequence += 1n;
-      other.say({
-        $case: 'heartbeat',
-        value: { sequence, bufferedBytes: 0n, limitedFlows: [], missingRights: [] },
-      });
-      const items = other.grants().length;
-      return items >= 3 ? items : undefined;
-    }, 'everything at the other agent');
+    clock.putForward((LEASE_TTL_MS * 2) / 3);
+    const value = { sequence: 1n, bufferedBytes: 0n, limitedFlows: [], missingRights: [] };
+    other.say({ $case: 'heartbeat', value });
+    await until(() => other.all('heartbeatAck')[0], 'an acknowledgement');
+    clock.putForward((LEASE_TTL_MS * 2) / 3);
+    await until(
+      () => (other.grants().length >= 3 ? true : undefined),
+      'everything at the other agent',
+    );
     assert.equal((await silent.failure()).code, status.ABORTED);
   });
 

@@ -1,5 +1,5 @@
 import { credentials, type ClientDuplexStream, type ServiceError } from '@grpc/grpc-js';
-import { systemClock } from '../../../common/clock.js';
+import { systemClock, type Clock } from '../../../common/clock.js';
 import { silentLogger } from '../../../common/log.js';
 import { Coordinator } from '../../../coordinator/service/coordinator.js';
 import type {
@@ -25,7 +25,7 @@ import type { WorkItem } from '../../../proto/gen/mirror/v1/common.js';
 import { OperatorServiceClient } from '../../../proto/gen/mirror/v1/operator.js';
 
 /** Long enough that nothing expires while a slow machine runs a test that is not about expiry. */
-export const LEASE_TTL_MS = 2_000;
+export const LEASE_TTL_MS = 30_000;
 
 const HEARTBEAT_MS = 250;
 
@@ -150,10 +150,24 @@ export interface FixtureOptions {
   /** Of its configuration file, beside what it needs. */
   readonly lines?: readonly string[];
   readonly open?: (target: MemoryTarget) => Promise<OpenedFlowTarget>;
+  /** The coordinator's; that of its store goes on as it is. */
+  readonly clock?: Clock;
+}
+
+/** Goes like the system's, and is put forward when a lease is to run out. */
+export class ForwardClock implements Clock {
+  #aheadMs = 0;
+  nowMs = (): number => systemClock.nowMs() + this.#aheadMs;
+  wallMs = (): number => systemClock.wallMs();
+  sleep = (ms: number, signal?: AbortSignal): Promise<void> => systemClock.sleep(ms, signal);
+
+  putForward(ms: number): void {
+    this.#aheadMs += ms;
+  }
 }
 
 export async function startFixture(options: FixtureOptions = {}): Promise<Fixture> {
-  const { id = 'one', shared, listen = '127.0.0.1:0' } = options;
+  const { id = 'one', shared, listen = '127.0.0.1:0', clock = systemClock } = options;
   const lines = [
     'clusters = a, b',
     'a.bootstrap.servers = 127.0.0.1:1',
@@ -165,9 +179,8 @@ export async function startFixture(options: FixtureOptions = {}): Promise<Fixtur
   ];
   const text = lines.join('\n');
   const config = loadMirrorConfig({ path: 'test', text, requireSourceBootstrap: false });
-  const clock = systemClock;
   const store = new InProcessLeaseStore({
-    ...{ clock, leaderTtlMs: LEASE_TTL_MS },
+    ...{ clock: systemClock, leaderTtlMs: LEASE_TTL_MS },
     ...(shared === undefined ? {} : { shared }),
   });
   const target = new MemoryTarget();

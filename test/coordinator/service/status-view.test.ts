@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import type { PartitionView } from '../../../coordinator/service/status-view.js';
-import { isPartition, isSite, startFixture, TestAgent, until } from './fixture.js';
+import {
+  ForwardClock,
+  isPartition,
+  isSite,
+  LEASE_TTL_MS,
+  startFixture,
+  TestAgent,
+  until,
+} from './fixture.js';
 
 /** A promise, and what settles it. */
 function gate(): { readonly opened: Promise<void>; open(): void } {
@@ -11,7 +19,8 @@ function gate(): { readonly opened: Promise<void>; open(): void } {
 }
 
 it('takes a new topic and a lease on its way for what they are, and not for a want of agents', async (t) => {
-  const fixture = await startFixture();
+  const clock = new ForwardClock();
+  const fixture = await startFixture({ clock });
   t.after(() => fixture.close());
   const coordination = await until(() => fixture.coordinator.coordination, 'leadership');
   const { target } = fixture;
@@ -50,6 +59,7 @@ it('takes a new topic and a lease on its way for what they are, and not for a wa
   leaseWritten.open();
   await agent.grant(isPartition(0));
   await agent.leave();
+  clock.putForward(2 * LEASE_TTL_MS);
   // Its session outlives the agent, and then there is none that could have the partition.
   await until(() => (partition()?.state === 'unheld' ? true : undefined), 'unheld');
 });

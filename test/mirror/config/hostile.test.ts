@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { ConfigError } from '../../../common/config/problems.js';
 import { FLOW_OPTION_SPELLINGS } from '../../../mirror/config/flow-options.js';
 import { load, ONE_FLOW, problemsOf } from './load.js';
+import { cpuTimeMs } from '../../kit/cpu-time.js';
 
 /** Generous, for a loaded machine: what this rules out takes minutes or for ever. */
 const LOAD_MS_MAX = 15_000;
@@ -34,9 +35,9 @@ describe('loadMirrorConfig, against hostile text', () => {
   ];
   for (const [name, text] of texts) {
     it(`survives ${name}`, () => {
-      const startMs = performance.now();
+      const startMs = cpuTimeMs();
       const problems = problemsOf(ONE_FLOW, text);
-      assert.ok(performance.now() - startMs < LOAD_MS_MAX);
+      assert.ok(cpuTimeMs() - startMs < LOAD_MS_MAX);
       const message = new ConfigError(problems).message;
       assert.ok(message.length < 100_000);
       // eslint-disable-next-line no-control-regex -- none of these may reach a terminal.
@@ -46,14 +47,14 @@ describe('loadMirrorConfig, against hostile text', () => {
 
   it('loads a thousand sites in a moment', () => {
     const sites = Array.from({ length: 1000 }, (_, index) => `site-${index}`);
-    const startMs = performance.now();
+    const startMs = cpuTimeMs();
     const config = load(
       `clusters = ${sites.join()}, hub`,
       'hub.bootstrap.servers = h:1',
       ...sites.map((site) => `${site}.bootstrap.servers = ${site}:1\n${site}->hub.enabled = true`),
     );
     assert.equal(config.flows.filter((flow) => flow.enabled).length, 1000);
-    assert.ok(performance.now() - startMs < LOAD_MS_MAX);
+    assert.ok(cpuTimeMs() - startMs < LOAD_MS_MAX);
   });
 
   it('throws nothing but ConfigError, whatever the text', () => {

@@ -8,6 +8,7 @@ import { loadMirrorConfig } from '../../../mirror/config/mm2-config.js';
 import { readConfigText, referenceResolver } from '../../../mirror/config/read-config.js';
 import { hasReference } from '../../../mirror/config/references.js';
 import { brief, ONE_FLOW } from './load.js';
+import { cpuTimeMs } from '../../kit/cpu-time.js';
 
 describe('references', () => {
   let directory = '';
@@ -158,9 +159,9 @@ describe('references', () => {
   });
 
   it('are found in linear time', () => {
-    const startMs = performance.now();
+    const startMs = cpuTimeMs();
     assert.equal(hasReference('${a:'.repeat(250_000)), false);
-    assert.ok(performance.now() - startMs < 2_000);
+    assert.ok(cpuTimeMs() - startMs < 2_000);
   });
 });
 

@@ -7,6 +7,7 @@ import {
   PatternList,
   PATTERNS_MAX,
 } from '../../../mirror/policy/name-filter.js';
+import { cpuTimeMs } from '../../kit/cpu-time.js';
 
 describe('PatternList', () => {
   const cases: readonly [string, string, boolean][] = [
@@ -68,9 +69,9 @@ describe('PatternList', () => {
 
   it('takes linear time where a backtracking engine would hang', () => {
     const list = new PatternList(['(a+)+$', '(a|a)*b', '(.*a){10}c']);
-    const startMs = performance.now();
+    const startMs = cpuTimeMs();
     assert.equal(list.matches(`${'a'.repeat(30_000)}!`), false);
-    assert.ok(performance.now() - startMs < 5_000);
+    assert.ok(cpuTimeMs() - startMs < 5_000);
   });
 
   it('matches among ten thousand patterns', () => {
