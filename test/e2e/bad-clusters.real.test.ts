@@ -124,7 +124,7 @@ coordinator.http.listen = 127.0.0.1:0
       60_000,
     );
     assertMirrored(await readTopic(east, 'orders'), await readTopic(west, source));
-    assert.equal((await flows()).get(`${GOOD}->west`)?.state, 'running');
+    await eventually(async () => (await flows()).get(`${GOOD}->west`)?.state === 'running', flows);
     const environment = { MIRRORCTL_COORDINATOR: String(maker.readyLine['grpc']) };
     const one = () => runMirrorctl(['status', `${GOOD}:west`], environment);
     await eventually(

@@ -6,7 +6,7 @@ import { decodeCheckpoint } from '../../mirror/records/checkpoint.js';
 import { eventually } from '../kit/eventually.js';
 import { commitOffsets, committedOffsets } from '../kit/group-offsets.js';
 import { assertMirrored } from '../kit/history-checker.js';
-import { connectKafkajs } from '../kit/kafkajs-client.js';
+import { deleteTopic, hasTopic } from '../kit/delete-topic.js';
 import { MirroredPair } from '../kit/mirrored-pair.js';
 import { readTopic } from '../kit/read-topic.js';
 import { withAdmin } from '../kit/with-admin.js';
@@ -75,10 +75,7 @@ describe('topics that are not as they should be, and the ways out', () => {
 
   it('copies a recreated topic from its start, behind the old records, once that is accepted', async () => {
     await pair.stop();
-    const admin = connectKafkajs(pair.east).admin();
-    await admin.connect();
-    await admin.deleteTopics({ topics: ['wide'] });
-    await admin.disconnect();
+    await deleteTopic(pair.east, 'wide');
     const old = await readTopic(pair.west, 'us-east.wide');
     await createTopics(pair.east, [{ topic: 'wide' }]);
     await writeUnique(pair.east, { topic: 'wide', count: 250, producer: 'second' });
@@ -123,18 +120,15 @@ describe('topics that are not as they should be, and the ways out', () => {
   it('makes a deleted topic again and copies everything once that is accepted', async () => {
     await commitOffsets(pair.east, { group: 'readers', topic: 'orders' }, [80, 40]);
     await groupIsAt([80, 40]);
-    const admin = connectKafkajs(pair.west).admin();
-    await admin.connect();
     // The new log begins later than the old one did: what was true of that one is not of this.
     await withAdmin(pair.east, (source) =>
       source.deleteRecords([{ topic: 'orders', partition: 0, beforeOffset: 30n }]),
     );
-    await admin.deleteTopics({ topics: ['us-east.orders'] });
+    await deleteTopic(pair.west, 'us-east.orders');
     await writeUnique(pair.east, { topic: 'orders', partitions: [0, 1], count: 50, from: 100 });
     await statusSays(/target-deleted.*topic us-east\.orders was deleted/s);
     // Nobody decides but an operator.
-    assert.ok(!(await admin.listTopics()).includes('us-east.orders'));
-    await admin.disconnect();
+    assert.ok(!(await hasTopic(pair.west, 'us-east.orders')));
     const resumed = await accept('target-deleted');
     assert.ok(resumed.length > 0);
     await pair.caughtUp(['orders']);
@@ -144,11 +138,8 @@ describe('topics that are not as they should be, and the ways out', () => {
 
   it('copies everything again to a recreated topic once that is accepted, and points nowhere else', async () => {
     const old = await withAdmin(pair.west, (target) => target.groupOffsets(['readers']));
-    const admin = connectKafkajs(pair.west).admin();
-    await admin.connect();
-    await admin.deleteTopics({ topics: ['us-east.orders'] });
+    await deleteTopic(pair.west, 'us-east.orders');
     await createTopics(pair.west, [{ topic: 'us-east.orders', partitions: 2 }]);
-    await admin.disconnect();
     // As a translation that was under way: it goes to the new topic, where it means nothing.
     const late = old.get('readers')!.map((each) => ({ ...each, metadata: each.metadata ?? '' }));
     await withAdmin(pair.west, (target) => target.commitGroupOffsets('readers', late));

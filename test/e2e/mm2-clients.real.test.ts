@@ -6,12 +6,16 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
 
 import {
   DefaultReplicationPolicy,
   IdentityReplicationPolicy,
   type ReplicationPolicy,
 } from '../../mirror/policy/replication-policy.js';
+import { decodeCheckpoint } from '../../mirror/records/checkpoint.js';
+import { decodeOffsetSync } from '../../mirror/records/offset-sync.js';
+import { hasTopic } from '../kit/delete-topic.js';
 import { eventually } from '../kit/eventually.js';
 import { assertMirrored } from '../kit/history-checker.js';
 import { readTopic } from '../kit/read-topic.js';
@@ -73,6 +77,42 @@ describe('what MirrorMaker 2 clients read', () => {
     );
   }
 
+  /** What the newest checkpoint of each group and partition says: the first may lie before it. */
+  async function checkpointsAre(
+    servers: KafkaServers,
+    topic: string,
+    wanted: Readonly<Record<string, number>>,
+  ): Promise<void> {
+    let found: Record<string, number> = {};
+    const look = async (): Promise<boolean> => {
+      found = {};
+      for (const { key, value } of await readTopic(servers, topic).catch(() => [])) {
+        const checkpoint = decodeCheckpoint(key!, value!);
+        const place = `${checkpoint.group} ${checkpoint.topic}-${checkpoint.partition}`;
+        found[place] = Number(checkpoint.downstreamOffset);
+      }
+      return isDeepStrictEqual(found, wanted);
+    };
+    await eventually(look, () => found, 60_000);
+  }
+
+  /** The newest sync is written behind the records, which are there before it. */
+  async function syncsReach(
+    servers: KafkaServers,
+    topic: string,
+    wanted: Readonly<Record<string, number>>,
+  ): Promise<void> {
+    const found: Record<string, number> = {};
+    const look = async (): Promise<boolean> => {
+      for (const { key, value } of await readTopic(servers, topic).catch(() => [])) {
+        const sync = decodeOffsetSync(key!, value!);
+        found[`${sync.topic}-${sync.partition}`] = Number(sync.upstreamOffset);
+      }
+      return Object.entries(wanted).every(([place, offset]) => found[place] === offset);
+    };
+    await eventually(look, () => found, 60_000);
+  }
+
   it('are served by a chain of two hops with default names', async () => {
     await createTopics(a, [{ topic: 'orders', partitions: 1 }]);
     await writeUnique(a, { topic: 'orders', count: RECORDS });
@@ -89,8 +129,11 @@ A->B.offset-syncs.topic.location = target
 `);
     await hasRecords(c, 'B.A.orders', RECORDS);
     await hasRecords(c, 'B.A.heartbeats', 1);
-    await hasRecords(b, 'A.checkpoints.internal', 1);
-    await hasRecords(b, 'mm2-offset-syncs.A.internal', 1);
+    await hasRecords(c, 'B.heartbeats', 1);
+    await hasRecords(c, 'heartbeats', 1);
+    await eventually(() => hasTopic(c, 'B.checkpoints.internal'));
+    await checkpointsAre(b, 'A.checkpoints.internal', { 'app A.orders-0': 700 });
+    await syncsReach(b, 'mm2-offset-syncs.A.internal', { 'orders-0': RECORDS - 1 });
     await hasRecords(b, 'mm2-offset-syncs.C.internal', 1);
     assertMirrored(await readTopic(a, 'orders'), await readTopic(c, 'B.A.orders'));
 
@@ -154,7 +197,10 @@ replication.policy.class = IdentityReplicationPolicy
 `);
     await hasRecords(c, 'kept', 2 * RECORDS);
     await hasRecords(c, 'X.heartbeats', 1);
-    await hasRecords(c, 'X.checkpoints.internal', 2);
+    await checkpointsAre(c, 'X.checkpoints.internal', {
+      'keeper kept-0': 300,
+      'keeper kept-1': 300,
+    });
     await hasRecords(a, 'mm2-offset-syncs.Y.internal', 2);
     const onC = await judge.ask(
       ...[c.bootstrapServers, IDENTITY_CLASS, 'upstream', 'hops:X', 'checkpoints'],

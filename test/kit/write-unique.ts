@@ -114,7 +114,10 @@ async function writeAll(producer: Producer, options: WriteOptions): Promise<Writ
     for (const partition of partitions) {
       const messages = makeMessages(options, partition, [next, until]);
       // A batch that failed keeps its sequence numbers, so the broker drops what it has already.
-      await persist(() => producer.send({ topic, acks: -1, messages }), signal);
+      const taken = await persist(() => producer.send({ topic, acks: -1, messages }), signal);
+      // kafkajs sends nothing to a partition that no broker has told it of, and finds nothing wrong.
+      if (taken.length === 0)
+        throw new Error(`${topic}-${partition} is not known, nothing was sent`);
       acknowledged += messages.length;
     }
     next = until;
