@@ -91,7 +91,7 @@ describe('three factories and a hub, one agent at each factory', () => {
       ...['heartbeats', 'offset-syncs'].map((name) => `${name}.topic.replication.factor = 1`),
       `coordinator.listen = ${address}`,
       'coordinator.http.listen = 127.0.0.1:0',
-      'coordinator.lease.ttl.ms = 4000',
+      'coordinator.lease.ttl.ms = 10000', // whoever is held up for some seconds keeps what it has
       `coordinator.etcd.endpoints = ${etcd.endpoints.join(',')}`,
       ...lines,
     ];
