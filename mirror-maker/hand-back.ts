@@ -3,20 +3,19 @@ import { readSmallTopic } from '../agent/takeover/read-small-topic.js';
 import type { Clock } from '../common/clock.js';
 import { MirrorError } from '../common/errors.js';
 import type { Logger } from '../common/log.js';
+import { mapEnd, QUIET_MS } from '../coordinator/service/stand-by.js';
 import { Belongings } from '../coordinator/target/belongings.js';
 import { InternalTopic } from '../coordinator/target/internal-topic.js';
-import { LIFE_SIGN_INTERVAL_MS } from '../coordinator/target/limits.js';
 import { OffsetMapStore, type MappedEntry } from '../coordinator/target/offset-map-store.js';
 import type { MapEnd } from '../coordinator/target/partition-map.js';
 import { appendRecords } from '../kafka/admin/append-records.js';
-import { ensureSuccess } from '../kafka/admin/errors.js';
 import { findTopic } from '../kafka/admin/find-topic.js';
 import { SideTopic } from '../kafka/admin/side-topic.js';
 import { createTopic } from '../kafka/admin/topic-admin.js';
 import { KafkaCluster } from '../kafka/client/index.js';
 import { requestTimeoutMs, securityOf } from '../kafka/client/security-options.js';
 import { ErrorCode } from '../kafka/messages/error-codes.js';
-import { listOffsets, TIMESTAMP_LATEST } from '../kafka/messages/list-offsets.js';
+import { TIMESTAMP_LATEST } from '../kafka/messages/list-offsets.js';
 import type { NewRecord } from '../kafka/records/build-batch.js';
 import { initCodecs } from '../kafka/records/compression.js';
 import { partitionOfKey } from '../kafka/records/partition-of-key.js';
@@ -29,9 +28,6 @@ const OFFSET_PARTITIONS = 25;
 
 /** Records of one batch: some 400 bytes each at most. */
 const BATCH_RECORDS_MAX = 1_000;
-
-/** Twice what a running coordinator lets pass between two records, and time for a slow answer. */
-const QUIET_MS = 2 * LIFE_SIGN_INTERVAL_MS + 1_000;
 
 /** A read-only look at the map: nothing is ever appended with it. */
 const NO_PRODUCER = { producerId: -1n, producerEpoch: -1 };
@@ -88,12 +84,8 @@ async function endsOfMaps(
   const ends = new Map<string, bigint>();
   for (const flow of options.config.flows.filter(({ enabled }) => enabled)) {
     await using target = clusterOf(options, flow.target, flow.targetAdmin);
-    const topic = flow.policy.offsetMapTopic(flow.source);
-    if ((await findTopic(target, topic, { signal })) === undefined) continue;
-    const found = await target.listOffsets([{ topic, partition: 0 }], TIMESTAMP_LATEST, { signal });
-    const { errorCode, offset } = found.get(`${topic}:0`)!;
-    ensureSuccess({ api: listOffsets.name, subject: `${topic}-0`, errorCode });
-    ends.set(flow.id, offset);
+    const end = await mapEnd({ flow, cluster: target }, signal);
+    if (end !== undefined) ends.set(flow.id, end);
   }
   return ends;
 }

@@ -7,6 +7,7 @@ import { FlowTarget } from '../target/flow-target.js';
 import { startHeartbeats } from '../target/heartbeats.js';
 import { targetConnector, type TargetOpenerOptions } from './connect-target.js';
 import type { OpenedFlowTarget, OpenFlowTarget } from './flow-target-port.js';
+import { mapEnd, type StandBy } from './stand-by.js';
 
 /** A flow's target on its Kafka cluster, with the sockets that it alone uses. */
 export interface ConnectedFlowTarget extends OpenedFlowTarget {
@@ -17,16 +18,22 @@ export interface ConnectedFlowTarget extends OpenedFlowTarget {
   readonly writtenCheckpoints: ReadonlySet<GroupRow>;
 }
 
-/** How a leader opens the target of a flow. */
-export function targetOpener(options: TargetOpenerOptions): OpenFlowTarget<ConnectedFlowTarget> {
+/** How a leader opens the target of a flow. `standBy`: where its store does not know all who may lead. */
+export function targetOpener(
+  options: TargetOpenerOptions,
+  standBy?: StandBy,
+): OpenFlowTarget<ConnectedFlowTarget> {
   const { clock, log } = options;
   const connect = targetConnector(options);
   return async ({ flow, term, facts }, signal) => {
     const { cluster, admin } = await connect(flow, signal);
     const writtenCheckpoints = new Set<GroupRow>();
     try {
+      const end = (): Promise<bigint | undefined> => mapEnd({ flow, cluster }, signal);
+      await standBy?.turn({ flow: flow.id, end }, signal);
       const shared = { flow, cluster, admin, facts, term, clock, log };
       const target = await FlowTarget.open({ ...shared, writtenCheckpoints }, signal);
+      target.onFenced(() => standBy?.lose(flow.id));
       const heartbeats = startHeartbeats({ flow, cluster, clock, log, facts });
       const close = async (): Promise<void> => {
         await heartbeats.close();

@@ -14,6 +14,7 @@ import { targetConnector, type TargetOpenerOptions } from './connect-target.js';
 import { kafkaFailback } from './kafka-failback.js';
 import { registerMm2CheckpointMetrics } from './mm2-checkpoint-metrics.js';
 import { targetOpener, type ConnectedFlowTarget } from './open-target.js';
+import { StandBy } from './stand-by.js';
 
 export interface StartCoordinatorOptions {
   readonly config: MirrorConfig;
@@ -49,7 +50,11 @@ export async function startCoordinator(
   };
   const coordinator: Coordinator<ConnectedFlowTarget> = new Coordinator<ConnectedFlowTarget>({
     ...{ config, store, storeName, clock, log, id, version: VERSION },
-    openTarget: targetOpener(targets),
+    // Processes without a common store elect nobody.
+    openTarget: targetOpener(
+      targets,
+      storeName === 'etcd' ? undefined : new StandBy({ clock, log }),
+    ),
     promoter: kafkaPromoter,
     failback: kafkaFailback(targetConnector(targets)),
     tls: await readTls(config.coordinator.tls),
