@@ -262,8 +262,14 @@ export function describeCopiers(copiers: readonly PartitionCopier[]): unknown[] 
   }));
 }
 
+/** A dozen seconds of looks, with waits between, before a target topic is taken for deleted. */
+const HALTED_MS_MAX = 90_000;
+
 /** Waits for the halt and gives its code; fails with the state if it does not come. */
-export async function haltCodeOf(copier: PartitionCopier, limitMs = 30_000): Promise<string> {
+export async function haltCodeOf(
+  copier: PartitionCopier,
+  limitMs = HALTED_MS_MAX,
+): Promise<string> {
   await eventually(
     () => copier.state === 'halted',
     () => describeCopiers([copier]),

@@ -3,6 +3,9 @@ import { inspect } from 'node:util';
 
 const LOOK_INTERVAL_MS = 20;
 
+/** What takes a few seconds takes several times as long where processes stand still for seconds. */
+const LIMIT_MS = 60_000;
+
 /**
  * Waits until something that other processes bring about is true. It looks again and again, because
  * a real server does not call back; it never waits longer than the truth takes.
@@ -10,7 +13,7 @@ const LOOK_INTERVAL_MS = 20;
 export async function eventually(
   condition: () => boolean | Promise<boolean>,
   describe: () => unknown = () => '',
-  limitMs = 30_000,
+  limitMs = LIMIT_MS,
   /** Between two looks; more for one that starts a process. */
   intervalMs = LOOK_INTERVAL_MS,
 ): Promise<void> {
