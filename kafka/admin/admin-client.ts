@@ -1,5 +1,6 @@
 import type { Clock } from '../../common/clock.js';
-import type { KafkaCluster } from '../client/index.js';
+import { isCoordinatorError } from '../client/coordinator-finder.js';
+import { backoffMs, type KafkaCluster } from '../client/index.js';
 import { addAcls, deleteAcls, listAcls, type AclBinding } from './acl-admin.js';
 import { KafkaApiError } from './errors.js';
 import {
@@ -14,6 +15,7 @@ import {
   type ListedGroup,
   type OffsetToCommit,
 } from './group-admin.js';
+import { GroupsLoaded } from './groups-loaded.js';
 import {
   fencePartitions,
   obtainProducer,
@@ -34,6 +36,9 @@ import {
   type TopicConfigEntry,
 } from './topic-admin.js';
 
+/** Some seconds: as many as a question about one group has. */
+const LIST_GROUPS_ATTEMPTS_MAX = 8;
+
 export interface AdminClientOptions {
   cluster: KafkaCluster;
   clock: Clock;
@@ -46,10 +51,12 @@ export interface AdminClientOptions {
 export class AdminClient {
   readonly #cluster: KafkaCluster;
   readonly #clock: Clock;
+  readonly #groupsLoaded: GroupsLoaded;
 
   constructor(options: AdminClientOptions) {
     this.#cluster = options.cluster;
     this.#clock = options.clock;
+    this.#groupsLoaded = new GroupsLoaded(options.cluster);
   }
 
   /** 'exists' says nothing about the existing topic's partitions or configuration. */
@@ -104,9 +111,18 @@ export class AdminClient {
     return deleteRecordsBefore(this.#cluster, deletions, options);
   }
 
-  /** Asks every broker; one that does not answer fails the listing. */
-  listGroups(options?: AdminCallOptions): Promise<ListedGroup[]> {
-    return listAllGroups(this.#cluster, options);
+  /** Asks every broker; one that does not answer, or has not loaded its groups yet, fails the listing. */
+  async listGroups(options: AdminCallOptions = {}): Promise<ListedGroup[]> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        await this.#groupsLoaded.require(options);
+        return await listAllGroups(this.#cluster, options);
+      } catch (error) {
+        const mayPass = error instanceof KafkaApiError && isCoordinatorError(error.errorCode);
+        if (!mayPass || attempt === LIST_GROUPS_ATTEMPTS_MAX) throw error;
+      }
+      await this.#clock.sleep(backoffMs(attempt, Math.random()), options.signal);
+    }
   }
 
   /** State 'Dead' means that there is no such group of either protocol. */
