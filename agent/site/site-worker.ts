@@ -112,12 +112,13 @@ export class SiteWorker {
 
   /**
    * Resolves once it is reported which topics there were when this was called, and all that groups had
-   * committed by then.
+   * committed by then; to those topics.
    */
-  async reportGroups(signal: AbortSignal): Promise<void> {
+  async reportGroups(signal: AbortSignal): Promise<readonly InventoryTopic[]> {
     const either = AbortSignal.any([signal, this.#stop.signal]);
     if (!(await this.#discover(either))) throw new NotTakenError();
     await this.#groups.reportNow(either);
+    return this.#topics ?? [];
   }
 
   async close(): Promise<void> {

@@ -16,6 +16,7 @@ import {
   type ChosenTopics,
   type CommitsReported,
   type PromotionScope,
+  type SourceEndsSeen,
 } from './promotion-look.js';
 import type { PromotedScope } from '../target/flow-promotions.js';
 import type { FlowPhase, GroupPlan, PartitionPosition, PromotionPlan } from './promotion-plan.js';
@@ -173,7 +174,8 @@ class Promotion {
       let unread: string | undefined;
       if (lagging.length === 0) {
         const commits = await host.reportGroups(this.#flow, signal);
-        const now = this.#lookAtLag(startedMs);
+        const ends = commits.state === 'known' ? commits.ends : undefined;
+        const now = this.#lookAtLag(startedMs, ends);
         lagging = now.lagging;
         if (commits.state === 'unknown') unread = commits.problem;
         else if (lagging.length === 0) return [describeDrained(now.all, commits), undefined];
@@ -192,16 +194,29 @@ class Promotion {
     }
   }
 
-  /** What is to be copied, and of that what is not known to be, by a look after the drain began. */
-  #lookAtLag(startedMs: number): { all: PartitionPosition[]; lagging: PartitionPosition[] } {
+  /**
+   * What is to be copied, and of that what is not known to be, by a look after the drain began. How old
+   * an agent's look is does not tell how long its report was on its way: `ends` are those of a question.
+   */
+  #lookAtLag(
+    startedMs: number,
+    ends?: SourceEndsSeen,
+  ): { all: PartitionPosition[]; lagging: PartitionPosition[] } {
     const { clock, host } = this.#options;
     const elapsedMs = clock.nowMs() - startedMs;
     const all = host
       .partitionPositions(this.#flow)
       .filter(({ topic, gone }) => this.#chosen.includes(topic) && gone !== true);
+    const isBehind = ({ topic, partition, sourceNext = -1n }: PartitionPosition): boolean => {
+      const end = ends?.get(topic)?.get(partition);
+      return end !== undefined && (end < 0n || sourceNext < end);
+    };
     const lagging = all.filter(
-      ({ lagRecords, sourceEndAgeMs }) =>
-        lagRecords !== 0n || sourceEndAgeMs === undefined || sourceEndAgeMs >= elapsedMs,
+      (each) =>
+        each.lagRecords !== 0n ||
+        each.sourceEndAgeMs === undefined ||
+        each.sourceEndAgeMs >= elapsedMs ||
+        isBehind(each),
     );
     return { all, lagging };
   }

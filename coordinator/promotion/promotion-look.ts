@@ -30,8 +30,14 @@ export interface PromotionHost {
   setFlowState(flow: string, state: FlowPhase, topics?: readonly string[]): void;
 }
 
+/**
+ * By topic and partition, where the source ended after it was asked: -1n where it did not say. What is
+ * not in it was not asked about.
+ */
+export type SourceEndsSeen = ReadonlyMap<string, ReadonlyMap<number, bigint>>;
+
 export type CommitsReported =
-  | { readonly state: 'known' }
+  | { readonly state: 'known'; readonly ends: SourceEndsSeen }
   /** An agent of an older version: it cannot say whether a commit is still on its way. */
   | { readonly state: 'as-reported' }
   | { readonly state: 'unknown'; readonly problem: string };

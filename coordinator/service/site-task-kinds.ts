@@ -27,7 +27,7 @@ export interface SiteTaskKinds {
     readonly piece: { readonly bytes: Buffer };
     readonly result: object;
   };
-  reportGroups: { readonly task: object; readonly piece: never; readonly result: object };
+  reportGroups: { readonly task: object; readonly piece: SourceEnds; readonly result: object };
 }
 
 export type SiteTaskKind = keyof SiteTaskKinds;
@@ -124,6 +124,15 @@ export interface CanaryPartition {
 export interface CanaryResult {
   readonly partitions: readonly CanaryPartition[];
   readonly committed: readonly CanaryPartition[];
+}
+
+/** See `SourceEnds` in site_task.proto. */
+export interface SourceEnds {
+  readonly topics: readonly {
+    readonly topic: string;
+    readonly partition: number;
+    readonly ends: readonly bigint[];
+  }[];
 }
 
 /** See `KafkaRequest` in site_task.proto. */

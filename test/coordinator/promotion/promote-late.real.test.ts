@@ -76,6 +76,26 @@ describe('promote, of a source where things change', () => {
     assert.ok(scene.target.promoted?.completedAtMs !== undefined);
   });
 
+  it('waits for what a report that was long on its way did not know of', async () => {
+    await using process = new TargetProcess(kafka.bootstrapServers);
+    const scene = await filledScene('late-report', process);
+    const { host } = scene;
+    host.state = 'reachable';
+    // As fresh as can be by their age; the source itself says that there are 50 more, and nothing of one.
+    host.positions = [position(scene, 0, {}), position(scene, 1, {})];
+    let asked = 0;
+    host.onReport = () => {
+      asked += 1;
+      const ends = new Map([0, 1].map((partition) => [partition, 260n]));
+      if (asked === 3) ends.set(1, -1n);
+      host.ends = new Map([['orders', ends]]);
+      const copied = { sourceNext: 260n, sourceEnd: 260n };
+      if (asked >= 3) host.positions = [position(scene, 0, copied), position(scene, 1, copied)];
+    };
+    await promote(scene.options({ clock: hastyClock() }), NEVER);
+    assert.equal(asked, 4);
+  });
+
   it('refuses while what is new is not copied', async () => {
     await using process = new TargetProcess(kafka.bootstrapServers);
     const scene = await filledScene('never-copied', process);

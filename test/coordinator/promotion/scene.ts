@@ -6,6 +6,7 @@ import type { PromotionDocuments } from '../../../coordinator/promotion/promotio
 import type {
   CommitsReported,
   PromotionHost,
+  SourceEndsSeen,
 } from '../../../coordinator/promotion/promotion-look.js';
 import type {
   FlowPhase,
@@ -40,6 +41,7 @@ export class Host implements PromotionHost {
 
   /** Why what groups have committed cannot be known. */
   unread: string | undefined;
+  ends: SourceEndsSeen = new Map();
   /** What comes of asking. */
   onReport = (): void => {};
 
@@ -47,7 +49,7 @@ export class Host implements PromotionHost {
     const { unread: problem } = this;
     if (problem !== undefined) return Promise.resolve({ state: 'unknown', problem });
     this.onReport();
-    return Promise.resolve({ state: 'known' });
+    return Promise.resolve({ state: 'known', ends: this.ends });
   }
 
   partitionPositions(): PartitionPosition[] {

@@ -4,7 +4,12 @@ import { systemClock } from '../../../common/clock.js';
 import { silentLogger } from '../../../common/log.js';
 import type { Coordination } from '../../../coordinator/service/coordination.js';
 import type { OpenedFlowTarget } from '../../../coordinator/service/flow-target-port.js';
+import type { SourceEnds } from '../../../coordinator/service/site-task-kinds.js';
 import { reportGroups } from '../../../coordinator/service/report-groups.js';
+
+interface SiteTaskOptions {
+  readonly onPiece: (piece: SourceEnds) => void;
+}
 
 const FLOW = 'a->b';
 const NEVER = new AbortController().signal;
@@ -15,7 +20,12 @@ function ask(meanwhile: (site: { holder: unknown; leaseEpoch: bigint }) => void)
     holder: { agentId: 'one', sessionId: 'one-1' },
     leaseEpoch: 1n,
   };
-  const run = (): Promise<object> => {
+  const run = (_flow: unknown, _task: unknown, { onPiece }: SiteTaskOptions): Promise<object> => {
+    for (const slice of [
+      { topic: 't', partition: 3, ends: [10n] },
+      { topic: 't', partition: 4, ends: [11n, -1n] },
+    ])
+      onPiece({ topics: [slice] });
     meanwhile(site);
     return Promise.resolve({});
   };
@@ -28,7 +38,8 @@ function ask(meanwhile: (site: { holder: unknown; leaseEpoch: bigint }) => void)
 
 describe('reportGroups', () => {
   it('knows everything once the holder of the site has said so', async () => {
-    assert.deepEqual(await ask(() => {}), { state: 'known' });
+    const ends = new Map([['t', new Map([10n, 11n, -1n].map((end, index) => [3 + index, end]))]]);
+    assert.deepEqual(await ask(() => {}), { state: 'known', ends });
   });
 
   it('knows nothing when the site changed hands meanwhile, be it to the same agent', async () => {

@@ -72,10 +72,10 @@ export interface SiteTaskReport {
 
 /** Progress, or a part of a large result. Of the kind that was asked for. */
 export interface SiteTaskPiece {
-  kind:
-    | { $case: "compareRanges"; value: ComparedRange }
-    | { $case: "kafkaRequest"; value: KafkaAnswerPart }
-    | undefined;
+  kind: { $case: "compareRanges"; value: ComparedRange } | { $case: "kafkaRequest"; value: KafkaAnswerPart } | {
+    $case: "reportGroups";
+    value: SourceEnds;
+  } | undefined;
 }
 
 export interface SiteTaskResult {
@@ -252,9 +252,21 @@ export interface KafkaAnswered {
 /**
  * For the holder of the flow's site work: answered once everything that groups had committed on the
  * source before the task came was reported on this stream, as `GroupOffsets`, and, as `Inventory`,
- * the topics that there were by then.
+ * the topics that there were by then. Its pieces say where these end: older versions send none.
  */
 export interface ReportGroups {
+}
+
+export interface SourceEnds {
+  topics: PartitionEnds[];
+}
+
+export interface PartitionEnds {
+  topic: string;
+  /** Partition of the first end; the others follow. */
+  partition: number;
+  /** Last stable offsets; -1 where the source does not say. */
+  ends: bigint[];
 }
 
 export interface GroupsReported {
@@ -678,6 +690,9 @@ export const SiteTaskPiece: MessageFns<SiteTaskPiece> = {
       case "kafkaRequest":
         KafkaAnswerPart.encode(message.kind.value, writer.uint32(186).fork()).join();
         break;
+      case "reportGroups":
+        SourceEnds.encode(message.kind.value, writer.uint32(194).fork()).join();
+        break;
     }
     return writer;
   },
@@ -711,6 +726,14 @@ export const SiteTaskPiece: MessageFns<SiteTaskPiece> = {
             message.kind = { $case: "kafkaRequest", value: KafkaAnswerPart.decode(reader, reader.uint32()) };
             continue;
           }
+          case 24: {
+            if (tag !== 194) {
+              break;
+            }
+
+            message.kind = { $case: "reportGroups", value: SourceEnds.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -738,6 +761,12 @@ export const SiteTaskPiece: MessageFns<SiteTaskPiece> = {
       case "kafkaRequest": {
         if (object.kind?.value !== undefined && object.kind?.value !== null) {
           message.kind = { $case: "kafkaRequest", value: KafkaAnswerPart.fromPartial(object.kind.value) };
+        }
+        break;
+      }
+      case "reportGroups": {
+        if (object.kind?.value !== undefined && object.kind?.value !== null) {
+          message.kind = { $case: "reportGroups", value: SourceEnds.fromPartial(object.kind.value) };
         }
         break;
       }
@@ -2521,6 +2550,157 @@ export const ReportGroups: MessageFns<ReportGroups> = {
   },
   fromPartial(_: DeepPartial<ReportGroups>): ReportGroups {
     const message = createBaseReportGroups();
+    return message;
+  },
+};
+
+function createBaseSourceEnds(): SourceEnds {
+  return { topics: [] };
+}
+
+export const SourceEnds: MessageFns<SourceEnds> = {
+  encode(message: SourceEnds, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.topics) {
+      PartitionEnds.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SourceEnds {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSourceEnds();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.topics.push(PartitionEnds.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SourceEnds>): SourceEnds {
+    return SourceEnds.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SourceEnds>): SourceEnds {
+    const message = createBaseSourceEnds();
+    message.topics = object.topics?.map((e) => PartitionEnds.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBasePartitionEnds(): PartitionEnds {
+  return { topic: "", partition: 0, ends: [] };
+}
+
+export const PartitionEnds: MessageFns<PartitionEnds> = {
+  encode(message: PartitionEnds, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.topic !== "") {
+      writer.uint32(10).string(message.topic);
+    }
+    if (message.partition !== 0) {
+      writer.uint32(16).int32(message.partition);
+    }
+    if (message.ends.length !== 0) {
+      writer.uint32(26).fork();
+      for (const v of message.ends) {
+        if (BigInt.asIntN(64, v) !== v) {
+          throw new globalThis.Error("a value provided in array field ends of type int64 is too large");
+        }
+        writer.int64(v);
+      }
+      writer.join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PartitionEnds {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePartitionEnds();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.topic = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.partition = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag === 24) {
+              message.ends.push(reader.int64() as bigint);
+
+              continue;
+            }
+
+            if (tag === 26) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.ends.push(reader.int64() as bigint);
+              }
+
+              continue;
+            }
+
+            break;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<PartitionEnds>): PartitionEnds {
+    return PartitionEnds.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PartitionEnds>): PartitionEnds {
+    const message = createBasePartitionEnds();
+    message.topic = object.topic ?? "";
+    message.partition = object.partition ?? 0;
+    message.ends = object.ends?.map((e) => BigInt(e)) || [];
     return message;
   },
 };
