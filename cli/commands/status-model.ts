@@ -26,6 +26,8 @@ export interface FlowSummary {
   lagging: number;
   /** Undefined while some partition's lag is not known. */
   lagRecords: bigint | undefined;
+  /** How long ago the source was last heard of, where that is longest ago: the lag is as of then. */
+  sourceEndAgeMs: bigint | undefined;
   lagMs: bigint | undefined;
   recordsPerSecond: number;
   bytesPerSecond: number;
@@ -84,6 +86,7 @@ export function summarise(status: FlowStatus): FlowSummary {
     paused: count(PartitionState.PAUSED),
     lagging,
     lagRecords: total(partitions, ({ lagRecords }) => lagRecords),
+    sourceEndAgeMs: largest(partitions, ({ sourceEndAgeMs }) => sourceEndAgeMs),
     lagMs: largest(partitions, ({ lagMs }) => lagMs),
     recordsPerSecond: partitions.reduce((sum, p) => sum + p.recordsPerSecond, 0),
     bytesPerSecond: partitions.reduce((sum, p) => sum + p.bytesPerSecond, 0),

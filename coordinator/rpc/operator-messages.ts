@@ -91,8 +91,13 @@ function writePartition(view: PartitionView): PartitionStatus {
     ...{ sourceEnd, lagRecords, recordsPerSecond, bytesPerSecond, trouble },
     state: PARTITION_STATES[view.state],
     halt: view.halt === undefined ? undefined : { ...view.halt },
-    lagMs: view.lagMs === undefined ? undefined : milliseconds(view.lagMs),
+    sourceEndAgeMs: optionalMilliseconds(view.sourceEndAgeMs),
+    lagMs: optionalMilliseconds(view.lagMs),
   };
+}
+
+function optionalMilliseconds(ms: number | undefined): bigint | undefined {
+  return ms === undefined ? undefined : milliseconds(ms);
 }
 
 function writeAgent(view: AgentView): AgentStatus {
@@ -110,7 +115,7 @@ export function writePlan(plan: PromotionPlan): PromotePlan {
     topics: plan.topics.map(({ uncertaintyMs, rpoMs, ...topic }) => ({
       ...topic,
       uncertaintyMs: milliseconds(uncertaintyMs),
-      rpoMs: rpoMs === undefined ? undefined : milliseconds(rpoMs),
+      rpoMs: optionalMilliseconds(rpoMs),
     })),
     groups: plan.groups.map((each) => {
       const { group, topic, targetTopic, partition, sourceOffset, targetOffset } = each;

@@ -33,6 +33,8 @@ export interface PartitionView {
   readonly sourceNext: bigint;
   readonly targetNext: bigint;
   readonly sourceEnd: bigint | undefined;
+  /** How long ago the source said so. */
+  readonly sourceEndAgeMs: number | undefined;
   readonly lagRecords: bigint | undefined;
   readonly lagMs: number | undefined;
   readonly recordsPerSecond: number;
@@ -210,6 +212,7 @@ function* viewTopic<Opened extends OpenedFlowTarget>(
       sourceNext: meter?.sourceNext ?? 0n,
       targetNext: meter?.targetNext ?? 0n,
       sourceEnd: meter?.sourceEnd,
+      sourceEndAgeMs: meter?.sourceEndAgeMs(nowMs),
       lagRecords: meter?.lagRecords,
       // Nobody looks at the source of what is promoted, nor has to.
       lagMs: state === 'promoted' ? meter?.missingMs : meter?.lagMs(nowMs),
@@ -233,7 +236,8 @@ function viewMapped<Opened extends OpenedFlowTarget>(
     state: flow.phaseOf(topic) === 'promoted' ? 'promoted' : 'unheld',
     sourceNext: end?.sourceNext ?? 0n,
     targetNext: end?.targetNext ?? 0n,
-    ...{ sourceEnd: undefined, lagRecords: undefined, lagMs: undefined },
+    ...{ sourceEnd: undefined, sourceEndAgeMs: undefined },
+    ...{ lagRecords: undefined, lagMs: undefined },
     ...{ recordsPerSecond: 0, bytesPerSecond: 0, recordsTotal: 0n, bytesTotal: 0n },
     trouble: '',
   };

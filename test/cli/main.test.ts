@@ -53,11 +53,12 @@ describe('mirrorctl', () => {
     const address = await served({ getStatus: (_, answer) => answer(null, statusWith(true)) });
     const { code, out } = await mirrorctl(['--json', '--coordinator', address, 'status']);
     const document = JSON.parse(out) as { flows: Record<string, unknown>[] };
-    const { flow, halted, lagRecords, degraded } = document.flows[0] ?? {};
+    const { flow, halted, lagRecords, sourceEndAgeMs, degraded } = document.flows[0] ?? {};
     assert.deepEqual(
-      { flow, halted, lagRecords, degraded, code },
-      { flow: 'us-east->us-west', halted: 1, lagRecords: 4, degraded: true, code: 3 },
+      { flow, halted, degraded, code },
+      { flow: 'us-east->us-west', halted: 1, degraded: true, code: 3 },
     );
+    assert.deepEqual({ lagRecords, sourceEndAgeMs }, { lagRecords: 4, sourceEndAgeMs: 80 });
   });
 
   it('goes where a standby points', async () => {

@@ -35,6 +35,7 @@ export function statusWith(halted: boolean): Status {
     sourceNext: 10n,
     targetNext: 10n,
     sourceEnd: 12n,
+    sourceEndAgeMs: 80n,
     lagRecords: 2n,
     lagMs: 40n,
   };

@@ -121,7 +121,7 @@ describe('Coordinator', () => {
         sourceEnd: 12n,
       },
       ...{
-        sourceEndAgeMs: 0n,
+        sourceEndAgeMs: 5_000n,
         mapRestarted: false,
         sequenceBase: 0n,
         trouble: '',
@@ -143,6 +143,7 @@ describe('Coordinator', () => {
     const partition = flows[0].partitions[0];
     assert.equal(partition?.state, PartitionState.RUNNING);
     assert.equal(partition.lagRecords, 2n);
+    assert.ok(partition.sourceEndAgeMs! >= 5_000n, 'as old as it was when it was said, or older');
     assert.equal(partition.holder, 'x');
     assert.equal(agents[0]?.items, 3);
   });

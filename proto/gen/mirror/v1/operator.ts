@@ -318,6 +318,8 @@ export interface PartitionStatus {
    * lag of one that runs does not count; empty if nothing is known.
    */
   trouble: string;
+  /** How long ago the source told its end offset: the lag is as of then. */
+  sourceEndAgeMs?: bigint | undefined;
 }
 
 export interface GroupStatus {
@@ -2603,6 +2605,7 @@ function createBasePartitionStatus(): PartitionStatus {
     recordsPerSecond: 0,
     bytesPerSecond: 0,
     trouble: "",
+    sourceEndAgeMs: undefined,
   };
 }
 
@@ -2670,6 +2673,12 @@ export const PartitionStatus: MessageFns<PartitionStatus> = {
     }
     if (message.trouble !== "") {
       writer.uint32(162).string(message.trouble);
+    }
+    if (message.sourceEndAgeMs !== undefined) {
+      if (BigInt.asIntN(64, message.sourceEndAgeMs) !== message.sourceEndAgeMs) {
+        throw new globalThis.Error("value provided for field message.sourceEndAgeMs of type int64 too large");
+      }
+      writer.uint32(168).int64(message.sourceEndAgeMs);
     }
     return writer;
   },
@@ -2807,6 +2816,14 @@ export const PartitionStatus: MessageFns<PartitionStatus> = {
             message.trouble = reader.string();
             continue;
           }
+          case 21: {
+            if (tag !== 168) {
+              break;
+            }
+
+            message.sourceEndAgeMs = reader.int64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2849,6 +2866,9 @@ export const PartitionStatus: MessageFns<PartitionStatus> = {
     message.recordsPerSecond = object.recordsPerSecond ?? 0;
     message.bytesPerSecond = object.bytesPerSecond ?? 0;
     message.trouble = object.trouble ?? "";
+    message.sourceEndAgeMs = (object.sourceEndAgeMs !== undefined && object.sourceEndAgeMs !== null)
+      ? BigInt(object.sourceEndAgeMs)
+      : undefined;
     return message;
   },
 };
