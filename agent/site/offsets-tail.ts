@@ -12,6 +12,7 @@ import { TIMESTAMP_LATEST } from '../../kafka/messages/list-offsets.js';
 import { lastOffset } from '../../kafka/records/batch-header.js';
 import { splitBatches } from '../../kafka/records/batch-splitter.js';
 import { initCodecs } from '../../kafka/records/compression.js';
+import { OFFSETS_TOPIC } from '../../kafka/records/group-offset-record.js';
 import { GroupsRightError, TailLostError } from './group-errors.js';
 import {
   OFFSETS_FETCH_BYTES_MAX,
@@ -22,8 +23,6 @@ import {
   OFFSETS_RETRY_MIN_MS,
   OFFSETS_UNREAD_MS,
 } from './limits.js';
-
-export const OFFSETS_TOPIC = '__consumer_offsets';
 
 export interface OffsetsTailOptions {
   cluster: KafkaCluster;

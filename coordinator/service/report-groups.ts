@@ -11,8 +11,8 @@ export const REPORT_GROUPS_MS_MAX = 10_000;
 
 /**
  * Has the holder of the flow's site work report which topics there are, what groups have committed up
- * to now, and where the topics end. Its reports come on the stream on which it then says that it is done, and are taken in
- * before that.
+ * to now, and where the topics end. Its reports come on the stream on which it then says that it is
+ * done, and are taken in before that.
  */
 export async function reportGroups<Opened extends OpenedFlowTarget>(
   coordination: Coordination<Opened>,

@@ -2,11 +2,10 @@ import type { KafkaCluster, TopicMetadata } from '../client/index.js';
 import { isCoordinatorError } from '../client/coordinator-finder.js';
 import { describeGroups } from '../messages/describe-groups.js';
 import { ErrorCode } from '../messages/error-codes.js';
-import { ensureSuccess } from './errors.js';
+import { OFFSETS_TOPIC } from '../records/group-offset-record.js';
+import { ensureSuccess, KafkaApiError } from './errors.js';
+import { findTopic } from './find-topic.js';
 import type { AdminCallOptions } from './topic-admin.js';
-
-/** Each partition of it has the groups whose names fall to it; its leader coordinates them. */
-const OFFSETS_TOPIC = '__consumer_offsets';
 
 /** A name that no group has; brokers make none of it. */
 const PROBE_PREFIX = 'mirrorctl-probe-';
@@ -42,9 +41,8 @@ export class GroupsLoaded {
    * groups may not, nothing can be known.
    */
   async require(options: AdminCallOptions): Promise<void> {
-    const { topics } = await this.#cluster.metadata([OFFSETS_TOPIC], options);
-    const topic = topics.get(OFFSETS_TOPIC);
-    if (topic === undefined || topic.errorCode !== ErrorCode.NONE) return;
+    const topic = await findTopic(this.#cluster, OFFSETS_TOPIC, options).catch(unlessForbidden);
+    if (topic === undefined) return;
     const partitionCount = topic.partitions.length;
     const asked = [...this.#unknown(topic)].map(([nodeId, led]) =>
       this.#ask({ nodeId, led, partitionCount }, options),
@@ -75,6 +73,12 @@ export class GroupsLoaded {
     }
     for (const { partition, leaderEpoch } of led) this.#loaded.set(partition, leaderEpoch);
   }
+}
+
+function unlessForbidden(error: unknown): undefined {
+  const isForbidden =
+    error instanceof KafkaApiError && error.errorCode === ErrorCode.TOPIC_AUTHORIZATION_FAILED;
+  if (!isForbidden) throw error;
 }
 
 /** A group name that falls to the partition; some 200 tries for the last of 50. */

@@ -1,6 +1,9 @@
 import { Reader } from '../wire/index.js';
 import { WireFormatError } from '../wire/wire-format-error.js';
 
+/** Each partition of it has the groups whose names fall to it; its leader coordinates them. */
+export const OFFSETS_TOPIC = '__consumer_offsets';
+
 /**
  * What group coordinators keep in `__consumer_offsets` about committed offsets. Groups of the classic
  * protocol and of the new one (KIP-848) have the same records; those about members and assignments

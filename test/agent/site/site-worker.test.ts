@@ -3,11 +3,11 @@ import { describe, it } from 'node:test';
 
 import { SiteWorker } from '../../../agent/site/site-worker.js';
 import { GROUPS_TROUBLE_AFTER_MS } from '../../../agent/site/limits.js';
-import { OFFSETS_TOPIC } from '../../../agent/site/offsets-tail.js';
 import { silentLogger } from '../../../common/log.js';
 import { ClusterUnreachableError } from '../../../kafka/client/errors.js';
 import type { KafkaCluster } from '../../../kafka/client/index.js';
 import { ErrorCode } from '../../../kafka/messages/error-codes.js';
+import { OFFSETS_TOPIC } from '../../../kafka/records/group-offset-record.js';
 import type { AgentMessage } from '../../../proto/gen/mirror/v1/agent.js';
 import { ManualClock } from '../../kit/manual-clock.js';
 import { load } from '../../mirror/config/load.js';
