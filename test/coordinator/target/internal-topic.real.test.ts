@@ -11,6 +11,7 @@ import { produce } from '../../../kafka/messages/produce.js';
 import { batchBytes } from '../../../kafka/records/batch-header.js';
 import { fetchBatches } from '../../kafka/records/on-broker.js';
 import { startKafka, type KafkaServers } from '../../kit/start-kafka.js';
+import { createTopics } from '../../kit/write-unique.js';
 import { NEVER, TargetProcess } from './open-on-broker.js';
 
 let kafka: KafkaServers;
@@ -38,6 +39,12 @@ async function newTopic(
   const sleep = (ms: number): Promise<void> => systemClock.sleep(ms);
   await ensureInternalTopic(process, wanted, { sleep, signal: NEVER });
   return openTopic(topic, cluster);
+}
+
+/** Has its configuration from the start: the broker heeds a change some time after it was made. */
+async function newTopicWith(topic: string, config: Record<string, string>): Promise<InternalTopic> {
+  await createTopics(kafka, [{ topic, config }]);
+  return openTopic(topic);
 }
 
 async function openTopic(topic: string, cluster = process.cluster): Promise<InternalTopic> {
@@ -158,8 +165,7 @@ describe('InternalTopic', () => {
   });
 
   it('says what the broker refuses, and can go on with something else', async () => {
-    const topic = await newTopic('refused');
-    await process.admin.alterTopicConfigs('refused', { 'max.message.bytes': '1000' });
+    const topic = await newTopicWith('refused', { 'max.message.bytes': '1000' });
     const large = record('a', 'x'.repeat(5_000));
 
     await assert.rejects(topic.append([large], NEVER), (error: unknown) => {
@@ -172,9 +178,8 @@ describe('InternalTopic', () => {
   });
 
   it('reads a log whose beginning was deleted', async () => {
-    const topic = await newTopic('deleted');
+    const topic = await newTopicWith('deleted', { 'cleanup.policy': 'compact,delete' });
     for (const text of ['1', '2', '3']) await topic.append([record('a', text)], NEVER);
-    await process.admin.alterTopicConfigs('deleted', { 'cleanup.policy': 'compact,delete' });
     await process.admin.deleteRecords([{ topic: 'deleted', partition: 0, beforeOffset: 2n }]);
 
     assert.deepEqual(await read(topic), ['2 a=3']);
