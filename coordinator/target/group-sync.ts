@@ -31,7 +31,7 @@ export interface GroupSyncOptions {
   confirm: (signal: AbortSignal) => Promise<void>;
   /** False once the offsets on the target are no longer ours to move: the topic was promoted. */
   mayMove: (row: GroupRow) => boolean;
-  /** False when there is nothing left to do at all. */
+  /** False while the whole flow is promoted: a failback lets it run again, under the same leader. */
   active: () => boolean;
 }
 
@@ -83,9 +83,10 @@ export class GroupSync {
   async run(signal: AbortSignal): Promise<void> {
     const { clock, intervalMs, log } = this.#options;
     await clock.sleep(Math.min(intervalMs, SYNC_FIRST_MS), signal).catch(() => undefined);
-    while (!signal.aborted && this.#options.active()) {
+    while (!signal.aborted) {
       try {
-        await this.round(signal);
+        if (this.#options.active()) await this.round(signal);
+        else this.#options.facts.clear('', NOTICE);
       } catch (error) {
         if (signal.aborted) break;
         // Not listed is not the same as not there: nothing is committed.

@@ -23,7 +23,13 @@ describe('failback', () => {
   const folder = temporaryFolder('failback');
 
   before(async () => {
-    pair = await MirroredPair.open({ flowLines: ['us-east->us-west.topics = orders'] });
+    pair = await MirroredPair.open({
+      flowLines: [
+        'us-east->us-west.topics = orders',
+        'us-east->us-west.sync.group.offsets.enabled = true',
+        'us-east->us-west.sync.group.offsets.interval.seconds = 1',
+      ],
+    });
     await createTopics(pair.east, [{ topic: 'orders', partitions: PARTITIONS.length }]);
     await pair.start();
   });
@@ -103,6 +109,12 @@ describe('failback', () => {
     await write('east', 'back', 70);
     await until('west', 'first:200 west:50 back:70');
     assert.equal((await readTopic(west, COPY)).length, PARTITIONS.length * 320);
+    // Of the groups that it had before, and of new ones: in the very term that promoted it.
+    for (const group of ['reader', 'fresh']) {
+      await commit('east', group, 261 + 30);
+      const synced = (): Promise<number[]> => committedOffsets(west, { group, topic: COPY });
+      await eventually(async () => (await synced()).join() === '281,281', synced, 60_000);
+    }
     const again = await failback();
     assert.equal(again.code, 0, again.err);
     assert.match(again.out, /failed back before; nothing was changed/);
