@@ -161,11 +161,14 @@ export class OptionReader {
   /** As for MM2 it is one pattern; but who writes `orders payments` means two. */
   #checkSpaces(property: Property, pattern: string): void {
     if (!/\s/.test(pattern.replace(CHARACTER_CLASS, ''))) return;
+    const meant = pattern.trim().split(/\s+/).join(', ');
     this.#problems.warn(
       property,
       `${quoted(property.key)} has the pattern ${quotedValue(property, pattern)}, which only matches ` +
         'names with a space',
-      `a comma separates patterns: ${pattern.trim().split(/\s+/).join(', ')}`,
+      property.reference === undefined
+        ? `a comma separates patterns: ${meant}`
+        : 'a comma separates patterns',
     );
   }
 

@@ -1,4 +1,4 @@
-import { RE2JS } from 're2js';
+import { RE2JS, RE2JSSyntaxException } from 're2js';
 import { MirrorError } from '../../common/errors.js';
 
 /** A longer pattern is refused: names of topics end at 249 characters. */
@@ -25,7 +25,7 @@ export class PatternError extends MirrorError {
   }
 }
 
-/** Why a pattern cannot be used, or null if it can. */
+/** Why a pattern cannot be used, or null if it can; never with a part of it, which may be a secret. */
 export function patternFault(pattern: string): string | null {
   if (pattern.length > PATTERN_LENGTH_MAX) {
     return `it is longer than ${PATTERN_LENGTH_MAX} characters`;
@@ -37,7 +37,8 @@ export function patternFault(pattern: string): string | null {
     RE2JS.compile(pattern);
     return null;
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    if (!(error instanceof RE2JSSyntaxException)) throw error;
+    return error.getDescription();
   }
 }
 
