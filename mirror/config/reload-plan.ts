@@ -2,7 +2,7 @@ import { ProblemCollector, type Problem } from '../../common/config/problems.js'
 import type { Properties } from '../../common/config/properties.js';
 import type { FlowId } from '../flow.js';
 import type { ReplicationPolicy } from '../policy/replication-policy.js';
-import { checkCycles } from './cross-checks.js';
+import { checkCycles } from './cycle-checks.js';
 import { FLOW_OPTIONS, type FlowOptionKey } from './flow-options.js';
 import type { ClusterConfig, FlowConfig, MirrorConfig } from './mirror-config.js';
 

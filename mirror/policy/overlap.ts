@@ -90,7 +90,7 @@ function literalPrefix(pattern: string): string {
 }
 
 /** Some names that the pattern may match; whether they do is for the filters to say. */
-function instancesOf(pattern: string): string[] {
+export function instancesOf(pattern: string): string[] {
   const alternatives = pattern.replace(/^\(([^()]*)\)$/, '$1').split('|');
   return alternatives
     .flatMap((alternative) =>

@@ -48,7 +48,38 @@ describe('checkAcrossKeys', () => {
     [
       'a ring with one prefixing flow',
       [RING, IDENTITY, 'b->c.replication.policy.class = DefaultReplicationPolicy'],
+      /^error 5 `a->b` and `c->a` keep topic names while `b->c` prefixes them: `x` comes back as `b\.x`/,
+    ],
+    [
+      'a ring with one prefixing flow, which takes no prefixed names',
+      [
+        ...[RING, IDENTITY, 'b->c.replication.policy.class = DefaultReplicationPolicy'],
+        'b->c.topics = orders',
+      ],
       null,
+    ],
+    [
+      'a ring in which two flows in a row prefix',
+      [RING, 'b->c.replication.policy.class = IdentityReplicationPolicy'],
+      null,
+    ],
+    [
+      'a ring behind shorter ways back that share no topic',
+      [
+        ...[RING, IDENTITY, 'b->a.enabled = true', 'c->b.enabled = true', 'a->c.enabled = true'],
+        ...['a->b', 'b->c', 'c->a'].map((flow) => `${flow}.topics = x`),
+        ...['b->a', 'c->b', 'a->c'].map((flow) => `${flow}.topics = y`),
+      ],
+      /^error 7 `a->b` and `b->c` and `c->a` keep topic names and all replicate `x`/,
+    ],
+    [
+      'a ring behind shorter ways back, of topics that nobody can compare',
+      [
+        ...[RING, IDENTITY, 'b->a.enabled = true', 'c->b.enabled = true', 'a->c.enabled = true'],
+        ...['a->b', 'b->c', 'c->a'].map((flow, at) => `${flow}.topics = x[0-9]${at}.*e`),
+        ...['b->a', 'c->b', 'a->c'].map((flow) => `${flow}.topics = y.*`),
+      ],
+      /^error 7 `a->b` and `b->c` and `c->a` keep .* nothing shows that no topic is selected/,
     ],
     [
       'names kept one way and prefixed the other',
