@@ -18,6 +18,7 @@ import {
   beginClose,
   disconnected,
   draining,
+  excuseStandstill,
   heartbeat,
   sessionGone,
 } from './sessions.js';
@@ -63,7 +64,9 @@ export class CoordinationCore {
 
   step(event: CoreEvent, nowMs: number): CoreAction[] {
     const outbox = new Outbox();
-    handle(new Step(this.state, outbox, nowMs), event, this.#options.leaseTtlMs);
+    const step = new Step(this.state, outbox, nowMs);
+    excuseStandstill(step);
+    handle(step, event, this.#options.leaseTtlMs);
     return outbox.drain();
   }
 

@@ -5,6 +5,21 @@ import { leaseOf, type Step } from './step.js';
 
 /** Agents come, go and fall silent. */
 
+/** A leader that runs is told something at least this often: its tick is twice as fast. */
+export const STEP_GAP_MAX_MS = 500;
+
+/**
+ * A leader that stood still heard nobody, and what agents said meanwhile waits to be read: after a
+ * freeze, timers may run before sockets are. So that time is no agent's silence.
+ */
+export function excuseStandstill({ state, nowMs }: Step): void {
+  const stoodStillMs = nowMs - state.steppedAtMs - STEP_GAP_MAX_MS;
+  state.steppedAtMs = nowMs;
+  if (stoodStillMs <= 0) return;
+  for (const agent of state.agents.values()) agent.lastHeartbeatMs += stoodStillMs;
+  for (const item of state.revoking) item.revokeDeadlineMs += stoodStillMs;
+}
+
 export function agentJoined(step: Step, event: CoreEvent & { kind: 'agent-joined' }): void {
   const { sessionId, agentId, clusters, held } = event;
   const agent = knownAgent(step, sessionId, agentId);

@@ -111,6 +111,7 @@ export interface AgentEntry {
   draining: boolean;
   /** close-session was asked for: whatever it says no longer counts. */
   closing: boolean;
+  /** Later than it came by as long as this leader stood still since: see `excuseStandstill`. */
   lastHeartbeatMs: number;
   /** Items whose `holder` it is. */
   readonly holding: Set<ItemEntry>;
@@ -136,6 +137,8 @@ export interface CoreState {
   readonly unconfirmed: Unconfirmed;
   /** Agents by each cluster that they reach. */
   readonly agentsByCluster: Map<string, Set<AgentEntry>>;
+  /** When the last event came, of whatever kind. */
+  steppedAtMs: number;
   /** Items that their holder was asked to let go of so that another can have them. */
   readonly moving: Set<ItemEntry>;
   /** Flows with something that may be granted now. */
@@ -167,6 +170,7 @@ export function createState(): CoreState {
     leaving: false,
     unconfirmed: new Unconfirmed(),
     agentsByCluster: new Map(),
+    steppedAtMs: 0,
     moving: new Set(),
     grantDue: new Set(),
     grantLater: new Set(),

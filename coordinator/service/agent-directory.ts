@@ -29,6 +29,14 @@ import type {
  */
 export const RENEWAL_INTERVAL_FRACTION = 1 / 4;
 
+/**
+ * How long the store keeps a session that is not renewed, in times to live. The leader ends it after
+ * one; the store only where there is no leader to, and not before one that stood still, or the next
+ * one, has heard from the agent: the age of the last renewal, 1/3, the leader's own term, 9/10, and
+ * a way there and back.
+ */
+export const STORE_SESSION_TTLS = 1.4;
+
 /** What a session's stream said about its agent, and how its renewal stands. */
 export interface AgentSession {
   readonly sessionId: string;
@@ -192,7 +200,7 @@ export class AgentDirectory {
         this.#gone(sessionId, 'it expired before the agent came back');
       }
     }
-    return leadership.openSession(agentId, leaseTtlMs);
+    return leadership.openSession(agentId, leaseTtlMs * STORE_SESSION_TTLS);
   }
 
   #welcome(hello: AgentHello, to: { sessionId: string; link: AgentLink }): AgentSession {

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { LEASE_TTL_MS, Simulation } from './simulation.js';
+import { newAgent } from './simulated-parts.js';
+import { LEASE_TTL_MS } from './simulated-store.js';
+import { Simulation } from './simulation.js';
 
 const FLOW = 'a->b';
 
@@ -98,7 +100,7 @@ describe('CoordinationCore', () => {
     const before = new Map(simulation.leases);
     simulation.disconnect(one);
     simulation.run(LEASE_TTL_MS - 2_000);
-    simulation.resume(one);
+    simulation.comeBack(one);
     simulation.run(2_000);
     assert.deepEqual(simulation.leases, before);
     checkSettled(simulation);
@@ -141,7 +143,7 @@ describe('CoordinationCore', () => {
       { item: `${FLOW}/partition/t0/0`, sessionId: '70', agentId: 'one', leaseEpoch: 6n },
     ];
     for (const lease of leases) simulation.leases.set(lease.item, lease);
-    simulation.sessions.set('70', 'one');
+    simulation.store.sessions.set('70', 'one');
     simulation.event({
       kind: 'recovered',
       sessions: [{ sessionId: '70', agentId: 'one' }],
@@ -149,19 +151,10 @@ describe('CoordinationCore', () => {
     });
     simulation.run(1_000);
     const held = new Map(leases.map((lease) => [lease.item, lease.leaseEpoch]));
-    const one = {
-      agentId: 'one',
-      clusters: ['a', 'b'],
-      site: '',
-      sessionId: '70',
-      connected: false,
-      silent: false,
-      blind: false,
-      held,
-      unread: [],
-    };
+    const identity = { agentId: 'one', clusters: ['a', 'b'], site: '' };
+    const one = newAgent(identity, { sessionId: '70', held });
     simulation.agents.set('one', one);
-    simulation.resume(one);
+    simulation.comeBack(one);
     listTopics(simulation, 1, 1);
     simulation.run(2_000);
     assert.deepEqual([...simulation.leases.values()], leases);

@@ -7,7 +7,8 @@ import {
 } from '../../../coordinator/core/reach.js';
 import { BALANCE_INTERVAL_MS } from '../../../coordinator/core/placement.js';
 import { REVOKE_WAIT_MAX_MS } from '../../../coordinator/core/step.js';
-import { Simulation, type SimulatedAgent } from './simulation.js';
+import type { SimulatedAgent } from './simulated-parts.js';
+import { Simulation } from './simulation.js';
 
 const PARTITIONS = 12;
 

@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict';
 import type { SteeringAct, SteeringRule } from '../../../coordinator/core/steering-rules.js';
 import { TopicSteering } from '../../../coordinator/core/steering-rules.js';
+import { TICK_MS } from '../../../coordinator/service/coordination.js';
+import { LEADER_MARGIN_FRACTION } from '../../../coordinator/store/limits.js';
 import { parseItemKey, partitionKey } from '../../../coordinator/core/work-item.js';
-import { LEASE_TTL_MS, Simulation, type SimulatedAgent, type SimulatedFlow } from './simulation.js';
+import type { SimulatedAgent, SimulatedFlow } from './simulated-parts.js';
+import { LEASE_TTL_MS } from './simulated-store.js';
+import { Simulation } from './simulation.js';
 
 const FAULTS = 40;
 const AGENTS_MAX = 6;
@@ -13,6 +17,9 @@ const HOT_BYTES_PER_SECOND = 64 * 1024 * 1024;
 
 /** The time a moved item rests, a look at all balances, a weighing, and what answers take. */
 const BALANCED_MS = 100_000;
+
+/** Of a leader that stands still and leads afterwards: what it has of its time to live, less a tick. */
+const LEADER_PAUSE_TICKS = Math.floor((LEASE_TTL_MS * (1 - LEADER_MARGIN_FRACTION)) / TICK_MS);
 
 /** A failing run names its seed; with it as MIRROR_TEST_SEED the first run is that one. */
 export const SEED = Number(process.env['MIRROR_TEST_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
@@ -51,6 +58,7 @@ export class SeededRun {
     this.simulation = new Simulation(seed);
     this.simulation.onGrant = ({ item, agentId, leaseEpoch }) =>
       this.#note(`${item} ${agentId} ${leaseEpoch} at ${this.simulation.nowMs}`);
+    this.simulation.onSilence = (agent) => this.#checkSilent(agent);
   }
 
   run(): Outcome {
@@ -88,6 +96,7 @@ export class SeededRun {
       [2, () => simulation.list()],
       [2, () => this.#withAgent((agent) => this.#leave(agent))],
       [3, () => simulation.takeOver()],
+      [3, () => simulation.standStill(TICK_MS * this.#below(LEADER_PAUSE_TICKS))],
       [6, () => this.#heat()],
       [4, () => this.#withFlow((flow) => this.#steer(flow))],
       [2, () => simulation.drain(this.#someAgentIds())],
@@ -195,6 +204,12 @@ export class SeededRun {
 
   #below(bound: number): number {
     return Math.floor(this.simulation.random() * bound);
+  }
+
+  /** Nobody who spoke all the time is taken for silent, whatever the leader did. */
+  #checkSilent({ agentId, silent, upSinceMs }: SimulatedAgent): void {
+    const upMs = silent ? 0 : this.simulation.nowMs - upSinceMs;
+    assert.ok(upMs < LEASE_TTL_MS, `${agentId}, up for ${upMs} ms, was taken for silent`);
   }
 
   /** FNV-1a: enough to see that two runs differ. */

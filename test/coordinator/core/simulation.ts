@@ -2,52 +2,21 @@ import { CoordinationCore } from '../../../coordinator/core/coordination-core.js
 import type {
   CoreAction,
   CoreEvent,
-  FlowMode,
   HolderRef,
   SourceTopic,
 } from '../../../coordinator/core/events.js';
-import { Heap } from '../../../coordinator/core/heap.js';
 import { parseItemKey } from '../../../coordinator/core/work-item.js';
 import type { SteeringRule } from '../../../coordinator/core/steering-rules.js';
 import { seededRandom } from '../../kit/seeded-random.js';
+import { Deliveries } from './deliveries.js';
+import { newAgent, type SimulatedAgent, type SimulatedFlow } from './simulated-parts.js';
+import { LEASE_TTL_MS, SimulatedStore } from './simulated-store.js';
 
-export const LEASE_TTL_MS = 10_000;
+/** As an agent's own. */
+const HEARTBEAT_INTERVAL_MS = LEASE_TTL_MS / 3;
 
 /** How often agents report those items that have a rate. */
 const REPORT_INTERVAL_MS = 5_000;
-
-export interface SimulatedAgent {
-  readonly agentId: string;
-  readonly clusters: readonly string[];
-  readonly site: string;
-  sessionId: string;
-  connected: boolean;
-  /** Paused or cut off: sends nothing, and keeps what it holds. */
-  silent: boolean;
-  /** It claims clusters that it does not reach: nothing that it holds gets going. */
-  blind: boolean;
-  readonly held: Map<string, bigint>;
-  /** What came while it was silent. */
-  readonly unread: (() => void)[];
-}
-
-interface Delivery {
-  readonly atMs: number;
-  readonly order: number;
-  readonly run: () => void;
-}
-
-/** A flow as configuration, target and operators have it: what a new leader is told of it. */
-export interface SimulatedFlow {
-  readonly name: string;
-  readonly source: string;
-  readonly target: string;
-  mode: FlowMode;
-  rules: readonly SteeringRule[];
-  stopped: readonly string[];
-  /** What its source has; its site's agent lists it when it is granted the site. */
-  topics: readonly SourceTopic[];
-}
 
 /**
  * The core among a store, targets and agents that answer late and out of order. Time is a number
@@ -62,21 +31,23 @@ export class Simulation {
   readonly rates = new Map<string, number>();
   /** Called with each grant that the store makes. */
   onGrant: (lease: HolderRef) => void = () => {};
+  /** Called where a session ends because nothing was heard of its agent. */
+  onSilence: (agent: SimulatedAgent) => void = () => {};
   readonly agents = new Map<string, SimulatedAgent>();
-  /** What the store has; the truth that the core has to agree with once all is quiet. */
-  readonly leases = new Map<string, HolderRef>();
-  readonly sessions = new Map<string, string>();
+  /** The truth that the core has to agree with once all is quiet. */
+  readonly store = new SimulatedStore();
+  readonly leases = this.store.leases;
   grantsMade = 0;
   delayMaxMs = 400;
   readonly random: () => number;
-  #revision = 0n;
-  #sessionCount = 0;
-  #order = 0;
   #listing = false;
   #reportAtMs = 0;
   /** Of the leader that was: nobody hears what its store and its targets say. */
   #deaf = false;
-  #pending = pendingDeliveries();
+  #pending = new Deliveries();
+  /** While the leader stands still: what it will hear of when it goes on. */
+  #unheard: (() => void)[] | undefined;
+  #standsStillUntilMs = 0;
 
   constructor(seed: number) {
     this.random = seededRandom(seed);
@@ -84,30 +55,60 @@ export class Simulation {
 
   event(event: CoreEvent): void {
     if (this.#deaf) return;
-    for (const action of this.core.step(event, this.nowMs)) this.#act(action);
+    this.#hear(() => {
+      for (const action of this.core.step(event, this.nowMs)) this.#act(action);
+    });
+  }
+
+  /** The leader is stopped, as with SIGSTOP, for a time after which it may lead still. */
+  standStill(forMs: number): void {
+    if (this.#unheard !== undefined) return;
+    this.#unheard = [];
+    this.#standsStillUntilMs = this.nowMs + forMs;
   }
 
   /** Delivers what is due, in time order, with a tick each 250 ms. */
   run(forMs: number): void {
     const endMs = this.nowMs + forMs;
     for (let tickMs = this.nowMs + 250; tickMs <= endMs; tickMs += 250) {
-      for (let next = this.#next(tickMs); next !== undefined; next = this.#next(tickMs)) {
+      for (let next = this.#pending.next(tickMs); next; next = this.#pending.next(tickMs)) {
         this.nowMs = Math.max(this.nowMs, next.atMs);
         next.run();
       }
       this.nowMs = tickMs;
-      for (const agent of this.agents.values()) {
-        if (agent.connected && !agent.silent) this.#heartbeat(agent);
-      }
+      for (const agent of this.agents.values()) this.#beat(agent);
       this.#report();
-      this.event({ kind: 'tick' });
+      this.#goOn();
+      if (this.#unheard === undefined) this.event({ kind: 'tick' });
+      this.#runOut();
+    }
+  }
+
+  #hear(run: () => void): void {
+    if (this.#unheard === undefined) run();
+    else this.#unheard.push(run);
+  }
+
+  /** Timers run first, and then what waited is read. */
+  #goOn(): void {
+    const unheard = this.#unheard;
+    if (unheard === undefined || this.nowMs < this.#standsStillUntilMs) return;
+    this.#unheard = undefined;
+    this.event({ kind: 'tick' });
+    for (const run of unheard) run();
+  }
+
+  /** The store ends sessions that nobody renewed. */
+  #runOut(): void {
+    for (const sessionId of this.store.runOut(this.nowMs)) {
+      const agent = this.#agentOf(sessionId);
+      if (agent !== undefined) this.onSilence(agent);
+      this.expire(sessionId);
     }
   }
 
   join(agentId: string, clusters: readonly string[] = ['a', 'b'], site = ''): SimulatedAgent {
-    const is = { connected: false, silent: false, blind: false };
-    const idle = { sessionId: '', ...is, held: new Map(), unread: [] };
-    const agent: SimulatedAgent = { agentId, clusters, site, ...idle };
+    const agent = newAgent({ agentId, clusters, site });
     this.agents.set(agentId, agent);
     this.comeBack(agent);
     return agent;
@@ -115,22 +116,30 @@ export class Simulation {
 
   /** A paused process goes on, with what its stream has kept for it. */
   wake(agent: SimulatedAgent): void {
+    if (!agent.silent) return;
     agent.silent = false;
+    agent.upSinceMs = this.nowMs;
     for (const read of agent.unread.splice(0)) read();
   }
 
   /** Says hello: goes on with its session if the leader has it, and else begins a new one. */
   comeBack(agent: SimulatedAgent): void {
-    if (this.agents.get(agent.agentId) !== agent || agent.connected || agent.silent) return;
+    if (this.#isAway(agent)) this.#hear(() => this.#isAway(agent) && this.#welcome(agent));
+  }
+
+  #isAway(agent: SimulatedAgent): boolean {
+    return this.agents.get(agent.agentId) === agent && !agent.connected && !agent.silent;
+  }
+
+  #welcome(agent: SimulatedAgent): void {
     const { agentId, clusters, site } = agent;
     const lives =
-      this.sessions.has(agent.sessionId) &&
-      this.core.liveSession(agent.sessionId, agentId) !== undefined;
-    if (!lives) {
-      agent.sessionId = String(++this.#sessionCount);
-      this.sessions.set(agent.sessionId, agentId);
-    }
+      this.core.liveSession(agent.sessionId, agentId) !== undefined &&
+      this.store.renew(agent.sessionId, this.nowMs);
+    if (!lives) agent.sessionId = this.store.open(agentId, this.nowMs);
     agent.connected = true;
+    agent.beatAtMs = this.nowMs;
+    agent.upSinceMs = this.nowMs;
     const held = [...agent.held].map(([item, leaseEpoch]) => ({ item, leaseEpoch }));
     const { sessionId } = agent;
     this.event({ kind: 'agent-joined', sessionId, agentId, clusters, site, held });
@@ -143,19 +152,13 @@ export class Simulation {
     this.event({ kind: 'agent-disconnected', sessionId: agent.sessionId });
   }
 
-  resume(agent: SimulatedAgent): void {
-    if (!this.sessions.has(agent.sessionId)) return;
-    if (this.core.liveSession(agent.sessionId, agent.agentId) === undefined) return;
-    this.comeBack(agent);
-  }
-
   addFlow(flow: Pick<SimulatedFlow, 'name' | 'source' | 'target' | 'topics'>): void {
     const added: SimulatedFlow = { ...flow, mode: 'running', rules: [], stopped: [] };
     this.flows.set(flow.name, added);
     this.setMode(added, 'running');
   }
 
-  setMode(flow: SimulatedFlow, mode: FlowMode): void {
+  setMode(flow: SimulatedFlow, mode: SimulatedFlow['mode']): void {
     flow.mode = mode;
     const { name, source, target } = flow;
     this.event({ kind: 'flow-mode', flow: name, source, target, mode });
@@ -180,7 +183,7 @@ export class Simulation {
   setTopics(flow: SimulatedFlow, topics: readonly SourceTopic[]): void {
     flow.topics = topics;
     for (const agent of this.agents.values())
-      for (const [item] of agent.held) if (item === `${flow.name}/site`) this.#list(agent, item);
+      if (agent.held.has(`${flow.name}/site`)) this.#list(agent, `${flow.name}/site`);
   }
 
   /**
@@ -189,11 +192,12 @@ export class Simulation {
    */
   takeOver(): void {
     this.#deaf = true;
+    this.#unheard = undefined;
     const pending = this.#pending;
-    this.#pending = pendingDeliveries();
-    for (let next = pending.pop(); next !== undefined; next = pending.pop())
+    this.#pending = new Deliveries();
+    for (let next = pending.next(Infinity); next; next = pending.next(Infinity))
       if (this.random() < 0.5) next.run();
-    this.#pending = pendingDeliveries();
+    this.#pending = new Deliveries();
     this.#deaf = false;
     this.#listing = false;
     this.core = new CoordinationCore({ leaseTtlMs: LEASE_TTL_MS });
@@ -203,7 +207,10 @@ export class Simulation {
       this.stopTopics(flow, flow.stopped);
       this.steer(flow, flow.rules);
     }
-    const sessions = [...this.sessions].map(([sessionId, agentId]) => ({ sessionId, agentId }));
+    const sessions = [...this.store.sessions].map(([sessionId, agentId]) => ({
+      sessionId,
+      agentId,
+    }));
     this.event({ kind: 'recovered', sessions, leases: [...this.leases.values()] });
     for (const agent of this.agents.values()) {
       agent.connected = false;
@@ -219,12 +226,8 @@ export class Simulation {
 
   /** The store ends a session by itself, as etcd does when its time to live is over. */
   expire(sessionId: string): void {
-    this.sessions.delete(sessionId);
-    for (const lease of [...this.leases.values()]) {
-      if (lease.sessionId !== sessionId) continue;
-      this.leases.delete(lease.item);
+    for (const lease of this.store.end(sessionId))
       this.later(() => this.event({ kind: 'lease-gone', lease }));
-    }
   }
 
   list(): void {
@@ -245,12 +248,7 @@ export class Simulation {
 
   later(run: () => void): void {
     const atMs = this.nowMs + 1 + Math.floor(this.random() * this.delayMaxMs);
-    this.#pending.push({ atMs, order: this.#order++, run });
-  }
-
-  #next(untilMs: number): Delivery | undefined {
-    const next = this.#pending.peek();
-    return next === undefined || next.atMs > untilMs ? undefined : this.#pending.pop();
+    this.#pending.add(atMs, run);
   }
 
   #act(action: CoreAction): void {
@@ -261,8 +259,7 @@ export class Simulation {
       case 'release':
         for (const lease of action.leases) {
           this.later(() => {
-            if (this.leases.get(lease.item)?.leaseEpoch === lease.leaseEpoch)
-              this.leases.delete(lease.item);
+            this.store.release(lease);
             this.later(() => this.event({ kind: 'lease-gone', lease }));
             // The store's watch tells the same once more.
             this.later(() => this.event({ kind: 'lease-gone', lease }));
@@ -270,6 +267,7 @@ export class Simulation {
         }
         return;
       case 'close-session':
+        this.#closed(action);
         this.#endStream(action.sessionId);
         this.later(() => {
           this.expire(action.sessionId);
@@ -294,33 +292,34 @@ export class Simulation {
   }
 
   #grant(request: { item: string; sessionId: string; agentId: string }): void {
-    const { item, sessionId, agentId } = request;
-    if (!this.sessions.has(sessionId)) {
+    const { sessionId } = request;
+    const answer = this.store.grant(request);
+    if (answer === undefined) {
       this.later(() => this.event({ kind: 'session-gone', sessionId }));
       return;
     }
-    let lease = this.leases.get(item);
-    if (lease === undefined) {
-      lease = { item, sessionId, agentId, leaseEpoch: ++this.#revision };
-      this.leases.set(item, lease);
+    const { lease, isNew } = answer;
+    if (isNew) {
       this.grantsMade += 1;
       this.onGrant(lease);
     }
-    const holder = lease;
-    if (holder.sessionId === sessionId)
-      this.later(() => this.event({ kind: 'granted', sessionId, lease: holder }));
-    else this.later(() => this.event({ kind: 'grant-held', sessionId, holder }));
+    if (lease.sessionId === sessionId)
+      this.later(() => this.event({ kind: 'granted', sessionId, lease }));
+    else this.later(() => this.event({ kind: 'grant-held', sessionId, holder: lease }));
+  }
+
+  #closed({ sessionId, reason }: CoreAction & { kind: 'close-session' }): void {
+    const agent = this.#agentOf(sessionId);
+    if (agent !== undefined && reason.startsWith('no heartbeat')) this.onSilence(agent);
   }
 
   #take(action: CoreAction & { kind: 'send-grants' }): void {
     const agent = this.#agentOf(action.sessionId);
-    if (agent?.silent === true) {
-      agent.unread.push(() => this.#take(action));
-      return;
-    }
+    if (agent?.silent === true) agent.unread.push(() => this.#take(action));
+    if (agent === undefined || agent.silent) return;
     for (const { item, leaseEpoch } of action.leases) {
-      agent?.held.set(item, leaseEpoch);
-      if (agent !== undefined) this.#list(agent, item);
+      agent.held.set(item, leaseEpoch);
+      this.#list(agent, item);
     }
   }
 
@@ -339,10 +338,17 @@ export class Simulation {
     }
   }
 
+  #beat(agent: SimulatedAgent): void {
+    if (!agent.connected || agent.silent || this.nowMs < agent.beatAtMs) return;
+    agent.beatAtMs = this.nowMs + HEARTBEAT_INTERVAL_MS;
+    const { sessionId } = agent;
+    this.#hear(() => this.#heartbeat(sessionId));
+  }
+
   /** The store is told of each heartbeat, and says so when it has no such session any more. */
-  #heartbeat({ sessionId }: SimulatedAgent): void {
+  #heartbeat(sessionId: string): void {
     this.event({ kind: 'agent-heartbeat', sessionId });
-    if (this.sessions.has(sessionId)) return;
+    if (this.store.renew(sessionId, this.nowMs)) return;
     this.event({ kind: 'session-gone', sessionId });
     this.#endStream(sessionId);
   }
@@ -379,21 +385,16 @@ export class Simulation {
         copied.add(work.flow);
         const bytesPerSecond = this.rates.get(item);
         const lease = { item, leaseEpoch };
-        if (blind) this.event({ ...told, copier: 'recovering', inTrouble: true, sessionId, lease });
-        else if (bytesPerSecond !== undefined)
-          this.event({ ...told, sessionId, lease, bytesPerSecond });
+        const says = { ...told, sessionId, lease };
+        if (blind) this.event({ ...says, copier: 'recovering', inTrouble: true });
+        else if (bytesPerSecond !== undefined) this.event({ ...says, bytesPerSecond });
       }
       if (!blind) for (const flow of copied) this.event({ kind: 'standing', sessionId, flow });
     }
   }
 
   #agentOf(sessionId: string): SimulatedAgent | undefined {
-    for (const agent of this.agents.values())
-      if (agent.sessionId === sessionId && agent.connected) return agent;
-    return undefined;
+    const agents = [...this.agents.values()];
+    return agents.find((agent) => agent.connected && agent.sessionId === sessionId);
   }
-}
-
-function pendingDeliveries(): Heap<Delivery> {
-  return new Heap<Delivery>((a, b) => a.atMs < b.atMs || (a.atMs === b.atMs && a.order < b.order));
 }

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { SteeringAct, SteeringRule } from '../../../coordinator/core/steering-rules.js';
-import { LEASE_TTL_MS, Simulation } from './simulation.js';
+import { newAgent } from './simulated-parts.js';
+import { LEASE_TTL_MS } from './simulated-store.js';
+import { Simulation } from './simulation.js';
 
 const FLOW = 'a->b';
 
@@ -70,23 +72,14 @@ describe('CoordinationCore steered by operators', () => {
       leaseEpoch: BigInt(index + 1),
     }));
     for (const lease of leases) simulation.leases.set(lease.item, lease);
-    simulation.sessions.set('7', 'one');
+    simulation.store.sessions.set('7', 'one');
     const sessions = [{ sessionId: '7', agentId: 'one' }];
     simulation.event({ kind: 'recovered', sessions, leases });
     const held = new Map(leases.map((lease) => [lease.item, lease.leaseEpoch]));
-    const one = {
-      agentId: 'one',
-      clusters: ['a', 'b'],
-      site: '',
-      sessionId: '7',
-      connected: false,
-      silent: false,
-      blind: false,
-      held,
-      unread: [],
-    };
+    const identity = { agentId: 'one', clusters: ['a', 'b'], site: '' };
+    const one = newAgent(identity, { sessionId: '7', held });
     simulation.agents.set('one', one);
-    simulation.resume(one);
+    simulation.comeBack(one);
     simulation.run(20_000);
     assert.deepEqual([leased(simulation, 'orders'), leased(simulation, 'logs')], [0, 0]);
     assert.equal(leased(simulation, 'users'), 1);

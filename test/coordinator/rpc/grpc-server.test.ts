@@ -109,7 +109,7 @@ describe('GrpcServer', () => {
   });
 
   it('still grants after all this', async () => {
-    clock.putForward(2 * LEASE_TTL_MS); // those before it did not say goodbye
+    await clock.putForward(2 * LEASE_TTL_MS); // those before it did not say goodbye
     const agent = new TestAgent(fixture.agents, { agentId: 'sane' });
     await agent.grant(isSite);
     await agent.leave();

@@ -166,11 +166,11 @@ describe('Coordinator', () => {
     const silent = await working(fixture);
     const other = new TestAgent(fixture.agents, { agentId: 'y' });
     await other.welcome();
-    clock.putForward((LEASE_TTL_MS * 2) / 3);
+    await clock.putForward((LEASE_TTL_MS * 2) / 3);
     const value = { sequence: 1n, bufferedBytes: 0n, limitedFlows: [], missingRights: [] };
     other.say({ $case: 'heartbeat', value });
     await until(() => other.all('heartbeatAck')[0], 'an acknowledgement');
-    clock.putForward((LEASE_TTL_MS * 2) / 3);
+    await clock.putForward((LEASE_TTL_MS * 2) / 3);
     await until(
       () => (other.grants().length >= 3 ? true : undefined),
       'everything at the other agent',

@@ -1,6 +1,7 @@
 import { credentials, type ClientDuplexStream, type ServiceError } from '@grpc/grpc-js';
 import { systemClock, type Clock } from '../../../common/clock.js';
 import { silentLogger } from '../../../common/log.js';
+import { TICK_MS } from '../../../coordinator/service/coordination.js';
 import { Coordinator } from '../../../coordinator/service/coordinator.js';
 import type {
   DurableAck,
@@ -157,12 +158,26 @@ export interface FixtureOptions {
 /** Goes like the system's, and is put forward when a lease is to run out. */
 export class ForwardClock implements Clock {
   #aheadMs = 0;
+  readonly #sleepers = new Set<{ readonly dueMs: number; readonly wake: () => void }>();
   nowMs = (): number => systemClock.nowMs() + this.#aheadMs;
   wallMs = (): number => systemClock.wallMs();
-  sleep = (ms: number, signal?: AbortSignal): Promise<void> => systemClock.sleep(ms, signal);
 
-  putForward(ms: number): void {
-    this.#aheadMs += ms;
+  async sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    const awake = new AbortController();
+    const sleeper = { dueMs: this.nowMs() + ms, wake: () => awake.abort() };
+    this.#sleepers.add(sleeper);
+    const either = signal === undefined ? awake.signal : AbortSignal.any([awake.signal, signal]);
+    await systemClock.sleep(ms, either).catch(() => signal?.throwIfAborted());
+    this.#sleepers.delete(sleeper);
+  }
+
+  /** A tick at a time, each of which is heard: time that passes unheard is no agent's silence. */
+  async putForward(ms: number): Promise<void> {
+    for (let passedMs = 0; passedMs < ms; passedMs += TICK_MS) {
+      this.#aheadMs += TICK_MS;
+      for (const { dueMs, wake } of this.#sleepers) if (dueMs <= this.nowMs()) wake();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
   }
 }
 

@@ -59,7 +59,7 @@ it('takes a new topic and a lease on its way for what they are, and not for a wa
   leaseWritten.open();
   await agent.grant(isPartition(0));
   await agent.leave();
-  clock.putForward(2 * LEASE_TTL_MS);
+  await clock.putForward(2 * LEASE_TTL_MS);
   // Its session outlives the agent, and then there is none that could have the partition.
   await until(() => (partition()?.state === 'unheld' ? true : undefined), 'unheld');
 });
