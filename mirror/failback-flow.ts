@@ -17,9 +17,13 @@ export function failedBackFlowId(copy: string): FlowId | undefined {
 /**
  * The copy that a failback makes, as a flow like any other: from the target back to the source, into
  * the topics that the records' neighbours came from. What only a lasting flow needs is switched off.
- * Both sides derive it from the flow, so that nothing about it has to be told.
+ * Both sides derive it from the flow, so that nothing about it has to be told. What is `leftOut`, only the
+ * coordinator knows, which takes no notice of what agents say of it.
  */
-export function failbackFlow(flow: FlowConfig): FlowConfig {
+export function failbackFlow(
+  flow: FlowConfig,
+  leftOut: ReadonlySet<string> = new Set(),
+): FlowConfig {
   const { source, target } = flow;
   const policy = new FailbackPolicy(flow.policy, source);
   return {
@@ -29,7 +33,7 @@ export function failbackFlow(flow: FlowConfig): FlowConfig {
     target: source,
     enabled: true,
     policy,
-    topicFilter: new FailbackTopicFilter(flow.topicFilter, policy),
+    topicFilter: new FailbackTopicFilter(flow.topicFilter, policy, leftOut),
     startOffset: 'earliest',
     heartbeatsReplicationEnabled: false,
     emitHeartbeatsEnabled: false,

@@ -50,6 +50,7 @@ export function printFailbackPlan(output: Output, plan: FailbackPlan): void {
       );
     }
   }
+  printLeftOut(output, plan, { source, target });
   if (plan.groups.length > 0) {
     output.line();
     output.table(groupColumns, plan.groups);
@@ -61,6 +62,27 @@ export function printFailbackPlan(output: Output, plan: FailbackPlan): void {
   for (const { code, message } of plan.blockers)
     output.line(`${pc.red('blocked')} ${code}: ${message}`);
   if (plan.blockers.length > 0) output.line();
+}
+
+function printLeftOut(
+  output: Output,
+  { flow, leftOut }: FailbackPlan,
+  { source, target }: { source: string; target: string },
+): void {
+  if (leftOut.length > 0) output.line();
+  for (const { sourceTopic, targetTopic, reason, writtenRecordsMax: written } of leftOut) {
+    const why =
+      reason === 'deleted'
+        ? `it was deleted on ${source} before the promotion`
+        : `the topics of ${flow} do not name it any more`;
+    output.line(`left out ${sourceTopic}: ${why}`);
+    if (written === 0n) continue;
+    const count = written === undefined ? 'an unknown number of' : `up to ${formatCount(written)}`;
+    output.line(
+      `${pc.yellow('!')} ${count} records written to ${targetTopic} on ${target} since the ` +
+        'promotion do not go back',
+    );
+  }
 }
 
 const partitionColumns: readonly Column<FailbackPartition>[] = [

@@ -14,6 +14,7 @@ import {
   type FailbackProgress,
 } from './failback-plan.js';
 import { activeGroups, committedPositions } from './groups.js';
+import { lookAtLeftOut, mappedToFailBack } from './left-out.js';
 import { logEnds, producersOf, type LogEnds } from './log-ends.js';
 import { lookAtSeam, SeamProblem, type SeamFound } from './seam-look.js';
 
@@ -93,9 +94,11 @@ export async function planFailback(
       return refused(code, `${alias} does not answer: ${describeError(error)}`);
     }
   }
+  const leftOut = await lookAtLeftOut(scope, signal);
   // While records are copied back both logs grow, and nothing of the seam can be seen any more.
-  if (progressOf(original) !== 'new') return { plan: emptyPlan(scope), seams: [] };
-  return lookAtBoth(scope, listed, signal);
+  if (progressOf(original) !== 'new') return { plan: { ...emptyPlan(scope), leftOut }, seams: [] };
+  const { plan, seams } = await lookAtBoth(scope, listed, signal);
+  return { plan: { ...plan, leftOut }, seams };
 }
 
 /** What each side says of its mirrored topics. */
@@ -109,6 +112,7 @@ function emptyPlan({ flow, original }: FailbackScope): FailbackPlan {
     quarantineTopic: flow.policy.quarantineTopic(flow.source),
     partitions: [],
     groups: [],
+    leftOut: [],
     blockers: [],
   };
 }
@@ -144,11 +148,6 @@ async function lookAtBoth(
   return { plan: { ...emptyPlan(scope), partitions, groups, blockers }, seams: found.seams };
 }
 
-/** Heartbeats are left out: they are written all the time, by mirrors. */
-export function mappedToFailBack({ flow, original }: FailbackScope): MappedPosition[] {
-  return original.mappedPartitions().filter(({ topic }) => !flow.policy.isHeartbeatsTopic(topic));
-}
-
 function topicProblems(
   scope: FailbackScope,
   listed: Listed,
@@ -162,7 +161,9 @@ function topicProblems(
     if (current === id) return;
     const gone = `topic ${topic} is gone from ${alias}`;
     const other = `topic ${topic} on ${alias} was deleted and created again since it was mirrored`;
-    const way = `; what is left can be brought back only by a flow from ${flow.target}`;
+    const way =
+      `; what is left can be brought back only by a flow from ${flow.target}; to fail back the ` +
+      `other topics, leave it out of the topics of ${flow.id}`;
     blockers.set(`${alias}/${topic}`, {
       code: current === undefined ? 'topic-missing' : 'topic-recreated',
       message: `${current === undefined ? gone : other}${way}`,

@@ -60,6 +60,19 @@ export interface FailbackGroup {
   readonly passesOver: bigint;
 }
 
+/** Why a mirrored topic takes no part. */
+export type LeftOutReason =
+  | 'deselected' // the flow's topics do not name it any more
+  | 'deleted'; //   the source had said before the promotion that it is gone
+
+export interface LeftOutTopic {
+  readonly topic: string;
+  readonly targetTopic: string;
+  readonly reason: LeftOutReason;
+  /** At most so many records were written on the new primary, and stay there; undefined if unknown. */
+  readonly written: bigint | undefined;
+}
+
 export interface FailbackPlan {
   readonly flow: string;
   readonly progress: FailbackProgress;
@@ -68,6 +81,7 @@ export interface FailbackPlan {
   readonly quarantineTopic: string;
   readonly partitions: readonly FailbackPartition[];
   readonly groups: readonly FailbackGroup[];
+  readonly leftOut: readonly LeftOutTopic[];
   readonly blockers: readonly FailbackBlocker[];
 }
 

@@ -11,6 +11,7 @@ import {
   type Side,
 } from './failback-look.js';
 import type { FailbackPlan } from './failback-plan.js';
+import { describeLeftOut, lookAtLeftOut } from './left-out.js';
 import { commitAtSeam, findSeams, holdBackAtSeam } from './seam-groups.js';
 import { leftOver, quiet, rearmSeeds, type LeftOver } from './hand-over.js';
 import { Quarantine, type QuarantinedRecord } from './quarantine.js';
@@ -39,6 +40,8 @@ export interface FailbackStep {
 export interface CopyLook {
   /** Undefined until every partition is held and has said how far it is. */
   readonly lagRecords: bigint | undefined;
+  /** Some of those that are not, or have not: topic and partition. */
+  readonly awaited: readonly string[];
   /** In words, each with its topic and partition. */
   readonly halted: readonly string[];
 }
@@ -82,6 +85,9 @@ export interface FailbackResult {
 const CAUGHT_UP_RECORDS_MAX = 1_000n;
 
 const LOOK_INTERVAL_MS = 250;
+
+/** How long a partition may go without an agent that copies it back; then people have to look. */
+export const AWAITED_MS_MAX = 300_000;
 
 /** How often progress is told. */
 const TELL_INTERVAL_MS = 2_000;
@@ -140,7 +146,9 @@ export class Failback {
     const look = await planFailback(this.#options, signal);
     const { blockers, partitions } = look.plan;
     if (blockers.length > 0) throw new FailbackRefusedError(flow.id, blockers);
-    return [`both clusters answer, ${partitions.length} partitions fit together`, look];
+    const leftOut = describeLeftOut(look.plan.leftOut, flow.target);
+    const message = `both clusters answer, ${partitions.length} partitions fit together${leftOut}`;
+    return [message, look];
   }
 
   async #quarantine(look: FailbackLook, signal: AbortSignal): Promise<[string, bigint]> {
@@ -171,6 +179,10 @@ export class Failback {
     const seeds = look.seams.map(({ seam, uncrossed: { to } }) =>
       copyBackSeed(seam, to, original.arming.mapRuns(seam.sourceTopic, seam.partition)),
     );
+    // What an earlier failback copied, and this one leaves out: it would be waited for.
+    const seeded = new Set(seeds.map(({ topic }) => topic));
+    for (const topic of new Set(copy.mappedPartitions().map((each) => each.topic)))
+      if (!seeded.has(topic)) await copy.removeTopic(topic, signal);
     await copy.arming.rearm(seeds, signal);
     await this.#save('copying', signal, uncrossed);
     return [`${seeds.length} partitions`, undefined];
@@ -220,16 +232,24 @@ export class Failback {
 
   async #catchUp(tell: (message: string) => void, signal: AbortSignal): Promise<[string, void]> {
     const { host, clock, flow } = this.#options;
-    for (let toldMs = clock.nowMs(); ;) {
-      const { lagRecords, halted } = host.look();
+    let knownMs = clock.nowMs();
+    for (let toldMs = knownMs; ;) {
+      const { lagRecords, awaited, halted } = host.look();
       if (halted.length > 0) {
         throw new FailbackWaitsError(flow.id, `the copy back is halted: ${halted.join('; ')}`);
       }
       if (lagRecords !== undefined && lagRecords <= CAUGHT_UP_RECORDS_MAX)
         return [`${lagRecords} records left`, undefined];
-      if (clock.nowMs() - toldMs >= TELL_INTERVAL_MS) {
-        toldMs = clock.nowMs();
-        tell(lagRecords === undefined ? 'waiting for agents' : `${lagRecords} records left`);
+      const names = awaited.join(', ');
+      const nowMs = clock.nowMs();
+      if (lagRecords !== undefined) knownMs = nowMs;
+      else if (nowMs - knownMs >= AWAITED_MS_MAX)
+        throw new FailbackWaitsError(flow.id, `no agent copies these back: ${names}`);
+      if (nowMs - toldMs >= TELL_INTERVAL_MS) {
+        toldMs = nowMs;
+        tell(
+          lagRecords === undefined ? `waiting for agents: ${names}` : `${lagRecords} records left`,
+        );
       }
       await clock.sleep(LOOK_INTERVAL_MS, signal);
     }
@@ -259,14 +279,19 @@ export class Failback {
   }
 
   async #rearm(copy: FlowTarget, signal: AbortSignal): Promise<[string, LeftOver | undefined]> {
-    const { original, host } = this.#options;
+    const { original, host, flow } = this.#options;
+    const leftOut = await lookAtLeftOut(this.#options, signal);
     const { seeds, left } = await rearmSeeds({ ...this.#options, copy }, signal);
     if (left !== undefined) return [left.message, left];
+    const { length } = copy.mappedPartitions();
     await original.arming.rearm(seeds, signal);
     await this.#save('done', signal);
     host.originalRuns();
     await host.detach();
-    return [`${seeds.length} partitions are copied again`, undefined];
+    return [
+      `${length} partitions are copied again${describeLeftOut(leftOut, flow.target)}`,
+      undefined,
+    ];
   }
 
   /** Positions that neither map knows to translate, as long as the copy runs. */
@@ -318,6 +343,7 @@ export class Failback {
       quarantineTopic: flow.policy.quarantineTopic(flow.source),
       partitions: [],
       groups: [],
+      leftOut: [],
       blockers: [],
     };
     const elapsedMs = clock.nowMs() - this.#startedMs;

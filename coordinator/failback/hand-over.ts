@@ -3,7 +3,6 @@ import type { MappedPosition } from '../target/flow-positions.js';
 import type { FlowSeed } from '../target/flow-arming.js';
 import type { FlowTarget } from '../target/flow-target.js';
 import {
-  mappedToFailBack,
   NAMED_MAX,
   QUIET_LOOK_MS,
   writers,
@@ -11,6 +10,7 @@ import {
   type Side,
 } from './failback-look.js';
 import { activeGroups, groupsOf } from './groups.js';
+import { mappedToFailBack } from './left-out.js';
 import { logEnds, type LogEnds } from './log-ends.js';
 import { readLog } from './log-reader.js';
 import { findSeam } from './seam-look.js';
@@ -150,22 +150,25 @@ export async function rearmSeeds(
   return { seeds: [...seeds, ...(await continued(scope, others, signal))], left };
 }
 
-/** Heartbeats and the like: nothing was written on the new primary, and they go on as they were. */
+/**
+ * Heartbeats, and what was left out, go on as they were: the former at the end, which only mirrors move,
+ * the latter right behind the fence, so that what somebody wrote there since is found, and halts them.
+ */
 async function continued(
-  { target }: HandOverScope,
+  { flow, target }: HandOverScope,
   positions: readonly MappedPosition[],
   signal: AbortSignal,
 ): Promise<FlowSeed[]> {
-  const partitions = positions.map(({ targetTopic: topic, partition }) => ({ topic, partition }));
+  const heartbeats = positions.filter(({ topic }) => flow.policy.isHeartbeatsTopic(topic));
+  const partitions = heartbeats.map(({ targetTopic: topic, partition }) => ({ topic, partition }));
   const ends = await logEnds(target.cluster, partitions, signal);
-  return positions.flatMap(({ topic, targetTopic, partition, end, ...ids }) => {
-    const at = ends.get(`${targetTopic}:${partition}`);
-    if (end === undefined || at === undefined) return [];
+  return positions.flatMap(({ topic, targetTopic, partition, end, fenceEnd, ...ids }) => {
+    const isHeartbeats = flow.policy.isHeartbeatsTopic(topic);
+    const sequenceBase = isHeartbeats ? ends.get(`${targetTopic}:${partition}`)?.end : fenceEnd;
+    if (end === undefined || sequenceBase === undefined) return [];
     const { sourceTopicId, targetTopicId } = ids;
-    const start = { sourceOffset: end.sourceNext, targetOffset: at.end };
-    return [
-      { topic, partition, sourceTopicId, targetTopicId, sequenceBase: at.end, runs: [], start },
-    ];
+    const start = { sourceOffset: end.sourceNext, targetOffset: sequenceBase };
+    return [{ topic, partition, sourceTopicId, targetTopicId, sequenceBase, runs: [], start }];
   });
 }
 

@@ -1,8 +1,9 @@
 import type { OffsetToCommit } from '../../kafka/admin/group-admin.js';
 import type { FlowTarget } from '../target/flow-target.js';
 import { FailbackRefusedError } from './errors.js';
-import { mappedToFailBack, type FailbackScope, type Side } from './failback-look.js';
+import type { FailbackScope, Side } from './failback-look.js';
 import { committedPositions } from './groups.js';
+import { mappedToFailBack } from './left-out.js';
 import { logEnds } from './log-ends.js';
 import { findSeam } from './seam-look.js';
 import { isAtSeam, positionAtSeam, type SeamPartition } from './seam.js';

@@ -31,6 +31,10 @@ export function writeFailbackPlan(plan: FailbackPlan): FailbackPlanMessage {
       copyTo: targetEnd,
     })),
     groups: plan.groups.map((each) => ({ ...each })),
+    leftOut: plan.leftOut.map(({ topic: sourceTopic, targetTopic, reason, written }) => ({
+      ...{ sourceTopic, targetTopic, reason },
+      writtenRecordsMax: written,
+    })),
     blockers: plan.blockers.map(({ code, message }) => ({ code, message })),
   };
 }

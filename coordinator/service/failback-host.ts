@@ -2,6 +2,8 @@ import { failbackFlow } from '../../mirror/failback-flow.js';
 import type { FlowConfig } from '../../mirror/config/mirror-config.js';
 import type { CopyLook, FailbackHost } from '../failback/failback.js';
 import { EVERYTHING } from '../promotion/promotion-selection.js';
+import { topicExclusion } from '../../mirror/policy/topic-selection.js';
+import type { MappedPosition } from '../target/flow-positions.js';
 import type { FlowTarget } from '../target/flow-target.js';
 import type { Coordination } from './coordination.js';
 import { NotReadyError } from './errors.js';
@@ -14,8 +16,8 @@ export const ATTACH_MS_MAX = 60_000;
 
 const ATTACH_POLL_MS = 50;
 
-/** Halts in a message; there may be one for each partition. */
-const HALTS_NAMED_MAX = 5;
+/** Halts or partitions in a message; there may be thousands. */
+const NAMED_MAX = 5;
 
 /** What a failback needs of the coordination of agents. */
 export class CoordinationFailbackHost implements FailbackHost {
@@ -26,11 +28,16 @@ export class CoordinationFailbackHost implements FailbackHost {
 
   constructor(
     coordination: Coordination<ConnectedFlowTarget>,
-    options: { readonly original: FlowConfig; readonly operator: string },
+    options: {
+      readonly original: FlowConfig;
+      readonly operator: string;
+      /** Topics of the flow that take no part. */
+      readonly leftOut: ReadonlySet<string>;
+    },
   ) {
     this.#coordination = coordination;
     this.#original = options.original;
-    this.#copy = failbackFlow(options.original);
+    this.#copy = failbackFlow(options.original, options.leftOut);
     this.#operator = options.operator;
   }
 
@@ -56,25 +63,44 @@ export class CoordinationFailbackHost implements FailbackHost {
   look(): CopyLook {
     const { id } = this.#copy;
     const positions = new CoordinationPromotionHost(this.#coordination).partitionPositions(id);
-    const mapped = this.#runtime.opened?.target.mappedPartitions() ?? [];
     const topics = this.#coordination.core.state.flows.get(id)?.topics;
     const halted: string[] = [];
-    let lagRecords: bigint | undefined = 0n;
+    // All that was seeded, until somebody says how far it is.
+    const awaited = new Set(this.#mapped().map(({ topic, partition }) => `${topic}-${partition}`));
+    let lagRecords = 0n;
     for (const { topic, partition, lagRecords: lag } of positions) {
+      const name = `${topic}-${partition}`;
       const entry = topics?.get(topic);
       const item = entry?.items.get(partition);
       const problem = item?.halt ?? (item === undefined ? entry?.problem : undefined);
-      if (problem !== undefined) halted.push(`${topic}-${partition}: ${problem.message}`);
+      if (problem !== undefined) halted.push(`${name}: ${problem.message}`);
       const isHeld = item?.state === 'held' && item.copier === 'running';
-      lagRecords =
-        lagRecords === undefined || lag === undefined || !isHeld ? undefined : lagRecords + lag;
+      if (lag === undefined || !isHeld) awaited.add(name);
+      else awaited.delete(name);
+      lagRecords += lag ?? 0n;
     }
-    if (positions.length < mapped.length) lagRecords = undefined;
-    // It would be waited for without an end.
-    const { gone } = this.#runtime.facts;
-    for (const topic of new Set(mapped.map((each) => each.topic)))
-      if (gone.has(topic)) halted.push(`topic ${topic} is gone from ${this.#copy.source}`);
-    return { lagRecords, halted: halted.slice(0, HALTS_NAMED_MAX) };
+    halted.push(...this.#neverCopied());
+    return {
+      lagRecords: awaited.size > 0 ? undefined : lagRecords,
+      awaited: [...awaited].slice(0, NAMED_MAX),
+      halted: halted.slice(0, NAMED_MAX),
+    };
+  }
+
+  /** What would be waited for without an end. */
+  #neverCopied(): string[] {
+    const { source, id } = this.#copy;
+    const { flow, facts } = this.#runtime;
+    const topics = [...new Set(this.#mapped().map(({ topic }) => topic))];
+    return topics.flatMap((topic) => {
+      if (facts.gone.has(topic)) return [`topic ${topic} is gone from ${source}`];
+      if (topicExclusion(flow, topic) === null) return [];
+      return [`topic ${topic} was left out of the topics of ${id} meanwhile: take it in again`];
+    });
+  }
+
+  #mapped(): MappedPosition[] {
+    return this.#runtime.opened?.target.mappedPartitions() ?? [];
   }
 
   async promote(onMessage: (message: string) => void): Promise<void> {

@@ -1,6 +1,7 @@
 import { failbackFlow } from '../../mirror/failback-flow.js';
 import { Failback } from '../failback/failback.js';
 import { planFailback, progressOf, type FailbackScope } from '../failback/failback-look.js';
+import { leftOutTopics } from '../failback/left-out.js';
 import { Quarantine } from '../failback/quarantine.js';
 import { CoordinationFailbackHost } from './failback-host.js';
 import type { FailbackContext, FailbackDriver } from './failback-runner.js';
@@ -22,7 +23,9 @@ export function kafkaFailback(connect: ConnectTarget): FailbackDriver<ConnectedF
         const { coordination, request, resumed, onStep } = context;
         const { flow } = scope;
         const { operator, wait } = request;
-        const host = new CoordinationFailbackHost(coordination, { original: flow, operator });
+        const leftOut = new Set(leftOutTopics(scope).keys());
+        const asked = { original: flow, operator, leftOut };
+        const host = new CoordinationFailbackHost(coordination, asked);
         const { log } = coordination;
         const options = { ...scope, operator, wait, resumed, host, log, onStep };
         return new Failback(options).run(signal);

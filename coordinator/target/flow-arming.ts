@@ -1,6 +1,7 @@
 import type { OffsetRun } from '../../mirror/offset-map-run.js';
 import type { FailbackState } from '../../mirror/records/failback-state.js';
 import type { SequenceBase } from '../../mirror/records/offset-map-record.js';
+import type { Belongings } from './belongings.js';
 import type { GroupOffset } from './group-positions.js';
 import type { MapSeed, OffsetMapStore } from './offset-map-store.js';
 
@@ -9,6 +10,7 @@ export type FlowSeed = Omit<MapSeed, 'base'> & Omit<SequenceBase, 'producerEpoch
 
 export interface FlowArmingOptions {
   readonly maps: OffsetMapStore;
+  readonly belongings: Belongings;
   readonly flush: (signal: AbortSignal) => Promise<void>;
   /** Writes, and steps down if another coordinator writes now. */
   readonly write: (work: () => Promise<void>) => Promise<void>;
@@ -17,12 +19,14 @@ export interface FlowArmingOptions {
 /** How a flow is begun again, or for the first time, at places that a failback has found. */
 export class FlowArming {
   readonly #maps: OffsetMapStore;
+  readonly #belongings: Belongings;
   readonly #flush: FlowArmingOptions['flush'];
   readonly #write: FlowArmingOptions['write'];
   #isHeldBack: (offset: GroupOffset) => boolean = () => false;
 
-  constructor({ maps, flush, write }: FlowArmingOptions) {
+  constructor({ maps, belongings, flush, write }: FlowArmingOptions) {
     this.#maps = maps;
+    this.#belongings = belongings;
     this.#flush = flush;
     this.#write = write;
   }
@@ -30,6 +34,11 @@ export class FlowArming {
   /** How far a failback of this flow has come; kept on the target because the flow's truth is. */
   get failback(): FailbackState | undefined {
     return this.#maps.failback;
+  }
+
+  /** Source topics that were gone when the flow was promoted, or are gone now, with since when. */
+  get goneSince(): ReadonlyMap<string, bigint> {
+    return this.#belongings.goneSince;
   }
 
   async saveFailback(state: FailbackState, signal: AbortSignal): Promise<void> {

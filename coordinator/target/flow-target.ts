@@ -85,7 +85,7 @@ export class FlowTarget implements AsyncDisposable {
     const write = (work: () => Promise<void>): Promise<void> => this.#unlessFenced(work);
     const { maps } = parts;
     this.promotions = new FlowPromotions({ flow: flow.id, maps, admin, clock, log, write });
-    this.arming = new FlowArming({ maps, write, flush: (signal) => this.flush(signal) });
+    this.arming = new FlowArming({ ...parts, write, flush: (signal) => this.flush(signal) });
     this.#sync = this.#makeSync(parts.writer);
     const mapped = () => this.mappedPartitions();
     const lookup = {

@@ -93,15 +93,19 @@ export class FailbackPolicy implements ReplicationPolicy {
 /** Names on the target of a flow whose names on its source the flow's own filter accepts. */
 export class FailbackTopicFilter extends NameFilter {
   readonly #policy: FailbackPolicy;
+  /** As on the cluster that topics go back to. */
+  readonly #leftOut: ReadonlySet<string>;
 
-  constructor(base: NameFilter, policy: FailbackPolicy) {
+  constructor(base: NameFilter, policy: FailbackPolicy, leftOut: ReadonlySet<string>) {
     super(base.include, base.exclude);
     this.#policy = policy;
+    this.#leftOut = leftOut;
   }
 
   /** Heartbeats are no records of applications, and keep coming. */
   override accepts(name: string): boolean {
     if (!this.#policy.isCopy(name) || this.#policy.isHeartbeatsTopic(name)) return false;
-    return super.accepts(this.#policy.formatRemoteTopic('', name));
+    const home = this.#policy.formatRemoteTopic('', name);
+    return !this.#leftOut.has(home) && super.accepts(home);
   }
 }

@@ -60,7 +60,7 @@ describe('planFailback of a flow that was promoted', () => {
   function plan(source: Side, target: Side): ReturnType<typeof planFailback> {
     const original = {
       promoted: { atMs: 1, completedAtMs: 2 },
-      arming: { failback: undefined },
+      arming: { failback: undefined, goneSince: new Map() },
       mappedPartitions: () => mapped,
     };
     const scope = { flow, original, source, target, clock: systemClock };

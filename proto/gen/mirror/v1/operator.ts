@@ -150,6 +150,23 @@ export interface FailbackPlan {
   groups: FailbackGroup[];
   /** What must be mended first; empty if the failback can go ahead. */
   blockers: Blocker[];
+  /** Topics that the flow did not mirror any more when it was promoted: they stay as they are. */
+  leftOut: FailbackLeftOut[];
+}
+
+export interface FailbackLeftOut {
+  sourceTopic: string;
+  targetTopic: string;
+  /**
+   * "deselected": the flow's topics do not name it any more. "deleted": the source had said before the
+   * promotion that it is gone.
+   */
+  reason: string;
+  /**
+   * At most so many records were written on the new primary since, which stay there and do not go
+   * back; unset where that is not known.
+   */
+  writtenRecordsMax?: bigint | undefined;
 }
 
 /** "Source" is the old primary here, "target" the new one, as in the flow. */
@@ -938,7 +955,16 @@ export const FailbackRequest: MessageFns<FailbackRequest> = {
 };
 
 function createBaseFailbackPlan(): FailbackPlan {
-  return { flow: "", progress: 0, copyFlow: "", quarantineTopic: "", partitions: [], groups: [], blockers: [] };
+  return {
+    flow: "",
+    progress: 0,
+    copyFlow: "",
+    quarantineTopic: "",
+    partitions: [],
+    groups: [],
+    blockers: [],
+    leftOut: [],
+  };
 }
 
 export const FailbackPlan: MessageFns<FailbackPlan> = {
@@ -963,6 +989,9 @@ export const FailbackPlan: MessageFns<FailbackPlan> = {
     }
     for (const v of message.blockers) {
       Blocker.encode(v!, writer.uint32(58).fork()).join();
+    }
+    for (const v of message.leftOut) {
+      FailbackLeftOut.encode(v!, writer.uint32(66).fork()).join();
     }
     return writer;
   },
@@ -1036,6 +1065,14 @@ export const FailbackPlan: MessageFns<FailbackPlan> = {
             message.blockers.push(Blocker.decode(reader, reader.uint32()));
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.leftOut.push(FailbackLeftOut.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1060,6 +1097,103 @@ export const FailbackPlan: MessageFns<FailbackPlan> = {
     message.partitions = object.partitions?.map((e) => FailbackPartition.fromPartial(e)) || [];
     message.groups = object.groups?.map((e) => FailbackGroup.fromPartial(e)) || [];
     message.blockers = object.blockers?.map((e) => Blocker.fromPartial(e)) || [];
+    message.leftOut = object.leftOut?.map((e) => FailbackLeftOut.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseFailbackLeftOut(): FailbackLeftOut {
+  return { sourceTopic: "", targetTopic: "", reason: "", writtenRecordsMax: undefined };
+}
+
+export const FailbackLeftOut: MessageFns<FailbackLeftOut> = {
+  encode(message: FailbackLeftOut, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.sourceTopic !== "") {
+      writer.uint32(10).string(message.sourceTopic);
+    }
+    if (message.targetTopic !== "") {
+      writer.uint32(18).string(message.targetTopic);
+    }
+    if (message.reason !== "") {
+      writer.uint32(26).string(message.reason);
+    }
+    if (message.writtenRecordsMax !== undefined) {
+      if (BigInt.asIntN(64, message.writtenRecordsMax) !== message.writtenRecordsMax) {
+        throw new globalThis.Error("value provided for field message.writtenRecordsMax of type int64 too large");
+      }
+      writer.uint32(32).int64(message.writtenRecordsMax);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FailbackLeftOut {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFailbackLeftOut();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.sourceTopic = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.targetTopic = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.writtenRecordsMax = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<FailbackLeftOut>): FailbackLeftOut {
+    return FailbackLeftOut.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<FailbackLeftOut>): FailbackLeftOut {
+    const message = createBaseFailbackLeftOut();
+    message.sourceTopic = object.sourceTopic ?? "";
+    message.targetTopic = object.targetTopic ?? "";
+    message.reason = object.reason ?? "";
+    message.writtenRecordsMax = (object.writtenRecordsMax !== undefined && object.writtenRecordsMax !== null)
+      ? BigInt(object.writtenRecordsMax)
+      : undefined;
     return message;
   },
 };
