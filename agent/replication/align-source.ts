@@ -3,7 +3,7 @@ import type { KafkaCluster } from '../../kafka/client/index.js';
 import { ErrorCode } from '../../kafka/messages/error-codes.js';
 import { TIMESTAMP_EARLIEST } from '../../kafka/messages/list-offsets.js';
 import { isControl, lastOffset, timestampType } from '../../kafka/records/batch-header.js';
-import { splitBatches } from '../../kafka/records/batch-splitter.js';
+import { splitFetched } from '../../kafka/records/fetched-batches.js';
 import { readBatch, type ReadRecord } from '../../kafka/records/build-batch.js';
 import { HaltError } from './halt.js';
 import { ALIGNED_RECORDS_MAX, PLAIN_BYTES_MAX } from './limits.js';
@@ -168,7 +168,8 @@ async function indexTarget(options: AlignmentOptions, signal: AbortSignal): Prom
       continue;
     }
     if (answer.errorCode !== ErrorCode.NONE) throw new FetchRetryError(topic, partition, answer);
-    const { batches } = splitBatches(answer.records ?? Buffer.alloc(0));
+    const { records, highWatermark: endOffset } = answer;
+    const batches = splitFetched({ records, fetchOffset, endOffset });
     if (batches.length === 0) break;
     for (const batch of batches.filter((each) => !isControl(each))) {
       const stamped = timestampType(batch) === 'LogAppendTime';
@@ -206,9 +207,10 @@ export async function readSource(
   );
   if (answer.errorCode !== ErrorCode.NONE) throw new FetchRetryError(topic, partition, answer);
   const prepared = prepareFetched({
-    records: answer.records ?? Buffer.alloc(0),
-    abortedTransactions: answer.abortedTransactions ?? [],
+    records: answer.records,
+    abortedTransactions: answer.abortedTransactions,
     fetchOffset,
+    endOffset: answer.lastStableOffset,
   });
   const records = prepared.batches.flatMap(({ batch, runs }) => {
     const offsets = runs.flatMap(({ sourceStart, count }) =>

@@ -200,8 +200,9 @@ export class FetchLoop {
     try {
       const prepared = prepareFetched({
         records: unpinned(answer.records),
-        abortedTransactions: answer.abortedTransactions ?? [],
+        abortedTransactions: answer.abortedTransactions,
         fetchOffset: copier.fetchOffset,
+        endOffset: lastStableOffset,
       });
       if (frame !== undefined) holdFrame(prepared, frame);
       copier.fetchPace = this.#pace;
@@ -210,7 +211,7 @@ export class FetchLoop {
       this.#options.onFetched(copier);
     } catch (error) {
       this.remove(copier);
-      this.#options.onOutcome(copier, badBytesOutcome(copier, answer.records, error));
+      this.#options.onOutcome(copier, badBytesOutcome(copier, answer, error));
     }
   }
 

@@ -112,14 +112,14 @@ export function outOfRangeHalt(
  */
 export function badBytesOutcome(
   copier: PartitionCopier,
-  records: Buffer,
+  answer: Pick<FetchPartitionResponse, 'records' | 'lastStableOffset'>,
   error: unknown,
 ): FetchOutcome {
   if (error instanceof HaltError) return { kind: 'halt', error };
   if (!(error instanceof MirrorError)) throw error;
   const { topic, partition } = copier.assignment;
   const message = `${topic}-${partition}: ${error.message}`;
-  const sourceNext = behindCorrupt(records, copier.fetchOffset, error);
+  const sourceNext = behindCorrupt(answer, copier.fetchOffset, error);
   if (sourceNext === undefined)
     return { kind: 'damaged', error: new HaltError('corrupt-batch', message, { cause: error }) };
   const options = { cause: error, wayOut: { kind: 'go-on', sourceNext } } as const;
@@ -128,23 +128,21 @@ export function badBytesOutcome(
 }
 
 /** Undefined where the bytes do not say where the corrupt batch ends, or another comes before it. */
-function behindCorrupt(records: Buffer, fetchOffset: bigint, error: Error): bigint | undefined {
+function behindCorrupt(
+  { records, lastStableOffset }: Pick<FetchPartitionResponse, 'records' | 'lastStableOffset'>,
+  fetchOffset: bigint,
+  error: Error,
+): bigint | undefined {
   if (!(error instanceof CorruptBatchError)) return undefined;
-  for (let position = 0; records.length - position > MAGIC_OFFSET;) {
-    const next = position + BATCH_OVERHEAD + records.readInt32BE(position + BATCH_LENGTH_OFFSET);
-    const isMessage = records.readInt8(position + MAGIC_OFFSET) < 2;
-    const bytesMin = isMessage ? MAGIC_OFFSET + 1 : PAYLOAD_OFFSET;
-    if (next > records.length || next - position < bytesMin) return undefined; // a length that lies
-    const batch = records.subarray(position, next);
-    const last = isMessage ? baseOffset(batch) : lastOffset(batch);
-    if (last >= fetchOffset) {
-      if (baseOffset(batch) !== error.baseOffset) return undefined;
-      // Its header may be what is wrong: where the next one begins is the better witness.
-      const following =
-        records.length - next >= BATCH_OVERHEAD ? records.readBigInt64BE(next) : -1n;
-      return following > fetchOffset && following <= last ? following : last + 1n;
-    }
-    position = next;
-  }
-  return undefined;
+  if (records === null || records.length <= MAGIC_OFFSET) return undefined;
+  if (baseOffset(records) !== error.baseOffset) return undefined;
+  const next = BATCH_OVERHEAD + records.readInt32BE(BATCH_LENGTH_OFFSET);
+  const isMessage = records.readInt8(MAGIC_OFFSET) < 2;
+  const bytesMin = isMessage ? MAGIC_OFFSET + 1 : PAYLOAD_OFFSET;
+  if (next > records.length || next < bytesMin) return undefined; // a length that lies
+  const last = isMessage ? baseOffset(records) : lastOffset(records);
+  // Its header may be what is wrong: where the next one begins is the better witness.
+  const following = records.length - next >= BATCH_OVERHEAD ? records.readBigInt64BE(next) : -1n;
+  if (following > fetchOffset && following <= last) return following;
+  return last >= fetchOffset && last < lastStableOffset ? last + 1n : undefined;
 }

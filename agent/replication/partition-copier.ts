@@ -130,8 +130,8 @@ export class PartitionCopier {
   #nextTarget = -1n;
   /** Whether the target holds this producer's state: it took a batch since the last recovery. */
   #sequenceProven = false;
-  /** Damaged batches in a row, without one that was appended. */
-  #damaged = 0;
+  #damaged = 0; // times in a row, of one batch that was fetched or without one that was appended
+  #damagedAt = -1n; // where the fetch began that brought it
   readonly #events: CopierEvents;
   #acceptUsed = false;
   #onStopped: (() => void) | undefined;
@@ -172,8 +172,7 @@ export class PartitionCopier {
   }
 
   get wantsFetch(): boolean {
-    const { fetchPace, appendPace } = this;
-    const windowBytes = Math.max(fetchPace.windowBytes, appendPace.windowBytes);
+    const windowBytes = Math.max(this.fetchPace.windowBytes, this.appendPace.windowBytes);
     return this.state === 'running' && this.#queuedBytes + this.#inflightBytes < windowBytes;
   }
 
@@ -228,10 +227,9 @@ export class PartitionCopier {
     this.#queue.splice(0, taken);
     this.#queuedBytes -= bytes;
     this.#events.bytesHeld(this, prepared.batch.length - bytes);
-    const { sequenceBase } = this;
     const { producerId, producerEpoch } = this.assignment;
     const targetBase = this.#nextTarget;
-    const baseSequence = Number(BigInt.asUintN(31, targetBase - sequenceBase));
+    const baseSequence = Number(BigInt.asUintN(31, targetBase - this.sequenceBase));
     patchBatch(prepared.batch, { producerId, producerEpoch, baseSequence });
     const append: Append = { copier: this, targetBase, ...prepared };
     this.#nextTarget += BigInt(prepared.count);
@@ -279,13 +277,15 @@ export class PartitionCopier {
   /** The bytes of the next batch cannot be right. On the way or at rest: reading again will tell. */
   damaged(error: HaltError): void {
     if (this.state !== 'running') return;
+    if (this.#damagedAt !== this.fetchOffset) this.#damaged = 0;
+    this.#damagedAt = this.fetchOffset;
     this.#damagedWith(error);
     this.#settleIfIdle();
   }
 
   #damagedWith(error: HaltError): void {
     this.#damaged += 1;
-    this.failures += 1;
+    this.#failed(error.message);
     if (this.#damaged < DAMAGED_READS_MAX) this.#abandon('settling');
     else this.#halt(error);
   }

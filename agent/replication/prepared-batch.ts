@@ -11,9 +11,9 @@ import {
   producerId,
   recordCount,
 } from '../../kafka/records/batch-header.js';
-import { splitBatches } from '../../kafka/records/batch-splitter.js';
 import { ensureBatchCrc } from '../../kafka/records/crc32c.js';
 import { CorruptBatchError, DecompressionLimitError } from '../../kafka/records/errors.js';
+import { splitFetched, type FetchedRecords } from '../../kafka/records/fetched-batches.js';
 import { convertLegacyMessages } from '../../kafka/records/legacy-messages.js';
 import { reencodeBatch, type ReencodedBatch } from '../../kafka/records/reencode.js';
 import { isPatchable } from '../../kafka/records/rewrite-header.js';
@@ -49,11 +49,10 @@ export interface PreparedBatch {
   frame?: FrameLease | undefined;
 }
 
-export interface Fetched {
-  records: Buffer;
-  abortedTransactions: readonly AbortedTransaction[];
-  /** Records before this offset are left out: a broker answers with whole batches. */
-  fetchOffset: bigint;
+/** Records before the fetch offset are left out: a broker answers with whole batches. */
+export interface Fetched extends FetchedRecords {
+  /** Null where there are none. */
+  abortedTransactions: readonly AbortedTransaction[] | null;
 }
 
 export interface Prepared {
@@ -62,8 +61,6 @@ export interface Prepared {
   sourceNext: bigint;
   /** Leader epoch of the last complete batch; -1 if there was none. */
   leaderEpoch: number;
-  /** True when the answer held only a part of a batch: the fetch limit is too small for it. */
-  tooSmall: boolean;
 }
 
 /**
@@ -76,17 +73,17 @@ export interface Prepared {
  * before it, so that the next fetch begins with it.
  */
 export function prepareFetched(fetched: Fetched): Prepared {
-  const split = splitBatches(fetched.records, {
+  const batches = splitFetched(fetched, {
     belowBytes: COALESCE_BELOW_BYTES,
     bytesMax: COALESCED_BYTES_MAX,
     batchesMax: COALESCED_BATCHES_MAX,
     fromOffset: fetched.fetchOffset,
+    toOffset: fetched.endOffset,
   });
-  const tooSmall = split.batches.length === 0 && split.truncatedBytes > 0;
-  const prepared = { batches: [], sourceNext: fetched.fetchOffset, leaderEpoch: -1, tooSmall };
-  const source = split.legacyCount > 0 ? converted(split.batches) : split.batches;
+  const prepared = { batches: [], sourceNext: fetched.fetchOffset, leaderEpoch: -1 };
+  const hasMessages = batches.some((batch) => magic(batch) < 2);
   try {
-    prepareAll(source, fetched, prepared);
+    prepareAll(hasMessages ? converted(batches) : batches, fetched, prepared);
   } catch (error) {
     const nothing = prepared.sourceNext === fetched.fetchOffset;
     if (nothing || !(error instanceof CorruptBatchError)) throw error;
@@ -96,10 +93,9 @@ export function prepareFetched(fetched: Fetched): Prepared {
 
 function prepareAll(source: Iterable<Buffer>, fetched: Fetched, prepared: Prepared): void {
   const { fetchOffset } = fetched;
-  const aborted = new AbortedTransactions(fetched.abortedTransactions);
+  const aborted = new AbortedTransactions(fetched.abortedTransactions ?? []);
   for (const batch of source) {
     const last = lastOffset(batch);
-    if (last < fetchOffset) continue;
     const ready = isDropped(batch, aborted) ? undefined : prepare(batch, fetchOffset);
     prepared.sourceNext = last + 1n;
     prepared.leaderEpoch = partitionLeaderEpoch(batch);
@@ -111,10 +107,17 @@ function prepareAll(source: Iterable<Buffer>, fetched: Fetched, prepared: Prepar
 
 /** Stretches of format 0 and 1 as v2 batches; where one begins is where it is looked at. */
 function* converted(batches: readonly Buffer[]): Generator<Buffer> {
+  let next = 0n;
   for (let index = 0; index < batches.length;) {
     const start = index;
     while (index < batches.length && magic(batches[index]!) < 2) index += 1;
-    yield* convertLegacyMessages(batches.slice(start, index), PLAIN_BYTES_MAX);
+    for (const batch of convertLegacyMessages(batches.slice(start, index), PLAIN_BYTES_MAX)) {
+      // Where a compressed set begins is known only now.
+      const first = baseOffset(batch);
+      if (first < next) throw new CorruptBatchError(first, `it lies before offset ${next}`);
+      next = lastOffset(batch) + 1n;
+      yield batch;
+    }
     if (index < batches.length) yield batches[index++]!;
   }
 }

@@ -3,7 +3,7 @@ import type { KafkaCluster, OffsetLookupOptions } from '../../kafka/client/index
 import { describeErrorCode, ErrorCode } from '../../kafka/messages/error-codes.js';
 import { fetch, type FetchPartitionResponse } from '../../kafka/messages/fetch.js';
 import { isControl, lastOffset } from '../../kafka/records/batch-header.js';
-import { splitBatches } from '../../kafka/records/batch-splitter.js';
+import { splitFetched } from '../../kafka/records/fetched-batches.js';
 import { FETCH_WAIT_MS, SCAN_FETCH_BYTES_MAX } from './limits.js';
 
 /** A fetch failed in a way that another attempt, at another leader, can mend. */
@@ -99,7 +99,8 @@ export async function* readStretch(
     const answer = await readPartition({ ...at, fetchOffset, readCommitted: false }, signal);
     if (answer.errorCode !== ErrorCode.NONE)
       throw new FetchRetryError(at.topic, at.partition, answer);
-    const { batches } = splitBatches(answer.records ?? Buffer.alloc(0));
+    const { records, highWatermark: endOffset } = answer;
+    const batches = splitFetched({ records, fetchOffset, endOffset });
     if (batches.length === 0) return;
     yield* batches.filter((batch) => !isControl(batch));
     fetchOffset = lastOffset(batches.at(-1)!) + 1n;

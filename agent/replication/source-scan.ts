@@ -135,8 +135,9 @@ async function readPrepared(
     if (answer.records !== null && answer.records.length > 0) {
       return prepareFetched({
         records: answer.records,
-        abortedTransactions: answer.abortedTransactions ?? [],
+        abortedTransactions: answer.abortedTransactions,
         fetchOffset: sourceNext,
+        endOffset: answer.lastStableOffset,
       });
     }
     const end = await reads.stableEnd();

@@ -2,7 +2,7 @@ import type { KafkaCluster } from '../../kafka/client/index.js';
 import { ErrorCode } from '../../kafka/messages/error-codes.js';
 import { TIMESTAMP_EARLIEST } from '../../kafka/messages/list-offsets.js';
 import { baseOffset, isControl, lastOffset, producerId } from '../../kafka/records/batch-header.js';
-import { splitBatches } from '../../kafka/records/batch-splitter.js';
+import { splitFetched } from '../../kafka/records/fetched-batches.js';
 import { HaltError } from './halt.js';
 import type { CopierAssignment } from './partition-copier.js';
 import { FetchRetryError, logBound, readPartition } from './read-partition.js';
@@ -44,7 +44,6 @@ export async function scanTarget(
       const first = baseOffset(batch);
       if (first >= to) break;
       next = lastOffset(batch) + 1n;
-      if (next <= options.from) continue;
       if (!isControl(batch)) checkProducer(batch, options);
       else {
         if (first > start) segments.push({ targetStart: start, length: first - start });
@@ -77,7 +76,8 @@ async function readBatches(
     return [];
   }
   if (answer.errorCode !== ErrorCode.NONE) throw new FetchRetryError(topic, partition, answer);
-  return splitBatches(answer.records ?? Buffer.alloc(0)).batches;
+  const { records, highWatermark: endOffset } = answer;
+  return splitFetched({ records, fetchOffset, endOffset });
 }
 
 function checkProducer(batch: Buffer, options: TargetScanOptions): void {

@@ -5,7 +5,7 @@ import { ErrorCode } from '../../kafka/messages/error-codes.js';
 import type { FetchPartitionResponse } from '../../kafka/messages/fetch.js';
 import { TIMESTAMP_EARLIEST, TIMESTAMP_LATEST } from '../../kafka/messages/list-offsets.js';
 import { isControl, lastOffset } from '../../kafka/records/batch-header.js';
-import { splitBatches } from '../../kafka/records/batch-splitter.js';
+import { splitFetched } from '../../kafka/records/fetched-batches.js';
 import { backoffMs } from '../replication/limits.js';
 import { prepareFetched } from '../replication/prepared-batch.js';
 import {
@@ -59,9 +59,10 @@ export class LogReader {
     if (answer.errorCode !== ErrorCode.NONE) return this.#outOfRange(fetchOffset);
     const { logStartOffset: logStart } = answer;
     const { batches, sourceNext } = prepareFetched({
-      records: answer.records ?? Buffer.alloc(0),
-      abortedTransactions: answer.abortedTransactions ?? [],
+      records: answer.records,
+      abortedTransactions: answer.abortedTransactions,
       fetchOffset,
+      endOffset: answer.lastStableOffset,
     });
     const prepared = batches.map(({ batch, runs }) => new LogBatch(batch, runs));
     return { batches: prepared, next: sourceNext, logStart };
@@ -71,8 +72,8 @@ export class LogReader {
   async readTarget(fetchOffset: bigint): Promise<LogRead> {
     const answer = await this.#read(fetchOffset, false);
     if (answer.errorCode !== ErrorCode.NONE) return this.#outOfRange(fetchOffset);
-    const { logStartOffset: logStart } = answer;
-    const { batches } = splitBatches(answer.records ?? Buffer.alloc(0));
+    const { records: bytes, highWatermark: endOffset, logStartOffset: logStart } = answer;
+    const batches = splitFetched({ records: bytes, fetchOffset, endOffset });
     const last = batches.at(-1);
     const next = last === undefined ? fetchOffset : lastOffset(last) + 1n;
     const records = batches.filter((batch) => !isControl(batch));

@@ -10,7 +10,7 @@ import { fetch, type FetchPartitionResponse } from '../../kafka/messages/fetch.j
 import { IsolationLevel } from '../../kafka/messages/isolation-level.js';
 import { TIMESTAMP_LATEST } from '../../kafka/messages/list-offsets.js';
 import { lastOffset } from '../../kafka/records/batch-header.js';
-import { splitBatches } from '../../kafka/records/batch-splitter.js';
+import { splitFetched } from '../../kafka/records/fetched-batches.js';
 import { initCodecs } from '../../kafka/records/compression.js';
 import { OFFSETS_TOPIC } from '../../kafka/records/group-offset-record.js';
 import { GroupsRightError, TailLostError } from './group-errors.js';
@@ -220,12 +220,12 @@ export class OffsetsTail {
     return outcome;
   }
 
-  #take({ partitionIndex: partition, records }: FetchPartitionResponse): boolean {
+  #take({ partitionIndex: partition, records, ...answer }: FetchPartitionResponse): boolean {
     const from = this.#positions.get(partition);
-    if (records === null || from === undefined) return false;
+    if (from === undefined) return false;
     let next = from;
-    for (const batch of splitBatches(records).batches) {
-      if (lastOffset(batch) < next) continue;
+    const fetched = { records, fetchOffset: from, endOffset: answer.highWatermark };
+    for (const batch of splitFetched(fetched)) {
       this.#options.onBatch(partition, batch, next);
       next = lastOffset(batch) + 1n;
       this.#positions.set(partition, next);

@@ -52,9 +52,10 @@ function prepareAndPatch(name: string, shape: BatchShape, quick: boolean): strin
   const isSmall = batches[0]!.length < COALESCE_BELOW_BYTES;
   const changed = isSmall ? fetched.length : PAYLOAD_OFFSET;
   const step = isSmall ? fetched.length : batches[0]!.length;
+  const range = { fetchOffset: 0n, endOffset: BigInt(shape.batches * shape.records) };
   const once = (): number => {
     for (let at = 0; at < fetched.length; at += step) fetched.copy(records, at, at, at + changed);
-    const { batches } = prepareFetched({ records, abortedTransactions: [], fetchOffset: 0n });
+    const { batches } = prepareFetched({ records, abortedTransactions: null, ...range });
     for (const { batch } of batches) {
       patchBatch(batch, { producerId: 7n, producerEpoch: 1, baseSequence: 42 });
     }

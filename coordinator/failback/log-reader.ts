@@ -11,7 +11,7 @@ import {
   lastOffset,
   producerId,
 } from '../../kafka/records/batch-header.js';
-import { splitBatches } from '../../kafka/records/batch-splitter.js';
+import { splitFetched } from '../../kafka/records/fetched-batches.js';
 import { readBatch, type ReadRecord } from '../../kafka/records/build-batch.js';
 
 /** One fetch of a stretch of a log. */
@@ -75,8 +75,8 @@ export async function* readLog(place: LogPlace, signal: AbortSignal): AsyncGener
     }
     const before = next;
     const aborted = new AbortedTransactions(answer.abortedTransactions ?? []);
-    for (const batch of splitBatches(answer.records ?? Buffer.alloc(0)).batches) {
-      if (lastOffset(batch) < next) continue;
+    const { records, lastStableOffset: endOffset } = answer;
+    for (const batch of splitFetched({ records, fetchOffset: before, endOffset })) {
       if (baseOffset(batch) >= to) return;
       next = lastOffset(batch) + 1n;
       yield readable(batch, isHidden(batch, aborted), { from: before, to });

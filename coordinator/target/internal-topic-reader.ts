@@ -5,7 +5,7 @@ import { describeErrorCode, ErrorCode } from '../../kafka/messages/error-codes.j
 import { fetch, type FetchPartitionResponse } from '../../kafka/messages/fetch.js';
 import { TIMESTAMP_EARLIEST, TIMESTAMP_LATEST } from '../../kafka/messages/list-offsets.js';
 import { isControl, lastOffset } from '../../kafka/records/batch-header.js';
-import { splitBatches } from '../../kafka/records/batch-splitter.js';
+import { splitFetched } from '../../kafka/records/fetched-batches.js';
 import { readBatch } from '../../kafka/records/build-batch.js';
 import { initCodecs } from '../../kafka/records/compression.js';
 import { CorruptBatchError } from '../../kafka/records/errors.js';
@@ -123,11 +123,10 @@ async function fetchOnce(
 
 /** Returns the offset after the last batch, which may be far after its last record. */
 function takeRecords(options: ReadOptions, answer: FetchPartitionResponse, from: bigint): bigint {
-  if (answer.records === null) return from;
   let next = from;
   try {
-    for (const batch of splitBatches(answer.records).batches) {
-      if (lastOffset(batch) < from) continue;
+    const { records, highWatermark: endOffset } = answer;
+    for (const batch of splitFetched({ records, fetchOffset: from, endOffset })) {
       if (!isControl(batch)) {
         for (const { offset, key, value } of readBatch(batch)) {
           if (offset >= from) options.onRecord({ offset, key, value });

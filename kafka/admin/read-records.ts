@@ -1,10 +1,10 @@
 import type { KafkaCluster } from '../client/index.js';
 import { ErrorCode } from '../messages/error-codes.js';
-import { fetch } from '../messages/fetch.js';
+import { fetch, type FetchPartitionResponse } from '../messages/fetch.js';
 import { isControl, lastOffset } from '../records/batch-header.js';
-import { splitBatches } from '../records/batch-splitter.js';
 import { readBatch } from '../records/build-batch.js';
 import { initCodecs } from '../records/compression.js';
+import { splitFetched } from '../records/fetched-batches.js';
 import { KafkaApiError } from './errors.js';
 import type { AdminCallOptions } from './topic-admin.js';
 
@@ -26,7 +26,7 @@ export interface RecordRead {
 
 /**
  * A short stretch of one partition, as a consumer of uncommitted records would see it; for topics that
- * are known to be small. Throws KafkaApiError.
+ * are known to be small. Throws KafkaApiError, CorruptBatchError.
  */
 export async function readRecords(
   cluster: KafkaCluster,
@@ -38,15 +38,14 @@ export async function readRecords(
   if (from >= until) return found;
   await cluster.metadata([topic], options);
   for (let position = from; position < until;) {
-    const records = await fetchFrom(cluster, { topic, partition, position }, options);
-    for (const batch of records === null ? [] : splitBatches(records).batches) {
-      const isBehind = lastOffset(batch) < position;
-      if (!isBehind && !isControl(batch)) {
-        for (const { offset, value } of readBatch(batch)) {
-          if (offset >= from && offset < until) found.push({ offset, value });
-        }
+    const answer = await fetchFrom(cluster, { topic, partition, position }, options);
+    const { records, highWatermark: endOffset } = answer;
+    for (const batch of splitFetched({ records, fetchOffset: position, endOffset })) {
+      position = lastOffset(batch) + 1n;
+      if (isControl(batch)) continue;
+      for (const { offset, value } of readBatch(batch)) {
+        if (offset >= from && offset < until) found.push({ offset, value });
       }
-      if (!isBehind) position = lastOffset(batch) + 1n;
     }
     options.signal?.throwIfAborted();
   }
@@ -57,7 +56,7 @@ async function fetchFrom(
   cluster: KafkaCluster,
   at: { topic: string; partition: number; position: bigint },
   options: AdminCallOptions,
-): Promise<Buffer | null> {
+): Promise<FetchPartitionResponse> {
   const { topic, partition, position } = at;
   const leader = cluster.leaderOf(topic, partition);
   const topicId = cluster.topicIdOf(topic);
@@ -82,5 +81,5 @@ async function fetchFrom(
   if (answer === undefined || errorCode !== ErrorCode.NONE) {
     throw new KafkaApiError({ api: fetch.name, subject, errorCode });
   }
-  return answer.records;
+  return answer;
 }

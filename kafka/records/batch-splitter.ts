@@ -22,16 +22,14 @@ export interface SplitRecords {
   /** How many of `batches` have magic 0 or 1, and so a message's header, not a batch's. */
   readonly legacyCount: number;
 
-  /**
-   * Bytes of a last batch that was cut short. Normal: a broker cuts at the byte limit. Only when
-   * `batches` is empty does it mean that the fetch limit is smaller than the next batch.
-   */
+  /** Bytes behind them: of a last batch that was cut short, or from a corrupt one on. */
   readonly truncatedBytes: number;
 }
 
 /**
- * Splits the `records` of a Fetch response into views; copies nothing. A length that no batch can
- * have is an error, since everything after it would be read out of step.
+ * Splits a row of batches into views; copies nothing. Throws CorruptBatchError for a first batch with a
+ * length that no batch can have, or the like. A later one of that kind ends the row, since everything
+ * after it would be read out of step. `splitFetched` is for what a fetch brings.
  *
  * With limits to coalesce by, small neighbours become one batch where they lie, which rewrites `records`.
  */
@@ -44,14 +42,14 @@ export function splitBatches(records: Buffer, coalesce?: CoalesceLimits): SplitR
   while (end - position > MAGIC_OFFSET) {
     const length = records.readInt32BE(position + BATCH_LENGTH_OFFSET);
     const magic = records.readInt8(position + MAGIC_OFFSET);
-    if (magic < 0 || magic > 2) throw corrupt(records, position, `unknown magic ${magic}`);
-    if (length < (magic === 2 ? BATCH_LENGTH_MIN : LEGACY_LENGTH_MIN)) {
-      throw corrupt(records, position, `its length is ${length}`);
-    }
     const next = position + BATCH_OVERHEAD + length;
+    const fault = faultAt(records, { position, next });
+    if (fault !== undefined) {
+      if (position === 0) throw new CorruptBatchError(records.readBigInt64BE(0), fault);
+      break;
+    }
     if (next > end) break;
-    if (magic === 2) checkCounts(records, position);
-    else legacyCount++;
+    if (magic < 2) legacyCount++;
     if (coalesce !== undefined && position >= coalesceFrom && next < end) {
       const coalesced = coalesceInPlace(records, position, coalesce);
       coalesceFrom = coalesced.lookedTo;
@@ -67,16 +65,22 @@ export function splitBatches(records: Buffer, coalesce?: CoalesceLimits): SplitR
   return { batches, legacyCount, truncatedBytes: end - position };
 }
 
-/** All bookkeeping counts by these two fields, so a contradiction must not get past this point. */
-function checkCounts(records: Buffer, position: number): void {
+/** Why what begins here cannot be a batch; undefined if it can. */
+function faultAt(
+  records: Buffer,
+  { position, next }: { position: number; next: number },
+): string | undefined {
+  const length = next - position - BATCH_OVERHEAD;
+  const magic = records.readInt8(position + MAGIC_OFFSET);
+  if (magic < 0 || magic > 2) return `unknown magic ${magic}`;
+  if (length < (magic === 2 ? BATCH_LENGTH_MIN : LEGACY_LENGTH_MIN))
+    return `its length is ${length}`;
+  if (magic < 2 || next > records.length) return undefined;
+  // All bookkeeping counts by these two fields, so a contradiction must not get past this point.
   const lastOffsetDelta = records.readInt32BE(position + LAST_OFFSET_DELTA_OFFSET);
   const recordCount = records.readInt32BE(position + RECORD_COUNT_OFFSET);
-  if (lastOffsetDelta < 0 || recordCount < 0 || recordCount > lastOffsetDelta + 1) {
-    const reason = `it claims ${recordCount} records and a last offset delta of ${lastOffsetDelta}`;
-    throw corrupt(records, position, reason);
+  if (lastOffsetDelta >= 0 && recordCount >= 0 && recordCount <= lastOffsetDelta + 1) {
+    return undefined;
   }
-}
-
-function corrupt(records: Buffer, position: number, reason: string): CorruptBatchError {
-  return new CorruptBatchError(records.readBigInt64BE(position), reason);
+  return `it claims ${recordCount} records and a last offset delta of ${lastOffsetDelta}`;
 }

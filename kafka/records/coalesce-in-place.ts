@@ -36,6 +36,8 @@ export interface CoalesceLimits {
   readonly batchesMax: number;
   /** A batch that begins before this is left alone: not all of it is wanted. */
   readonly fromOffset: bigint;
+  /** A batch that ends behind this is left alone as well: it may be none. */
+  readonly toOffset: bigint;
 }
 
 export interface Coalesced {
@@ -124,6 +126,7 @@ function stretchAt(
   let position = start;
   let offset = readExact(view, start + BASE_OFFSET_OFFSET);
   if (BigInt(offset) < limits.fromOffset) return { end: start, isSound: false };
+  const toOffset = Number(limits.toOffset);
   let crc = 0;
   for (let batches = 0; batches < batchesMax; batches++) {
     if (records.length - position < PAYLOAD_OFFSET) break;
@@ -133,6 +136,7 @@ function stretchAt(
     if (next - start > bytesMax || !isPlain(view, position)) break;
     if (readExact(view, position + BASE_OFFSET_OFFSET) !== offset) break;
     offset += view.getInt32(position + RECORD_COUNT_OFFSET);
+    if (offset > toOffset) break;
     // What the stored CRC covers begins at the attributes.
     crc = continueCrc(crc, view, position, position + ATTRIBUTES_OFFSET);
     crc = combine(crc, view.getUint32(position + CRC_OFFSET), bytes - ATTRIBUTES_OFFSET);

@@ -19,7 +19,9 @@ function running(): PartitionCopier {
 function fetched(copier: PartitionCopier): void {
   const records = [{ key: null, value: Buffer.from('one'), timestamp: 1n }];
   const batch = buildBatch({ records, baseOffset: 0n });
-  copier.accept(prepareFetched({ records: batch, abortedTransactions: [], fetchOffset: 0n }));
+  copier.accept(
+    prepareFetched({ records: batch, abortedTransactions: [], fetchOffset: 0n, endOffset: 1n }),
+  );
 }
 
 describe('what a copier says of its trouble', () => {

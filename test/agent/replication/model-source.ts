@@ -46,6 +46,7 @@ export class ModelSource {
       records: Buffer.concat(found), // a copy, as every answer is
       abortedTransactions: this.#aborted,
       fetchOffset: offset,
+      endOffset: this.#end,
     });
   }
 

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
 
-import { prepareFetched } from '../../../agent/replication/prepared-batch.js';
+import { prepareFetched, type Prepared } from '../../../agent/replication/prepared-batch.js';
 import { MirrorError } from '../../../common/errors.js';
 import {
+  BASE_OFFSET_OFFSET,
   CONTROL_FLAG,
+  lastOffset,
   LOG_APPEND_TIME_FLAG,
   payload,
   recordCount,
@@ -18,6 +20,7 @@ import { Codec, compress, decompress, initCodecs } from '../../../kafka/records/
 import { controlType } from '../../../kafka/records/control-record.js';
 import { computeBatchCrc } from '../../../kafka/records/crc32c.js';
 import { CRC_OFFSET } from '../../../kafka/records/batch-header.js';
+import type { FetchedRecords } from '../../../kafka/records/fetched-batches.js';
 import { decodeRecords } from '../../../kafka/records/record-codec.js';
 import { reencodeBatch } from '../../../kafka/records/reencode.js';
 import { Seeded, seedFor } from '../../kit/seeded-random.js';
@@ -26,6 +29,7 @@ import { cpuTimeMs } from '../../kit/cpu-time.js';
 const MUTATIONS = 6_000;
 const LIMIT_BYTES = 4 * 1024 * 1024;
 const ONE_MS_MAX = 500;
+const ABORTED = [{ producerId: -1n, firstOffset: 100n }];
 const GROWTH_BYTES_MAX = 256 * 1024 * 1024;
 
 /** Batches of every codec and shape that a source may hold. */
@@ -49,6 +53,37 @@ function realBatches(random: Seeded): Buffer[] {
   const marker = [{ key, value: Buffer.alloc(6), timestamp: 1n }];
   batches.push(buildBatch({ records: marker, flags: TRANSACTIONAL_FLAG | CONTROL_FLAG }));
   return batches;
+}
+
+/** An answer of one to four batches, most of which follow each other as they should. */
+function answerOf(random: Seeded, batches: readonly Buffer[]): Buffer {
+  let next = 100n;
+  const parts = Array.from({ length: 1 + random.below(4) }, () => {
+    const batch = Buffer.from(random.pick(batches));
+    if (random.chance(0.9)) batch.writeBigInt64BE(next, BASE_OFFSET_OFFSET); // outside the CRC
+    next = lastOffset(batch) + 1n;
+    return random.chance(0.5) ? mutate(random, batch) : batch;
+  });
+  return Buffer.concat(parts);
+}
+
+/** What was taken of an answer lies in it, in order and once, and there is some of it. */
+function ensureInPlace(fetched: FetchedRecords, { batches, sourceNext }: Prepared): void {
+  const { records, fetchOffset, endOffset } = fetched;
+  let next = fetchOffset;
+  for (const prepared of batches) {
+    let count = 0;
+    for (const run of prepared.runs) {
+      assert.ok(run.sourceStart >= next && run.count > 0, `${run.sourceStart} before ${next}`);
+      next = run.sourceStart + BigInt(run.count);
+      count += run.count;
+    }
+    assert.equal(count, prepared.count);
+    assert.ok(prepared.sourceNext >= next);
+    next = prepared.sourceNext;
+  }
+  assert.ok(sourceNext >= next && sourceNext <= endOffset, `${sourceNext} behind ${endOffset}`);
+  if (records!.length > 0) assert.ok(sourceNext > fetchOffset, 'the same would be asked again');
 }
 
 function mutate(random: Seeded, batch: Buffer): Buffer {
@@ -88,10 +123,13 @@ describe('record batches under fuzz', () => {
     const batches = realBatches(random);
     const before = process.memoryUsage().rss;
     for (let index = 0; index < MUTATIONS; index += 1) {
-      const records = mutate(random, random.pick(batches));
-      const abortedTransactions = [{ producerId: -1n, firstOffset: 100n }];
-      const options = { records, abortedTransactions, fetchOffset: BigInt(95 + random.below(20)) };
-      onlyTypedErrors(() => prepareFetched({ ...options, records: Buffer.from(records) }));
+      const records = answerOf(random, batches);
+      const fetchOffset = BigInt(95 + random.below(20));
+      const endOffset = fetchOffset + BigInt(random.below(80));
+      onlyTypedErrors(() => {
+        const fetched = { records: Buffer.from(records), fetchOffset, endOffset };
+        ensureInPlace(fetched, prepareFetched({ ...fetched, abortedTransactions: ABORTED }));
+      });
       onlyTypedErrors(() => {
         const split = splitBatches(records);
         if (split.legacyCount > 0) return;

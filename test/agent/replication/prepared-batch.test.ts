@@ -16,6 +16,9 @@ import { legacyBytes } from '../../kafka/records/legacy-bytes.js';
 const TIME = 1_700_000_000_000n;
 const PRODUCER = 4_000n;
 
+/** Behind all that the logs of these tests hold. */
+const END = 1_000n;
+
 function batchAt(offset: bigint, count: number, options: Partial<NewBatch> = {}): Buffer {
   const records = Array.from({ length: count }, (_, index) => ({
     key: null,
@@ -50,11 +53,15 @@ function emptied(offset: bigint, flags: number): Buffer {
   });
 }
 
-function prepare(batches: Buffer[], options: { from?: bigint; abortedAt?: bigint } = {}): Prepared {
-  const { from = 0n, abortedAt } = options;
+function prepare(
+  batches: Buffer[],
+  options: { from?: bigint; end?: bigint; abortedAt?: bigint } = {},
+): Prepared {
+  const { from = 0n, end = END, abortedAt } = options;
   return prepareFetched({
     records: Buffer.concat(batches),
     fetchOffset: from,
+    endOffset: end,
     abortedTransactions:
       abortedAt === undefined ? [] : [{ producerId: PRODUCER, firstOffset: abortedAt }],
   });
@@ -73,7 +80,10 @@ function flipped(batch: Buffer, at: number): Buffer {
 describe('prepareFetched', () => {
   it('passes a dense batch through as it lies in the fetch buffer', () => {
     const records = batchAt(5n, 3);
-    const prepared = prepareFetched({ records, fetchOffset: 5n, abortedTransactions: [] });
+    const prepared = prepareFetched({
+      ...{ records, fetchOffset: 5n, endOffset: END },
+      abortedTransactions: null,
+    });
     const [only] = prepared.batches;
     assert.equal(only?.batch.buffer, records.buffer);
     assert.deepEqual(only?.runs, [{ sourceStart: 5n, count: 3 }]);

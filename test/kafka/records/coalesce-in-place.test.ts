@@ -19,7 +19,8 @@ import { check, contents, records, wideTimestamps } from './arbitraries.js';
 await initCodecs();
 
 const BASE = 1_000n;
-const LIMITS = { belowBytes: 16_384, bytesMax: 65_536, batchesMax: 100, fromOffset: 0n };
+const OFFSETS = { fromOffset: 0n, toOffset: BASE + 1_000n };
+const LIMITS = { belowBytes: 16_384, bytesMax: 65_536, batchesMax: 100, ...OFFSETS };
 
 type Lists = Parameters<typeof contents>[0][];
 
@@ -100,11 +101,13 @@ describe('splitBatches with limits to coalesce by', () => {
     assert.deepEqual(coalesced(batches).map(baseOffset), [BASE, BASE + 2n, BASE + 3n]);
   });
 
-  it('does not join over a gap, nor what begins before the wanted offset', () => {
+  it('does not join over a gap, nor what begins before the wanted offsets or ends behind them', () => {
     const batches = neighbours(Array.from({ length: 4 }, () => single(50)));
     assert.equal(coalesced([batches[0]!, batches[1]!, batches[3]!]).length, 2);
     const found = coalesced(batches, { ...LIMITS, fromOffset: BASE + 1n });
     assert.deepEqual(found.map(baseOffset), [BASE, BASE + 1n]);
+    const before = coalesced(batches, { ...LIMITS, toOffset: BASE + 3n });
+    assert.deepEqual(before.map(baseOffset), [BASE, BASE + 3n]);
   });
 
   it('leaves what a cut batch at the end has, and reports it as cut', () => {
