@@ -38,8 +38,9 @@ export function aclKey(binding: AclBinding): string {
  *
  * With the scope `all`, rules on prefixes and on all topics follow, and those on groups. A rule on a
  * prefix becomes one on the prefixed name; where that would cover more than copies, it becomes one
- * for each topic that it is about. A DENY that is left out by the scope still holds for each topic on
- * which an ALLOW was copied: the target is never more permissive.
+ * for each topic that it is about. A DENY that is left out by the scope, or that is on a topic or group
+ * which the flow does not select, still holds for whatever a copied ALLOW covers: the target is never
+ * more permissive.
  */
 export function targetAcls(
   source: readonly AclBinding[],
@@ -49,29 +50,50 @@ export function targetAcls(
   const wanted = new Map<string, AclBinding>();
   const add = (binding: AclBinding): unknown => wanted.set(aclKey(binding), binding);
   const all = flow.syncTopicAclsScope === 'all';
-  const allowed = new Set<string>();
-  const patterns: AclBinding[] = [];
-  for (const binding of source) {
-    if (isDroppedAllow(binding)) continue;
-    if (binding.resourceType === AclResourceType.group) {
-      if (all && selectsGroup(flow, binding)) add(downgraded(binding));
-    } else if (binding.resourceType !== AclResourceType.topic) continue;
-    else if (isPattern(binding)) patterns.push(binding);
-    else if (topicExclusion(flow, binding.resourceName) === null) {
-      add(onTopic(flow, binding, binding.resourceName));
-      if (binding.permission === AclPermission.allow) allowed.add(binding.resourceName);
-    }
-  }
-  const topics = new Set(all ? [...mirroredTopics, ...allowed] : allowed);
+  const { literals, patterns } = sortOut(source, all);
+  const named = literals.filter((binding) => isSelected(flow, binding));
+  for (const binding of named) add(onTarget(flow, binding, binding.resourceName));
+  const allowed = named.filter(isTopicAllow).map(({ resourceName }) => resourceName);
+  const copies = all ? [...mirroredTopics, ...allowed] : allowed;
+  const selected = copies.filter((topic) => topicExclusion(flow, topic) === null);
+  const wide: AclBinding[] = [];
   for (const binding of patterns) {
-    if (!all && binding.permission !== AclPermission.deny) continue;
-    const narrowed = all ? onPrefix(flow, binding) : undefined;
-    if (narrowed !== undefined) add(narrowed);
-    else {
-      for (const topic of topics) if (covers(binding, topic)) add(onTopic(flow, binding, topic));
+    const isAllow = binding.permission === AclPermission.allow;
+    if (!all && isAllow) continue;
+    const narrowed = all ? asPattern(flow, binding) : undefined;
+    if (narrowed !== undefined) {
+      add(narrowed);
+      if (isAllow) wide.push(binding);
+      continue;
     }
+    // Copies that the flow has left are there still: nothing new allows to read them.
+    const topics = isAllow ? selected : copies;
+    for (const topic of topics) if (covers(binding, topic)) add(onTarget(flow, binding, topic));
+  }
+  for (const binding of literals) {
+    const { permission, resourceName } = binding;
+    if (permission !== AclPermission.deny || isSelected(flow, binding)) continue;
+    if (wide.some((allow) => isOfSameType(allow, binding) && covers(allow, resourceName)))
+      add(onTarget(flow, binding, resourceName));
   }
   return wanted;
+}
+
+/** Bindings on topics and, with the scope `all`, on groups, as far as they are copied at all. */
+function sortOut(
+  source: readonly AclBinding[],
+  all: boolean,
+): { literals: AclBinding[]; patterns: AclBinding[] } {
+  const { topic, group } = AclResourceType;
+  const taken = source.filter(
+    (binding) =>
+      !isDroppedAllow(binding) &&
+      (binding.resourceType === topic || (all && binding.resourceType === group)),
+  );
+  return {
+    literals: taken.filter((binding) => !isPattern(binding)),
+    patterns: taken.filter(isPattern),
+  };
 }
 
 /** Only this flow appends to copies. */
@@ -84,9 +106,19 @@ function isPattern({ patternType, resourceName }: AclBinding): boolean {
   return patternType !== AclPatternType.literal || resourceName === WILDCARD;
 }
 
-/** A literal rule on a group is for a group that the flow selects; patterns are taken as they are. */
-function selectsGroup(flow: AclFlow, binding: AclBinding): boolean {
-  return isPattern(binding) || flow.groupFilter.accepts(binding.resourceName);
+/** Whether a literal rule is on a topic or a group that the flow selects. */
+function isSelected(flow: AclFlow, { resourceType, resourceName }: AclBinding): boolean {
+  return resourceType === AclResourceType.group
+    ? flow.groupFilter.accepts(resourceName)
+    : topicExclusion(flow, resourceName) === null;
+}
+
+function isTopicAllow({ resourceType, permission }: AclBinding): boolean {
+  return resourceType === AclResourceType.topic && permission === AclPermission.allow;
+}
+
+function isOfSameType(one: AclBinding, other: AclBinding): boolean {
+  return one.resourceType === other.resourceType;
 }
 
 function covers({ patternType, resourceName }: AclBinding, topic: string): boolean {
@@ -100,13 +132,16 @@ function downgraded(binding: AclBinding): AclBinding {
   return isAllowAll ? { ...binding, operation: AclOperation.read } : binding;
 }
 
-function onTopic({ policy, source }: AclFlow, binding: AclBinding, topic: string): AclBinding {
-  const resourceName = policy.formatRemoteTopic(source, topic);
+/** The rule on one topic's copy, or on the group, which keeps its name. */
+function onTarget({ policy, source }: AclFlow, binding: AclBinding, name: string): AclBinding {
+  if (binding.resourceType === AclResourceType.group) return downgraded(binding);
+  const resourceName = policy.formatRemoteTopic(source, name);
   return { ...downgraded(binding), resourceName, patternType: AclPatternType.literal };
 }
 
 /** One rule on the prefix of the copies' names, or undefined if it would cover more than those. */
-function onPrefix({ policy, source }: AclFlow, binding: AclBinding): AclBinding | undefined {
+function asPattern({ policy, source }: AclFlow, binding: AclBinding): AclBinding | undefined {
+  if (binding.resourceType === AclResourceType.group) return downgraded(binding);
   const ofSource = policy.formatRemoteTopic(source, '');
   // Without an alias and a separator that the policy recognises, others' topics would begin so too.
   if (ofSource === '' || policy.topicSource(`${ofSource}x`) !== source) return undefined;

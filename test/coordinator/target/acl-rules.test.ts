@@ -117,6 +117,26 @@ const CASES: readonly Case[] = [
     source: ['allow read group:app1', 'allow all group:other', 'allow all group:app*'],
     target: ['allow read group:app1', 'allow read group:app*'],
   },
+  {
+    what: 'keeps the DENY of what the flow does not select where a wider ALLOW covers it',
+    lines: [ALL, ORDERS, 'topics.exclude = orders-secret', 'groups = app.*'],
+    source: [
+      ...['allow read topic:orders*', 'deny read topic:orders-secret', 'deny read topic:others'],
+      ...['allow read group:*', 'deny read group:connect-pay'],
+    ],
+    mirrored: ['orders', 'orders-secret'],
+    target: [
+      ...['allow read topic:east.orders*', 'deny read topic:east.orders-secret'],
+      ...['allow read group:*', 'deny read group:connect-pay'],
+    ],
+  },
+  {
+    what: 'allows nothing new on a copy that the flow has left',
+    lines: [ALL, IDENTITY, ORDERS, 'topics.exclude = orders-secret'],
+    source: ['allow read topic:orders*', 'deny read topic:orders-secret'],
+    mirrored: ['orders', 'orders-secret'],
+    target: ['allow read topic:orders'],
+  },
 ];
 
 describe('targetAcls', () => {
