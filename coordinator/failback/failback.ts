@@ -66,7 +66,7 @@ export interface FailbackOptions extends FailbackScope {
   readonly operator: string;
   /** Whether to wait until nobody uses the new primary, however long that takes. */
   readonly wait: boolean;
-  /** Taken up by a new leader: it goes only as far as an operator has asked already. */
+  /** Taken up by the coordinator itself: it goes only as far as an operator has asked already. */
   readonly resumed: boolean;
   readonly host: FailbackHost;
   readonly log: Logger;
@@ -225,7 +225,7 @@ export class Failback {
     const { flow, resumed } = this.#options;
     await this.#step('copy', (tell) => this.#catchUp(tell, signal));
     if (resumed) {
-      throw new FailbackWaitsError(flow.id, 'a new coordinator leads: call failback again');
+      throw new FailbackWaitsError(flow.id, 'the copy back goes on: call failback again');
     }
     await this.#step('quiet', (tell) => this.#quiet(tell, signal));
   }

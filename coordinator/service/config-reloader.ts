@@ -7,23 +7,31 @@ import type { Metrics } from '../../common/telemetry/metrics.js';
 import type { MirrorConfig } from '../../mirror/config/mirror-config.js';
 import { readConfigText } from '../../mirror/config/read-config.js';
 import { planReload, type ReloadPlan } from '../../mirror/config/reload-plan.js';
-import type { StillCopying } from './reconfigure.js';
+import type { ActsAwaited, StillCopying } from './reconfigure.js';
 
 /**
+ * waiting: nothing of it is in force until a promotion, a failback or a drill of a flow that it concerns has ended.
  * applied: all of it is in force. partial: all but keys that need a restart. unconfirmed: in force, but
  * agents that do not answer may still copy what is no longer selected. refused: the file is wrong, and
  * nothing changed. unchanged: asked for, and nothing differs.
  */
-const OUTCOMES = ['applied', 'partial', 'unconfirmed', 'refused', 'unchanged'] as const;
+const OUTCOMES = ['waiting', 'applied', 'partial', 'unconfirmed', 'refused', 'unchanged'] as const;
 
 type Outcome = (typeof OUTCOMES)[number];
 
 /** Items that a log line names; the rest are counted. */
 const NAMED_MAX = 5;
 
+/** What is told of a change on its way; each at most once. */
+export interface ReloadListener {
+  readonly onWaiting: (acts: ActsAwaited) => void;
+  readonly onUnconfirmed: (agents: StillCopying) => void;
+}
+
 export interface ReloadTarget {
   readonly config: MirrorConfig;
-  reconfigure(plan: ReloadPlan, onUnconfirmed: (agents: StillCopying) => void): Promise<void>;
+  /** Takes the place of what an earlier call waits for. */
+  reconfigure(plan: ReloadPlan, listener: ReloadListener): Promise<void>;
 }
 
 export interface ConfigReloaderOptions {
@@ -45,6 +53,8 @@ export class ConfigReloader {
   readonly #stop = new AbortController();
   readonly #counts = new Map<Outcome, number>();
   #running: Promise<void> = Promise.resolve();
+  /** Changes that wait for acts: the last one, and those that it is just taking the place of. */
+  #waiting = 0;
 
   constructor(options: ConfigReloaderOptions) {
     const { path, text, clock, log, metrics } = options;
@@ -106,7 +116,8 @@ export class ConfigReloader {
       );
       return;
     }
-    if (isSame(plan)) {
+    // The same as what runs is news while another one waits: that is not wanted any more.
+    if (isSame(plan) && this.#waiting === 0) {
       this.#tell('unchanged', () =>
         log.info({ path }, 'configuration read again: nothing differs'),
       );
@@ -119,16 +130,28 @@ export class ConfigReloader {
     const { target, log } = this.#options;
     const { added, removed, changed, keys, restartKeys } = plan;
     const what = { added, removed, changed, keys: keys.slice(0, NAMED_MAX * 4), restartKeys };
+    let waits = 0;
+    const onWaiting = (acts: ActsAwaited): void => {
+      this.#waiting += waits = 1;
+      this.#tell('waiting', () =>
+        log.warn(
+          { ...what, acts: Object.fromEntries(acts) },
+          'configuration waits until what is under way in these flows has ended',
+        ),
+      );
+      nextMayCome();
+    };
+    const onUnconfirmed = (agents: StillCopying): void => {
+      this.#tell('unconfirmed', () =>
+        log.error(
+          { ...what, agents: named(agents) },
+          'configuration is in force, but these agents have not confirmed that they stopped',
+        ),
+      );
+      nextMayCome();
+    };
     try {
-      await target.reconfigure(plan, (agents) => {
-        this.#tell('unconfirmed', () =>
-          log.error(
-            { ...what, agents: named(agents) },
-            'configuration is in force, but these agents have not confirmed that they stopped',
-          ),
-        );
-        nextMayCome();
-      });
+      await target.reconfigure(plan, { onWaiting, onUnconfirmed });
       if (restartKeys.length === 0)
         this.#tell('applied', () => log.info(what, 'configuration applied'));
       else
@@ -137,6 +160,8 @@ export class ConfigReloader {
         );
     } catch (error) {
       log.warn({ ...what, reason: describeError(error) }, 'configuration: waiting has ended');
+    } finally {
+      this.#waiting -= waits;
     }
   }
 

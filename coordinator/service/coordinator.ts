@@ -44,7 +44,8 @@ import type { AgentConnection, AgentHello, AgentLink } from './messages.js';
 import type { SiteTasks } from './site-tasks.js';
 import type { FailbackDriver, FailbackListener, FailbackRequest } from './failback-runner.js';
 import type { Promoter, StepListener } from './promotion-runner.js';
-import { reconfigure, type StillCopying } from './reconfigure.js';
+import type { ReloadListener } from './config-reloader.js';
+import { actsAwaited, reconfigure } from './reconfigure.js';
 import type { Refusal } from './refused-agents.js';
 import type { ResumedPartition, ResumeRequest } from './resume.js';
 import { viewStatus, type StatusView } from './status-view.js';
@@ -110,19 +111,28 @@ export class Coordinator<Opened extends OpenedFlowTarget> implements Coordinator
    * Takes over another configuration. Resolves once nothing is copied any more that it does not
    * select, as far as this process leads: other processes read their own file.
    */
-  async reconfigure(
-    plan: ReloadPlan,
-    onUnconfirmed: (agents: StillCopying) => void,
-  ): Promise<void> {
+  async reconfigure(plan: ReloadPlan, { onWaiting, onUnconfirmed }: ReloadListener): Promise<void> {
     this.#reloads.abort(new ClosedError('an earlier configuration'));
     this.#reloads = new AbortController();
-    this.#config = plan.config;
+    const { clock } = this.#options;
     const superseded = this.#reloads.signal;
+    const signal = AbortSignal.any([superseded, this.#stop.signal]);
+    // A term that has just begun has the earlier flows, and must take them over first.
+    const isBeginning = (): boolean => {
+      const term = this.#coordination;
+      return term !== undefined && !term.ready && !term.over.aborted;
+    };
+    for (const { acts } of this.#coordination?.flows.values() ?? []) acts.isAwaited = false;
+    for (let isTold = false; ;) {
+      const awaited = actsAwaited(this.#coordination, plan);
+      if (awaited.size === 0 && !isBeginning()) break;
+      if (awaited.size > 0 && !isTold) onWaiting(awaited);
+      isTold ||= awaited.size > 0;
+      await clock.sleep(TICK_MS, signal);
+    }
+    this.#config = plan.config;
     const coordination = this.#coordination;
     if (coordination === undefined) return;
-    // A term that has just begun has the earlier flows, and must take them over first.
-    while (!coordination.ready && !coordination.over.aborted)
-      await this.#options.clock.sleep(TICK_MS, superseded);
     await reconfigure(coordination, { plan, onUnconfirmed, superseded });
   }
 

@@ -88,13 +88,17 @@ export class FailbackRunner<Opened extends OpenedFlowTarget> {
     await this.#driver.readQuarantine(this.#context(request), onLine, signal);
   }
 
-  /** Takes up what an earlier leader left half done, as far as an operator had asked for it. */
+  /**
+   * Takes up what an earlier leader left half done, or what another configuration is to go on with, as
+   * far as an operator had asked for it.
+   */
   resume(flow: string): void {
     const { log, flows } = this.#coordination;
     const opened = flows.get(flow)?.opened;
+    if (this.#running.has(flow)) return; // two would copy, and hand over, against each other
     if (opened === undefined || !this.#driver.isUnderWay(opened)) return;
     log.warn({ flow }, 'taking up a failback that was cut off');
-    const request = { flow, operator: 'resumed by a new leader', wait: false };
+    const request = { flow, operator: 'taken up by the coordinator', wait: false };
     this.#start(request, true).result.catch((error: unknown) =>
       log.warn({ flow, error: describeError(error) }, 'failback is unfinished: call it again'),
     );
@@ -108,9 +112,10 @@ export class FailbackRunner<Opened extends OpenedFlowTarget> {
     const stop = new AbortController();
     const signal = AbortSignal.any([stop.signal, this.#coordination.over]);
     const context = { ...this.#context(request), resumed, onStep };
-    const result = this.#journaled(context, signal).finally(() => {
-      this.#running.delete(request.flow);
-    });
+    const { acts } = this.#coordination.flow(request.flow);
+    const result = acts
+      .during('failback', () => this.#journaled(context, signal))
+      .finally(() => this.#running.delete(request.flow));
     const failback = { result, listeners, resumed, stop };
     this.#running.set(request.flow, failback);
     return failback;

@@ -14,6 +14,7 @@ import type {
   OpenedFlowTarget,
   OpenFlowTarget,
 } from './flow-target-port.js';
+import { FlowActs } from './flow-acts.js';
 import type { GroupOffsetReport } from './messages.js';
 
 /** Waits between attempts to open a target that cannot be used: doubles up to the maximum. */
@@ -64,6 +65,7 @@ export class FlowRuntime<Opened extends OpenedFlowTarget> {
   /** Undefined until opened, and while it is opened anew under another configuration. */
   opened: Opened | undefined;
   phase: FlowPhase = 'running';
+  readonly acts: FlowActs;
   #openProblem = 'its target is being opened';
   #sourceProblem = '';
   /** By topic and partition, of all partitions ever reported to this leader. */
@@ -92,6 +94,7 @@ export class FlowRuntime<Opened extends OpenedFlowTarget> {
 
   constructor(options: FlowRuntimeOptions<Opened>) {
     this.flow = options.flow;
+    this.acts = new FlowActs(options.flow.id);
     this.#options = options;
     this.#held = options.held ?? false;
     this.#stopped = this.#held;
@@ -147,6 +150,7 @@ export class FlowRuntime<Opened extends OpenedFlowTarget> {
     this.#keepUntranslated(opened?.target.groupPositions() ?? []);
     if (signal.aborted) return;
     this.#giveUpOpening = new AbortController();
+    this.acts.changing = false; // what was cut off is taken up again with the target
     this.start();
     emit({ kind: 'flow-reopened', flow: this.id });
   }

@@ -92,7 +92,12 @@ export class PromotionRunner<Opened extends OpenedFlowTarget> {
   }
 
   /** Rehearses; one at a time for each flow. Goes on when whoever asked no longer listens. */
-  async drill(request: DrillRequest, onStep: (step: DrillStep) => void): Promise<DrillReport> {
+  drill(request: DrillRequest, onStep: (step: DrillStep) => void): Promise<DrillReport> {
+    const { acts } = this.#coordination.flow(request.flow);
+    return acts.during('drill', () => this.#drill(request, onStep));
+  }
+
+  async #drill(request: DrillRequest, onStep: (step: DrillStep) => void): Promise<DrillReport> {
     const { flow, operator } = request;
     const coordination = this.#coordination;
     const opened = coordination.opened(flow);
@@ -158,7 +163,10 @@ export class PromotionRunner<Opened extends OpenedFlowTarget> {
       for (const listener of listeners) listener(step);
     };
     const context = this.#context(request, tell);
-    const outcome = this.#journaled(context).finally(() => this.#running.delete(request.flow));
+    const { acts } = this.#coordination.flow(request.flow);
+    const outcome = acts
+      .during('promotion', () => this.#journaled(context))
+      .finally(() => this.#running.delete(request.flow));
     const promotion = { selection: request.selection, isResumed, outcome, listeners };
     this.#running.set(request.flow, promotion);
     return promotion;

@@ -1,5 +1,6 @@
 import type { FlowConfig } from '../../mirror/config/mirror-config.js';
 import type { ReloadPlan } from '../../mirror/config/reload-plan.js';
+import { failbackFlowId } from '../../mirror/failback-flow.js';
 import { topicExclusion } from '../../mirror/policy/topic-selection.js';
 import { parseItemKey } from '../core/work-item.js';
 import type { Coordination } from './coordination.js';
@@ -24,10 +25,31 @@ export interface ReconfigureOptions {
   readonly superseded: AbortSignal;
 }
 
+/** By flow, what a change of it waits for. */
+export type ActsAwaited = ReadonlyMap<string, string>;
+
 /**
- * Applies another configuration to a running term. What is no longer selected is revoked first; it
- * resolves only once every agent that had it has said that it stopped, so that whoever is told so can
- * rely on it. Partitions of topics that stay selected are not touched.
+ * What runs in flows that the plan changes or removes, for which all of it waits. Agents get the whole
+ * file at once, and an act whose agents follow other topics than its coordinator comes to no end.
+ */
+export function actsAwaited<Opened extends OpenedFlowTarget>(
+  coordination: Coordination<Opened> | undefined,
+  { removed, changed }: Pick<ReloadPlan, 'removed' | 'changed'>,
+): ActsAwaited {
+  const awaited = new Map<string, string>();
+  for (const id of [...removed, ...changed]) {
+    const acts = coordination?.flows.get(id)?.acts;
+    if (acts?.running === undefined) continue;
+    acts.isAwaited = true;
+    awaited.set(id, acts.running);
+  }
+  return awaited;
+}
+
+/**
+ * Applies another configuration to a running term; no act may run in what it concerns. What is no longer
+ * selected is revoked first; it resolves only once every agent that had it has said that it stopped, so
+ * that whoever is told so can rely on it. Partitions of topics that stay selected are not touched.
  */
 export async function reconfigure<Opened extends OpenedFlowTarget>(
   coordination: Coordination<Opened>,
@@ -36,17 +58,23 @@ export async function reconfigure<Opened extends OpenedFlowTarget>(
   const { plan, superseded, onUnconfirmed } = options;
   const flows = new Map(plan.config.flows.map((flow) => [flow.id as string, flow]));
   const reopened: FlowConfig[] = [];
-  for (const id of plan.removed) if (mayChange(coordination, id)) coordination.flow(id).retire();
-  for (const id of plan.changed) {
-    const flow = flows.get(id);
-    if (flow === undefined || !mayChange(coordination, id)) continue;
-    coordination.flow(id).flow = flow;
+  const copies = copiesOf(coordination, [...plan.removed, ...plan.changed]);
+  for (const id of [...plan.removed, ...copies]) coordination.flows.get(id)?.retire();
+  for (const id of [...plan.removed, ...plan.changed]) {
+    const present = coordination.flows.get(id);
+    if (present === undefined) continue;
+    present.acts.changing = true;
+    const flow = plan.changed.some((each) => each === id) ? flows.get(id) : undefined;
+    if (flow === undefined) continue;
+    present.flow = flow;
     deselect(coordination, flow);
     reopened.push(flow);
   }
   // After the flows' own: what an agent still reports under its old filter is judged by the new one.
   coordination.configureAgents(plan.config);
   const confirmed = await confirmations(coordination, CONFIRM_MS_MAX, coordination.over);
+  // Before their flows, which make them anew.
+  await Promise.all(copies.map((id) => remove(coordination, id, CONFIRM_MS_MAX)));
   await Promise.all([
     ...reopened.map((flow) => coordination.flow(flow.id).reconfigure(flow)),
     ...plan.removed.map((id) => remove(coordination, id, CONFIRM_MS_MAX)),
@@ -72,7 +100,6 @@ async function remove<Opened extends OpenedFlowTarget>(
   limitMs: number,
 ): Promise<void> {
   const { clock, core, over } = coordination;
-  if (coordination.flows.get(id)?.phase === 'promoting') return;
   const deadlineMs = clock.nowMs() + limitMs;
   while (!core.isIdle(id)) {
     if (clock.nowMs() >= deadlineMs) return;
@@ -81,18 +108,16 @@ async function remove<Opened extends OpenedFlowTarget>(
   await coordination.removeFlow(id);
 }
 
-/** A promotion decides what its flow does until it is over. */
-function mayChange<Opened extends OpenedFlowTarget>(
-  coordination: Coordination<Opened>,
-  id: string,
-): boolean {
-  const flow = coordination.flows.get(id);
-  if (flow?.phase === 'promoting')
-    coordination.log.warn(
-      { flow: id },
-      'the flow is being promoted: its changed configuration counts after the next start',
-    );
-  return flow !== undefined && flow.phase !== 'promoting';
+/** A failback that waits for an operator has its copy run: that is derived from the flow. */
+function copiesOf<Opened extends OpenedFlowTarget>(
+  { flows }: Coordination<Opened>,
+  ids: readonly string[],
+): string[] {
+  const copies = ids.flatMap((id) => {
+    const flow = flows.get(id)?.flow;
+    return flow === undefined ? [] : [failbackFlowId(flow)];
+  });
+  return copies.filter((id) => flows.has(id));
 }
 
 function deselect<Opened extends OpenedFlowTarget>(

@@ -163,10 +163,20 @@ function viewFlow<Opened extends OpenedFlowTarget>(
     partitions,
     groups: flow.target?.groupPositions() ?? [],
     steering: coordination.steering.rulesOf(flow.id),
-    notices:
-      flow.phase === 'running' ? [...flow.facts.notices, ...unwritten(coordination, flow.id)] : [],
+    notices: [
+      ...awaitedAct(flow),
+      ...(flow.phase === 'running' ? flow.facts.notices : []),
+      ...(flow.phase === 'running' ? unwritten(coordination, flow.id) : []),
+    ],
     siteHolder: entry?.site.state === 'unheld' ? '' : (entry?.site.holder?.agentId ?? ''),
   };
+}
+
+function awaitedAct<Opened extends OpenedFlowTarget>({ acts }: FlowRuntime<Opened>): Notice[] {
+  const { isAwaited, running } = acts;
+  if (!isAwaited || running === undefined) return [];
+  const message = `a changed configuration is not in force until the ${running} has ended`;
+  return [{ topic: '', code: 'configuration-waits', message, degraded: false }];
 }
 
 /** What agents may not write beside the copy of a flow; the same of several is said once. */

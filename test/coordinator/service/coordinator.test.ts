@@ -371,7 +371,10 @@ describe('Coordinator', () => {
     const plan = planReload(fixture.coordinator.config, loaded);
     let applied = false;
     const reload = fixture.coordinator
-      .reconfigure(plan, () => assert.fail('the agent did confirm'))
+      .reconfigure(plan, {
+        onWaiting: () => assert.fail('nothing is under way'),
+        onUnconfirmed: () => assert.fail('the agent did confirm'),
+      })
       .then(() => (applied = true));
     await until(() => agent.all('configuration')[0], 'the new configuration');
     const revoked = () => agent.all('revokes').flatMap(({ revokes }) => revokes);

@@ -6,6 +6,7 @@ import { selectionOf } from '../../../coordinator/promotion/promotion-selection.
 import type { Coordination } from '../../../coordinator/service/coordination.js';
 import type { PromotionOutcome } from '../../../coordinator/service/coordinator-port.js';
 import type { OpenedFlowTarget } from '../../../coordinator/service/flow-target-port.js';
+import { FlowActs } from '../../../coordinator/service/flow-acts.js';
 import { PromotionRunner, type Promoter } from '../../../coordinator/service/promotion-runner.js';
 import type { PromotedScope } from '../../../coordinator/target/flow-promotions.js';
 
@@ -44,9 +45,10 @@ function stage(topics: readonly string[] | undefined) {
       return { alreadyPromoted: false, plan: selection.description } as unknown as PromotionOutcome;
     },
   } as Pick<Promoter<OpenedFlowTarget>, 'promote'> as Promoter<OpenedFlowTarget>;
+  const acts = new FlowActs(FLOW);
   const coordination = {
     ...{ log: silentLogger, over: new AbortController().signal, leadership: { get: never } },
-    flow: () => ({ phase: 'promoting' }),
+    flow: () => ({ phase: 'promoting', acts }),
     opened: () => ({ target }),
     journal: {
       begin: () =>
@@ -57,12 +59,34 @@ function stage(topics: readonly string[] | undefined) {
   } as unknown as Coordination<OpenedFlowTarget>;
   const runner = new PromotionRunner(coordination, promoter);
   const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-  return { runner, target, begun, ended, settle, most: () => mostUnderWay };
+  return { runner, acts, target, begun, ended, settle, most: () => mostUnderWay };
 }
 
 const never = (): Promise<undefined> => Promise.resolve(undefined);
 
 describe('PromotionRunner', () => {
+  it('is an act of its flow until the end, also of some topics only', async () => {
+    const { runner, acts, begun, settle } = stage(undefined);
+    const called = runner.promote({ ...OPERATOR, selection: select('orders') }, () => {});
+    await settle();
+    assert.equal(acts.running, 'promotion');
+    begun[0]?.end();
+    await called;
+    assert.equal(acts.running, undefined);
+  });
+
+  it('does not begin while another configuration is being applied', async () => {
+    const { runner, acts, begun } = stage(undefined);
+    acts.changing = true;
+    const called = runner.promote({ ...OPERATOR, selection: select() }, () => {});
+    await assert.rejects(called, /the configuration of a->b is being changed: call again/);
+    await assert.rejects(
+      runner.drill(OPERATOR, () => {}),
+      /being changed/,
+    );
+    assert.deepEqual(begun, []);
+  });
+
   it('does not take up what an operator has taken up already', async () => {
     const { runner, begun, settle, most } = stage(undefined);
     runner.resume(FLOW); // asks the store for a name first
