@@ -71,8 +71,8 @@ export interface GroupPosition {
   metadata: string;
   /** The source itself said so since this coordinator leads. */
   live?: boolean | undefined;
-  /** What this coordinator committed last on the target, if anything. */
-  synced?: SyncInput['last'];
+  /** What the flow committed on the target, or may have. */
+  attempts?: SyncInput['attempts'];
 }
 
 /** A group on the target. `absent` is known not to exist, which is not the same as unknown. */
@@ -239,7 +239,8 @@ function isOwnAndVoid(group: GroupPosition, context: GroupContext): boolean {
   const { currentOffset: offset, currentMetadata: metadata, mapped, isBegun } = context;
   if (offset === undefined) return false;
   return isTakenBack({
-    ...{ current: { offset, metadata }, last: group.synced, sourceOffset: group.sourceOffset },
+    ...{ current: { offset, metadata }, sourceOffset: group.sourceOffset },
+    attempts: group.attempts ?? [],
     ...{ live: group.live === true || isBegun, targetTopicId: mapped?.targetTopicId ?? '' },
   });
 }

@@ -1,23 +1,34 @@
 import type { AclBinding } from '../../kafka/admin/acl-admin.js';
-import type { AclKey, GoneKey, WiderKey } from '../../mirror/records/offset-map-key.js';
+import type { AclKey, GoneKey, SyncedKey, WiderKey } from '../../mirror/records/offset-map-key.js';
 import {
   encodeOffsetMapRecord,
   type GoneTopic,
   type Mark,
+  type OffsetMapRecord,
+  type SyncAttempt,
 } from '../../mirror/records/offset-map-record.js';
 import { aclKey } from './acl-rules.js';
 import type { InternalTopic } from './internal-topic.js';
+import { SyncedOffsets } from './synced-offsets.js';
 
 export type BelongingRecord =
   | (AclKey & { value: Mark | undefined })
   | (GoneKey & { value: GoneTopic | undefined })
-  | (WiderKey & { value: Mark | undefined });
+  | (WiderKey & { value: Mark | undefined })
+  | (SyncedKey & { value: readonly SyncAttempt[] | undefined });
+
+export function isBelonging(record: OffsetMapRecord): record is BelongingRecord {
+  const { kind } = record;
+  return kind === 'acl' || kind === 'gone' || kind === 'wider' || kind === 'synced';
+}
 
 /**
- * What a flow remembers on its target besides its offset maps: the ACLs that it made there, and since
- * when a topic is missing on the source, and which may be wider than there. Each change is durable before what rests on it is done.
+ * What a flow remembers on its target besides its offset maps: the ACLs that it made there, since
+ * when a topic is missing on the source, which may be wider than there, and what it committed for
+ * groups. Each change is durable before what rests on it is done.
  */
 export class Belongings {
+  readonly synced: SyncedOffsets;
   readonly #topic: InternalTopic;
   readonly #owned = new Map<string, AclBinding>();
   readonly #gone = new Map<string, bigint>();
@@ -25,6 +36,7 @@ export class Belongings {
 
   constructor(topic: InternalTopic) {
     this.#topic = topic;
+    this.synced = new SyncedOffsets(topic);
   }
 
   /** By aclKey(). A binding that was meant to be made, and perhaps was not, is here as well. */
@@ -44,7 +56,8 @@ export class Belongings {
 
   restore(record: BelongingRecord): void {
     if (record.value === undefined) return;
-    if (record.kind === 'acl') this.#owned.set(aclKey(record.binding), record.binding);
+    if (record.kind === 'synced') this.synced.restore({ ...record, value: record.value });
+    else if (record.kind === 'acl') this.#owned.set(aclKey(record.binding), record.binding);
     else if (record.kind === 'wider') this.#wider.add(record.topic);
     else this.#gone.set(record.topic, record.value.sinceMs);
   }

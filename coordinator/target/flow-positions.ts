@@ -4,7 +4,7 @@ import type { VerifiablePartition } from '../verification/verification.js';
 import type { GroupRow } from './group-positions.js';
 import type { OffsetMapStore } from './offset-map-store.js';
 import type { MapEnd } from './partition-map.js';
-import type { SyncInput } from './sync-decision.js';
+import type { SyncAttempt } from '../../mirror/records/offset-map-record.js';
 
 /** One partition that was ever made on the target for a flow. */
 export interface MappedPosition {
@@ -39,8 +39,8 @@ export interface TranslatedGroupOffset {
   metadata: string;
   /** The source itself said so since this coordinator leads. */
   live: boolean;
-  /** What this coordinator committed last on the target, if anything. */
-  synced: SyncInput['last'];
+  /** What the flow committed on the target, or may have. */
+  attempts: readonly SyncAttempt[];
 }
 
 /** Which one is meant, on both sides. */
@@ -65,13 +65,13 @@ export function translate(
 export function translateGroup(
   maps: OffsetMapStore,
   row: GroupRow,
-  synced?: SyncInput['last'],
+  attempts: readonly SyncAttempt[] = [],
 ): TranslatedGroupOffset {
   const { group, topic, targetTopic, partition, sourceOffset, metadata, live } = row;
   const { kind, targetOffset } = translate(maps, row);
   const rereadMax = maps.find(topic, partition)?.map.rereadMax(sourceOffset) ?? 0n;
   const position = { group, topic, targetTopic, partition, sourceOffset, metadata };
-  return { ...position, targetOffset, kind, rereadMax, live, synced };
+  return { ...position, targetOffset, kind, rereadMax, live, attempts };
 }
 
 export interface ReversedOffset {

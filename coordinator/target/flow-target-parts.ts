@@ -28,8 +28,6 @@ export interface FlowTargetOptions {
 export interface FlowTargetParts {
   maps: OffsetMapStore;
   groups: GroupPositions;
-  /** The producer of both: a later coordinator gets a higher epoch, or another id. */
-  writer: { producerId: bigint; producerEpoch: number };
   belongings: Belongings;
   /** Lets whoever looks at the map topic twice see that somebody writes it. */
   showLife: (signal: AbortSignal) => Promise<void>;

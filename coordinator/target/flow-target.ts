@@ -43,7 +43,6 @@ import { openFlowTarget } from './open-flow-target.js';
 import type { MapRun } from './partition-map.js';
 import { runPeriodically } from './run-periodically.js';
 import { runWhenChanged } from './run-when-changed.js';
-import { writerNumber } from './sync-decision.js';
 import { TargetReconciler } from './target-reconciler.js';
 import { ensureMirrorTopic } from './topics.js';
 
@@ -86,7 +85,7 @@ export class FlowTarget implements AsyncDisposable {
     const { maps } = parts;
     this.promotions = new FlowPromotions({ flow: flow.id, maps, admin, clock, log, write });
     this.arming = new FlowArming({ ...parts, write, flush: (signal) => this.flush(signal) });
-    this.#sync = this.#makeSync(parts.writer);
+    this.#sync = this.#makeSync();
     const mapped = () => this.mappedPartitions();
     const lookup = {
       admin,
@@ -212,6 +211,7 @@ export class FlowTarget implements AsyncDisposable {
   /** The topic is gone from both sides, for good: nothing of it is kept. */
   async removeTopic(topic: string, signal: AbortSignal): Promise<void> {
     this.#groups.forget(topic);
+    await this.#unlessFenced(() => this.#belongings.synced.forget(topic, signal));
     await this.#unlessFenced(() => this.#maps.remove(topic, signal));
     await this.promotions.forget([topic], signal);
   }
@@ -239,7 +239,8 @@ export class FlowTarget implements AsyncDisposable {
 
   groupPositions(): TranslatedGroupOffset[] {
     const { rows } = this.#groups;
-    return [...rows].map((row) => translateGroup(this.#maps, row, this.#sync?.lastOf(row)));
+    const { synced } = this.#belongings;
+    return [...rows].map((row) => translateGroup(this.#maps, row, synced.of(row)));
   }
 
   /** Every partition that was ever made on the target for this flow. */
@@ -295,17 +296,19 @@ export class FlowTarget implements AsyncDisposable {
     return policy.formatRemoteTopic(source, topic);
   }
 
-  #makeSync(writer: FlowTargetParts['writer']): GroupSync | undefined {
+  #makeSync(): GroupSync | undefined {
     const { flow, admin, clock, log, facts } = this.#options;
     if (!flow.syncGroupOffsetsEnabled) return undefined;
+    const { synced } = this.#belongings;
     return new GroupSync({
-      ...{ admin, clock, log: log.child({ flow: flow.id }), writer: writerNumber(writer) },
+      ...{ admin, clock, log: log.child({ flow: flow.id }) },
       ...{ facts, target: flow.target, intervalMs: flow.syncGroupOffsetsIntervalMs },
       rows: () => this.#groups.rows,
       translate: (row) => translate(this.#maps, row),
       targetTopicId: ({ topic, partition }) =>
         this.#maps.find(topic, partition)?.base?.targetTopicId ?? '',
-      confirm: (signal) => this.#unlessFenced(() => this.#groups.announce(signal)),
+      attemptsOf: (row) => synced.of(row),
+      note: (offsets, signal) => this.#unlessFenced(() => synced.note(offsets, signal)),
       // Not of a promoted topic, nor of one that is not mirrored any more: whoever reads it is on its own.
       mayMove: ({ topic }) =>
         this.promotions.phaseOf(topic) === 'running' && topicExclusion(flow, topic) === null,

@@ -15,6 +15,7 @@ import type { StoredRecord } from './internal-topic-reader.js';
 import type { InternalTopic } from './internal-topic.js';
 import { CHECKPOINTS_PER_WRITE_MAX } from './limits.js';
 import type { ProgressUpdate } from './offset-map-store.js';
+import { applicationMetadata } from './sync-decision.js';
 
 /** A group's committed offset on the source: the next record it will read. */
 export interface GroupOffset {
@@ -104,8 +105,9 @@ export class GroupPositions {
   }
 
   record(offsets: readonly GroupOffset[]): void {
-    for (const { group, topic, partition, offset, metadata } of offsets) {
+    for (const { group, topic, partition, offset, metadata: committed } of offsets) {
       if (offset < 0n) continue; // Kafka's way of saying that nothing is committed
+      const metadata = applicationMetadata(committed);
       const { policy, sourceAlias } = this.#options;
       const targetTopic = policy.formatRemoteTopic(sourceAlias, topic);
       const row = this.#rowOf({ group, topic, targetTopic, partition });
@@ -266,7 +268,7 @@ export class GroupPositions {
     if (source === null || policy.formatRemoteTopic(sourceAlias, source) !== targetTopic) return;
     const row = this.#rowOf({ group, topic: source, targetTopic, partition });
     row.sourceOffset = upstreamOffset;
-    row.metadata = metadata;
+    row.metadata = applicationMetadata(metadata);
     const targetOffset = checkpoint.downstreamOffset;
     row.written = { sourceOffset: upstreamOffset, targetOffset, metadata };
     this.#due.add(row);

@@ -10,12 +10,11 @@ import type { TargetTranslation } from '../../mirror/offset-map.js';
 import type { GroupRow } from './group-positions.js';
 import { SYNC_FIRST_MS, SYNC_GROUPS_MAX, SYNC_LOOK_MS_MAX } from './limits.js';
 import type { SourceFacts } from './source-facts.js';
-import { decideSync, type SyncInput } from './sync-decision.js';
+import { decideSync, type SyncDecision } from './sync-decision.js';
+import type { SyncedOffset, SyncedOffsets } from './synced-offsets.js';
 
 export interface GroupSyncOptions {
   admin: AdminClient;
-  /** See `writerNumber`. */
-  writer: bigint;
   intervalMs: number;
   clock: Clock;
   log: Logger;
@@ -27,8 +26,9 @@ export interface GroupSyncOptions {
   translate: (row: GroupRow) => TargetTranslation;
   /** Of the log that translations are about; empty if there is none yet. */
   targetTopicId: (row: GroupRow) => string;
-  /** Throws unless this coordinator is still the one that writes for the flow. */
-  confirm: (signal: AbortSignal) => Promise<void>;
+  attemptsOf: SyncedOffsets['of'];
+  /** Makes them durable. Throws unless this coordinator is still the one that writes for the flow. */
+  note: (offsets: readonly SyncedOffset[], signal: AbortSignal) => Promise<void>;
   /** False once the offsets on the target are no longer ours to move: the topic was promoted. */
   mayMove: (row: GroupRow) => boolean;
   /** False while the whole flow is promoted: a failback lets it run again, under the same leader. */
@@ -39,10 +39,7 @@ export interface GroupSyncOptions {
 export type SyncOutcome = 'committed' | 'active' | 'failed' | 'unknown';
 
 interface DecidedCommit {
-  row: GroupRow;
-  /** What was translated: the row may have moved on since. */
-  sourceOffset: bigint;
-  targetTopicId: string;
+  noted: SyncedOffset;
   commit: OffsetToCommit;
 }
 
@@ -59,7 +56,6 @@ const MEMBERLESS = new Set(['Empty', 'Dead']);
 export class GroupSync {
   readonly #options: GroupSyncOptions;
   readonly #outcomes = new Map<string, SyncOutcome>();
-  readonly #last = new WeakMap<GroupRow, NonNullable<SyncInput['last']>>();
   /** By group, the right that was missing at the last attempt. */
   readonly #missing = new Map<string, string>();
   readonly #underWay = new Set<Promise<unknown>>();
@@ -72,11 +68,6 @@ export class GroupSync {
 
   outcomeOf(group: string): SyncOutcome | undefined {
     return this.#outcomes.get(group);
-  }
-
-  /** What this coordinator committed last for the position. */
-  lastOf(row: GroupRow): SyncInput['last'] {
-    return this.#last.get(row);
   }
 
   /** Until the signal aborts; never rejects. */
@@ -112,7 +103,6 @@ export class GroupSync {
       else ofGroup.push(row);
     }
     if (groups.size === 0) return;
-    await this.#options.confirm(signal);
     const listed = await admin.listGroups({ signal });
     const states = new Map(listed.map(({ groupId, state }) => [groupId, state]));
     const waiting = [...groups];
@@ -151,18 +141,15 @@ export class GroupSync {
     this.#missing.delete(group);
     try {
       const lookedAtMs = clock.nowMs();
-      const offsets = await this.#decide(rows, signal);
-      if (offsets.length === 0) return 'committed';
+      const decided = await this.#decide(rows, signal);
+      if (decided.length === 0) return 'committed';
+      const noted = decided.map((each) => each.noted);
+      await this.#options.note(noted, signal);
       signal.throwIfAborted();
       if (clock.nowMs() - lookedAtMs > SYNC_LOOK_MS_MAX || !this.#options.active())
         return 'unknown';
-      const commits = offsets.map(({ commit }) => commit);
+      const commits = decided.map(({ commit }) => commit);
       const failures = await admin.commitGroupOffsets(group, commits, { signal });
-      const failed = new Set(failures.map(({ topic, partition }) => `${topic}:${partition}`));
-      for (const { row, sourceOffset, targetTopicId, commit } of offsets) {
-        if (failed.has(`${commit.topic}:${commit.partition}`)) continue;
-        this.#last.set(row, { sourceOffset, targetOffset: commit.offset, targetTopicId });
-      }
       const first = failures[0];
       if (first === undefined) return 'committed';
       this.failures += failures.length;
@@ -190,28 +177,37 @@ export class GroupSync {
   }
 
   async #decide(rows: readonly GroupRow[], signal: AbortSignal): Promise<DecidedCommit[]> {
-    const { admin, translate, writer, mayMove } = this.#options;
+    const { admin, translate, attemptsOf, mayMove } = this.#options;
     const { group } = rows[0]!;
     const found = (await admin.groupOffsets([group], { signal })).get(group) ?? [];
     const committed = new Map(found.map((each) => [`${each.topic}:${each.partition}`, each]));
     const commits: DecidedCommit[] = [];
     for (const row of rows.filter(mayMove)) {
       const { sourceOffset, metadata, live, targetTopic: topic, partition } = row;
-      // Nothing goes before its checkpoint, with which an older coordinator is refused.
-      if (row.written === undefined) continue;
+      // Nothing goes before its checkpoint: a successor must not know an older position than is committed.
+      if (row.written?.sourceOffset !== sourceOffset) continue;
       const now = committed.get(`${topic}:${partition}`);
       const current = now && { offset: now.offset, metadata: now.metadata ?? '' };
       const { targetOffset } = translate(row);
       const targetTopicId = this.#options.targetTopicId(row);
-      const last = this.#last.get(row);
+      const attempts = attemptsOf(row);
       const decision = decideSync({
-        ...{ sourceOffset, metadata, live, targetOffset, current, writer, last, targetTopicId },
+        ...{ sourceOffset, metadata, live, targetOffset, current, attempts, targetTopicId },
       });
-      if (decision.kind === 'keep') continue;
-      const { offset } = decision;
-      const commit = { topic, partition, offset, metadata: decision.metadata };
-      commits.push({ row, sourceOffset, targetTopicId, commit });
+      if (decision.kind === 'commit') commits.push(decidedCommit(row, decision));
     }
     return commits;
   }
+}
+
+function decidedCommit(
+  row: GroupRow,
+  { attempt, attempts }: Extract<SyncDecision, { kind: 'commit' }>,
+): DecidedCommit {
+  const { group, topic, partition, targetTopic } = row;
+  const { targetOffset: offset, metadata } = attempt;
+  return {
+    noted: { place: { group, topic, partition }, attempts },
+    commit: { topic: targetTopic, partition, offset, metadata },
+  };
 }

@@ -34,6 +34,9 @@ export const SYNC_GROUPS_MAX = 16;
  */
 export const SYNC_LOOK_MS_MAX = 2_000;
 
+/** Commits of one group's offset on the target that are remembered as ours: see `decideSync`. */
+export const SYNC_ATTEMPTS_MAX = 4;
+
 /** The first commit to the target comes this soon, however long the interval is. */
 export const SYNC_FIRST_MS = 5_000;
 

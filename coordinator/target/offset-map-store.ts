@@ -16,7 +16,7 @@ import {
 } from '../../mirror/records/offset-map-record.js';
 import type { FailbackState } from '../../mirror/records/failback-state.js';
 import { RecordFormatError } from '../../mirror/records/record-format-error.js';
-import type { Belongings } from './belongings.js';
+import { isBelonging, type Belongings } from './belongings.js';
 import { InternalTopicError, TopicProblem } from './errors.js';
 import type { StoredRecord } from './internal-topic-reader.js';
 import type { InternalRecord, InternalTopic } from './internal-topic.js';
@@ -330,7 +330,7 @@ export class OffsetMapStore {
         if (record.flow === this.#options.flow) this.#failback = record.value;
         continue;
       }
-      if (record.kind === 'acl' || record.kind === 'gone' || record.kind === 'wider') {
+      if (isBelonging(record)) {
         this.#options.belongings.restore(record);
         continue;
       }

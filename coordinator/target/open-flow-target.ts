@@ -91,7 +91,7 @@ async function openTopics(
   const showLife = async (until: AbortSignal): Promise<void> => {
     await topic.append([writer], until);
   };
-  return { maps, groups, belongings, writer: producer, showLife };
+  return { maps, groups, belongings, showLife };
 }
 
 /** The flow's producer is obtained once, and kept as long as the flow lives. */

@@ -6,77 +6,70 @@
  * - Forward only. Backwards only if the source itself went back, and what is committed on the target is
  *   what we committed for a later position: a consumer's own progress there is never taken back.
  *   Or if what we committed was about a topic that was there before under the same name.
- * - Never over what a newer coordinator committed, as the metadata of its commit says.
+ *
+ * What we committed is known from what was written down before it was sent, by whichever coordinator,
+ * and not from the metadata: that may be the application's. See `synced-offsets.ts`.
  */
+import type { SyncAttempt } from '../../mirror/records/offset-map-record.js';
+import { SYNC_ATTEMPTS_MAX } from './limits.js';
 
-/** What we leave in the metadata of a commit, unless the application has metadata of its own there. */
-export interface SyncStamp {
-  /** Which coordinator: rises with each that takes over, see `writerNumber`. */
-  writer: bigint;
-  /** What the target offset was translated from. */
-  sourceOffset: bigint;
-  /** Of the topic on the target; empty in stamps of earlier versions. */
-  targetTopicId: string;
+/** As on the target now. */
+export interface CommittedOffset {
+  offset: bigint;
+  metadata: string;
 }
 
 export interface SyncInput {
   sourceOffset: bigint;
+  /** Of the application; see `applicationMetadata`. */
   metadata: string;
   /** Told by the source since this coordinator leads, and not only read from the target. */
   live: boolean;
   /** Undefined where the map does not know. */
   targetOffset: bigint | undefined;
   /** Committed on the target now. */
-  current: { offset: bigint; metadata: string } | undefined;
-  /** This coordinator. */
-  writer: bigint;
-  /** What this coordinator committed last for this position. */
-  last: { sourceOffset: bigint; targetOffset: bigint; targetTopicId: string } | undefined;
-  /** Of the topic that the translation is about. */
+  current: CommittedOffset | undefined;
+  /** What the flow committed for this position, or may have; the newest last. */
+  attempts: readonly SyncAttempt[];
+  /** Of the topic that the translation is about; empty if there is none yet. */
   targetTopicId: string;
 }
 
 export type SyncDecision =
-  | { kind: 'commit'; offset: bigint; metadata: string }
-  /** `same`: nothing to do; `ahead`: the target is further on; `newer`: another coordinator's. */
-  | { kind: 'keep'; reason: 'unknown' | 'same' | 'ahead' | 'newer' };
+  /** `attempts` is to be written down before `attempt` is sent. */
+  | { kind: 'commit'; attempt: SyncAttempt; attempts: readonly SyncAttempt[] }
+  /** `same`: nothing to do; `ahead`: the target is further on. */
+  | { kind: 'keep'; reason: 'unknown' | 'same' | 'ahead' };
 
-const STAMP = /^mirrorctl writer=(\d{1,24}) source=(\d{1,19})(?: topic=([-\w]{1,40}))?$/;
-
-/** Epochs of a producer are 16 bits, and producer ids rise: so does this. */
-const EPOCHS = 65_536n;
+/** Stamps of earlier versions name a writer as well. */
+const STAMP = /^mirrorctl (?:writer=\d{1,24} )?source=\d{1,19}(?: topic=[-\w]{1,40})?$/;
 
 /**
- * The producer of the flow's internal topics as one number. Whoever takes over gets a higher epoch, or
- * a newer producer id, from the target itself, whatever keeps the leases.
+ * Our metadata of a commit without any of the application: what a consumer on the target commits at the
+ * same offset is told from ours by it.
  */
-export function writerNumber(producer: { producerId: bigint; producerEpoch: number }): bigint {
-  return producer.producerId * EPOCHS + BigInt(producer.producerEpoch);
+export function formatStamp(from: { sourceOffset: bigint; targetTopicId: string }): string {
+  const topic = from.targetTopicId === '' ? '' : ` topic=${from.targetTopicId}`;
+  return `mirrorctl source=${from.sourceOffset}${topic}`;
 }
 
-export function formatStamp({ writer, sourceOffset, targetTopicId }: SyncStamp): string {
-  const topic = targetTopicId === '' ? '' : ` topic=${targetTopicId}`;
-  return `mirrorctl writer=${writer} source=${sourceOffset}${topic}`;
-}
-
-export function parseStamp(metadata: string): SyncStamp | undefined {
-  const [, writer, sourceOffset, targetTopicId = ''] = STAMP.exec(metadata) ?? [];
-  if (writer === undefined || sourceOffset === undefined) return undefined;
-  return { writer: BigInt(writer), sourceOffset: BigInt(sourceOffset), targetTopicId };
+/**
+ * What the application itself has left in the metadata of its commit. Where the source is the target of
+ * another flow, commits there may have that one's stamp, which means nothing any further on.
+ */
+export function applicationMetadata(metadata: string): string {
+  return STAMP.test(metadata) ? '' : metadata;
 }
 
 export function decideSync(input: SyncInput): SyncDecision {
-  const { targetOffset, current, writer, sourceOffset, targetTopicId } = input;
+  const { targetOffset, current, sourceOffset, targetTopicId, attempts } = input;
   if (targetOffset === undefined) return { kind: 'keep', reason: 'unknown' };
-  const metadata =
-    input.metadata === '' ? formatStamp({ writer, sourceOffset, targetTopicId }) : input.metadata;
-  const commit: SyncDecision = { kind: 'commit', offset: targetOffset, metadata };
-  if (current === undefined) return commit;
-  const stamp = parseStamp(current.metadata);
-  if (stamp !== undefined && stamp.writer > writer) return { kind: 'keep', reason: 'newer' };
-  if (current.offset === targetOffset) return { kind: 'keep', reason: 'same' };
-  if (current.offset < targetOffset || isTakenBack({ ...input, current })) return commit;
-  return { kind: 'keep', reason: 'ahead' };
+  const isForward = current === undefined || current.offset < targetOffset;
+  if (!isForward && current.offset === targetOffset) return { kind: 'keep', reason: 'same' };
+  if (!isForward && !isTakenBack({ ...input, current })) return { kind: 'keep', reason: 'ahead' };
+  const metadata = input.metadata === '' ? formatStamp(input) : input.metadata;
+  const attempt = { sourceOffset, targetOffset, targetTopicId, metadata };
+  return { kind: 'commit', attempt, attempts: withAttempt(attempts, current, attempt) };
 }
 
 /**
@@ -84,15 +77,48 @@ export function decideSync(input: SyncInput): SyncDecision {
  * counts no more: the source itself went back since, or it is about a topic that is gone.
  */
 export function isTakenBack(
-  input: Pick<SyncInput, 'last' | 'live' | 'sourceOffset' | 'targetTopicId'> & {
-    current: NonNullable<SyncInput['current']>;
+  input: Pick<SyncInput, 'attempts' | 'live' | 'sourceOffset' | 'targetTopicId'> & {
+    current: CommittedOffset;
   },
 ): boolean {
-  const { current, last, live, sourceOffset, targetTopicId } = input;
-  const ours =
-    parseStamp(current.metadata) ?? (last?.targetOffset === current.offset ? last : undefined);
+  const { current, attempts, live, sourceOffset, targetTopicId } = input;
+  const ours = ownAttempt(attempts, current);
   if (ours === undefined) return false;
   const { targetTopicId: then, sourceOffset: from } = ours;
   const isOfGoneTopic = then !== '' && targetTopicId !== '' && then !== targetTopicId;
   return isOfGoneTopic || (live && sourceOffset < from);
+}
+
+function ownAttempt(
+  attempts: readonly SyncAttempt[],
+  current: CommittedOffset,
+): SyncAttempt | undefined {
+  return attempts.findLast(
+    ({ targetOffset, metadata }) =>
+      targetOffset === current.offset && metadata === current.metadata,
+  );
+}
+
+/**
+ * The one that is committed stays, as the new one may fail; and a few others, which may be on their way
+ * still: one that comes there late is to be known as ours, too.
+ */
+function withAttempt(
+  attempts: readonly SyncAttempt[],
+  current: CommittedOffset | undefined,
+  attempt: SyncAttempt,
+): SyncAttempt[] {
+  const mine = current === undefined ? undefined : ownAttempt(attempts, current);
+  const others = attempts.filter((each) => each !== mine && !isSame(each, attempt));
+  const kept = others.slice(-(SYNC_ATTEMPTS_MAX - 2));
+  return mine === undefined ? [...kept, attempt] : [mine, ...kept, attempt];
+}
+
+function isSame(one: SyncAttempt, other: SyncAttempt): boolean {
+  return (
+    one.targetOffset === other.targetOffset &&
+    one.metadata === other.metadata &&
+    one.sourceOffset === other.sourceOffset &&
+    one.targetTopicId === other.targetTopicId
+  );
 }

@@ -7,7 +7,7 @@ const KEY_VERSION = 1;
 const Kind = {
   ...{ chunk: 1, flow: 2, base: 3, writer: 4, start: 5, promotion: 6, failback: 7 },
   ...{ epoch: 8 },
-  ...{ acl: 16, gone: 17, wider: 18 },
+  ...{ acl: 16, gone: 17, wider: 18, synced: 19 },
 } as const;
 
 /** Part of one partition's offset map. The topic is named as on the source. */
@@ -80,6 +80,14 @@ export interface WiderKey {
   topic: string;
 }
 
+/** A group's offset that the flow commits on the target. The topic is named as on the source. */
+export interface SyncedKey {
+  kind: 'synced';
+  group: string;
+  topic: string;
+  partition: number;
+}
+
 /** One ACL binding, with Kafka's numbers. */
 export interface OwnedBinding {
   resourceType: number;
@@ -102,7 +110,8 @@ export type OffsetMapKey =
   | FailbackKey
   | AclKey
   | GoneKey
-  | WiderKey;
+  | WiderKey
+  | SyncedKey;
 
 export function encodeOffsetMapKey(key: OffsetMapKey): Buffer {
   const writer = new SchemaWriter().int16(KEY_VERSION).int8(Kind[key.kind]);
@@ -129,6 +138,8 @@ export function encodeOffsetMapKey(key: OffsetMapKey): Buffer {
     case 'gone':
     case 'wider':
       return writer.string(key.topic).bytes();
+    case 'synced':
+      return writer.string(key.group).string(key.topic).int32(key.partition).bytes();
   }
 }
 
@@ -168,6 +179,8 @@ function decodeKeyOfKind(reader: SchemaReader, kind: number): OffsetMapKey {
       return { kind: 'gone', topic: reader.string('topic') };
     case Kind.wider:
       return { kind: 'wider', topic: reader.string('topic') };
+    case Kind.synced:
+      return { kind: 'synced', group: reader.string('group'), ...decodePartition(reader) };
     default:
       throw reader.error(`kind ${kind}`);
   }

@@ -15,6 +15,7 @@
  *               host STRING, operation INT8, permission INT8: Kafka's numbers
  *     17 gone   topic STRING
  *     18 wider  topic STRING
+ *     19 synced group STRING, topic STRING, partition INT32
  *   value, null for a deletion
  *     chunk     see offset-map-chunk.ts
  *     flow      version INT16 (= 1), producerId INT64, producerEpoch INT16,
@@ -32,6 +33,8 @@
  *     acl       version INT16 (= 1): the flow made this binding on the target, and may remove it
  *     gone      version INT16 (= 1), since INT64: when the topic was first missed on the source
  *     wider     version INT16 (= 1): the target may have more partitions than the source
+ *     synced    version INT16 (= 1), count INT32, and as many: source offset INT64, target offset INT64,
+ *               target topic id STRING, metadata STRING; the newest last
  */
 import { decodeChunk, encodeChunk, type OffsetMapChunk } from '../offset-map-chunk.js';
 import { OffsetMapChunkError } from '../offset-map-errors.js';
@@ -49,6 +52,7 @@ import {
   type OffsetMapKey,
   type PromotionKey,
   type StartKey,
+  type SyncedKey,
   type WiderKey,
   type WriterKey,
 } from './offset-map-key.js';
@@ -117,6 +121,17 @@ export interface GoneTopic {
   sinceMs: bigint;
 }
 
+/** A commit on the target that was sent, or was about to be: whether it came there, nobody may know. */
+export interface SyncAttempt {
+  /** What the target offset was translated from. */
+  sourceOffset: bigint;
+  targetOffset: bigint;
+  /** Of the topic on the target; empty if there was none yet. */
+  targetTopicId: string;
+  /** As committed. */
+  metadata: string;
+}
+
 /** A record by kind; without a value it deletes what its key names. */
 export type OffsetMapRecord =
   | (ChunkKey & { value: OffsetMapChunk | undefined })
@@ -129,7 +144,8 @@ export type OffsetMapRecord =
   | (FailbackKey & { value: FailbackState | undefined })
   | (AclKey & { value: Mark | undefined })
   | (GoneKey & { value: GoneTopic | undefined })
-  | (WiderKey & { value: Mark | undefined });
+  | (WiderKey & { value: Mark | undefined })
+  | (SyncedKey & { value: readonly SyncAttempt[] | undefined });
 
 export function encodeOffsetMapRecord(record: OffsetMapRecord): {
   key: Buffer;
@@ -173,6 +189,8 @@ function encodeValue(record: OffsetMapRecord): Buffer | null {
       return writer.bytes();
     case 'gone':
       return writer.int64(record.value.sinceMs).bytes();
+    case 'synced':
+      return encodeAttempts(writer, record.value);
   }
 }
 
@@ -203,6 +221,31 @@ function decodeStrings(reader: SchemaReader, what: string): string[] {
   // Each takes a byte at least: the reader's end bounds what a wrong count can do.
   for (let index = 0; index < count; index += 1) strings.push(reader.string(what));
   return strings;
+}
+
+function encodeAttempts(writer: SchemaWriter, attempts: readonly SyncAttempt[]): Buffer {
+  writer.int32(attempts.length);
+  for (const { sourceOffset, targetOffset, targetTopicId, metadata } of attempts) {
+    writer.int64(sourceOffset).int64(targetOffset).string(targetTopicId).string(metadata);
+  }
+  return writer.bytes();
+}
+
+function decodeAttempts(reader: SchemaReader): SyncAttempt[] {
+  const attempts: SyncAttempt[] = [];
+  const count = reader.int32('attempt count');
+  for (let index = 0; index < count; index += 1) {
+    const sourceOffset = reader.int64('source offset');
+    const targetOffset = reader.int64('target offset');
+    const targetTopicId = reader.string('target topic id');
+    attempts.push({
+      sourceOffset,
+      targetOffset,
+      targetTopicId,
+      metadata: reader.string('metadata'),
+    });
+  }
+  return attempts;
 }
 
 /** Throws RecordFormatError for bytes that encodeOffsetMapRecord() would not have written. */
@@ -257,6 +300,8 @@ function decodeValue(reader: SchemaReader, key: Exclude<OffsetMapKey, ChunkKey>)
       return { ...key, value: {} };
     case 'gone':
       return { ...key, value: { sinceMs: reader.int64('since') } };
+    case 'synced':
+      return { ...key, value: decodeAttempts(reader) };
   }
 }
 

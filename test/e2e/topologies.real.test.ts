@@ -4,12 +4,14 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 
 import { eventually } from '../kit/eventually.js';
+import { commitOffsets, committedOffsets } from '../kit/group-offsets.js';
 import { assertMirrored } from '../kit/history-checker.js';
 import { readTopic } from '../kit/read-topic.js';
 import { runMirrorctl } from '../kit/run-mirrorctl.js';
 import { startKafka, type KafkaServers } from '../kit/start-kafka.js';
 import { startProcess, type RunningProcess } from '../kit/start-process.js';
 import { temporaryFolder } from '../kit/temporary-folder.js';
+import { withAdmin } from '../kit/with-admin.js';
 import { createTopics, writeUnique } from '../kit/write-unique.js';
 
 const ALIASES = ['factory-a', 'factory-b', 'factory-c', 'hub'] as const;
@@ -42,6 +44,8 @@ replication.factor = 1
 checkpoints.topic.replication.factor = 1
 heartbeats.topic.replication.factor = 1
 offset-syncs.topic.replication.factor = 1
+sync.group.offsets.enabled = true
+sync.group.offsets.interval.seconds = 1
 coordinator.listen = 127.0.0.1:0
 coordinator.http.listen = 127.0.0.1:0
 `;
@@ -56,6 +60,9 @@ describe('topologies', () => {
     clusters = Object.fromEntries(
       ALIASES.map((alias, index) => [alias, started[index]!]),
     ) as Record<Alias, KafkaServers>;
+    // Producers of one cluster have higher ids than those of the next: they mean nothing there.
+    for (const id of ['one', 'two', 'three'])
+      await withAdmin(clusters['factory-b'], (admin) => admin.obtainProducer(id));
     const config = join(temporaryFolder('topologies'), 'mm2.properties');
     writeFileSync(config, properties(clusters));
     maker = await startProcess({ name: 'mirror-maker', args: ['mirror-maker/main.js', config] });
@@ -138,5 +145,20 @@ describe('topologies', () => {
       { alias: 'factory-a', topic: 'chained' },
       { alias: 'factory-c', topic: 'factory-b.factory-a.chained' },
     );
+  });
+
+  it('passes group offsets on along a chain, hop by hop, forth and back', async () => {
+    const group = 'of-the-chain';
+    // After its first commit a hop finds its own commits there: so several, and the last one back.
+    for (const offset of [100, 300, 700, 200]) {
+      await commitOffsets(clusters['factory-a'], { group, topic: 'chained' }, [offset]);
+      for (const [alias, topic] of [
+        ['factory-b', 'factory-a.chained'],
+        ['factory-c', 'factory-b.factory-a.chained'],
+      ] as const) {
+        const there = () => committedOffsets(clusters[alias], { group, topic });
+        await eventually(async () => (await there())[0] === offset, there, ARRIVED_MS_MAX);
+      }
+    }
   });
 });

@@ -5,22 +5,26 @@ import {
   type GroupPosition,
   type PlanInput,
 } from '../../../coordinator/promotion/promotion-plan.js';
+import type { SyncAttempt } from '../../../mirror/records/offset-map-record.js';
 import { formatStamp } from '../../../coordinator/target/sync-decision.js';
 
 const KEY = 'east.orders:0';
 const AT = { topic: 'orders', targetTopic: 'east.orders', partition: 0 };
 const FURTHER = 'the group is further on the target already, at 60';
 
-const stamp = (sourceOffset: bigint, targetTopicId = ''): string =>
-  formatStamp({ writer: 1n, sourceOffset, targetTopicId });
+const attempt = (
+  sourceOffset: bigint,
+  { targetTopicId = '', metadata = formatStamp({ sourceOffset, targetTopicId }) } = {},
+): SyncAttempt => ({ sourceOffset, targetOffset: 60n, targetTopicId, metadata });
 
 interface RewindCase {
   fact: string;
-  /** Of the 60 that is committed on the target. */
+  /** Of the 60 that is committed on the target; the attempt's, unless told. */
   metadata?: string;
   /** Of the group, which has committed 50 on the source. */
   live?: boolean;
-  synced?: GroupPosition['synced'];
+  /** Written down before it was sent. */
+  attempts?: GroupPosition['attempts'];
   phase?: PlanInput['phase'];
   /** Of the target's log by now; the flow's records end at 90. */
   logEnd?: bigint;
@@ -32,33 +36,32 @@ interface RewindCase {
 const CASES: readonly RewindCase[] = [
   {
     fact: 'follows a source that went back, where no consumer has read on the target',
-    ...{ metadata: stamp(66n), live: true, note: '' },
+    ...{ attempts: [attempt(66n)], live: true, note: '' },
   },
   {
-    fact: 'knows its own commit without a stamp',
-    ...{ synced: { sourceOffset: 66n, targetOffset: 60n, targetTopicId: '' }, live: true },
-    note: '',
+    fact: 'knows its own commit by what was written down, whatever the metadata',
+    ...{ metadata: 'm', attempts: [attempt(66n, { metadata: 'm' })], live: true, note: '' },
   },
   {
     fact: 'leaves alone what a consumer on the target has committed',
-    ...{ synced: { sourceOffset: 66n, targetOffset: 59n, targetTopicId: '' }, live: true },
+    ...{ metadata: 'theirs', attempts: [attempt(66n, { metadata: 'm' })], live: true },
     note: FURTHER,
   },
   {
     fact: 'does not take a position from before a restart for a source that went back',
-    ...{ metadata: stamp(66n), live: false, note: FURTHER },
+    ...{ attempts: [attempt(66n)], live: false, note: FURTHER },
   },
   {
     fact: 'takes it for one behind the fence, before which it was written down',
-    ...{ metadata: stamp(66n), live: false, phase: 'promoting', note: '' },
+    ...{ attempts: [attempt(66n)], live: false, phase: 'promoting', note: '' },
   },
   {
     fact: 'does not go back because the map knows less than before',
-    ...{ metadata: stamp(50n), live: true, note: FURTHER },
+    ...{ attempts: [attempt(50n)], live: true, note: FURTHER },
   },
   {
     fact: 'goes back from what it committed for a topic that is gone',
-    ...{ metadata: stamp(50n, 'gone'), live: true, note: '' },
+    ...{ attempts: [attempt(50n, { targetTopicId: 'gone' })], live: true, note: '' },
   },
   {
     fact: 'does not leave it behind the end of a log that lost its tail',
@@ -77,9 +80,9 @@ const CASES: readonly RewindCase[] = [
 describe('a promotion of a group that is further on the target', () => {
   for (const {
     fact,
-    metadata = '',
+    attempts,
+    metadata = attempts?.[0]?.metadata ?? '',
     live,
-    synced,
     phase = 'running',
     note,
     logEnd,
@@ -98,7 +101,7 @@ describe('a promotion of a group that is further on the target', () => {
         groups: [
           {
             ...{ ...AT, group: 'billing', sourceOffset: 50n, targetOffset: 45n, metadata: 'm' },
-            ...{ kind: 'exact', rereadMax: 0n, live, synced },
+            ...{ kind: 'exact', rereadMax: 0n, live, attempts: attempts ?? [] },
           },
         ],
         targetEnds: new Map([[KEY, 90n]]),

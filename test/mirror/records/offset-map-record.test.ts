@@ -80,6 +80,14 @@ const GOLDEN: readonly { record: OffsetMapRecord; key: string; value: string }[]
     value: '0001',
   },
   {
+    record: {
+      ...{ kind: 'synced', group: 'g', topic: 'ab', partition: 1 },
+      value: [{ sourceOffset: 7n, targetOffset: 5n, targetTopicId: 'id', metadata: 'm' }],
+    },
+    key: '0001' + '13' + '000167' + '00026162' + '00000001',
+    value: '0001' + '00000001' + '0000000000000007' + '0000000000000005' + '00026964' + '00016d',
+  },
+  {
     record: { kind: 'writer', value: { term: 513n } },
     key: '0001' + '04',
     value: '0001' + '0000000000000201',
