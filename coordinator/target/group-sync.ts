@@ -1,14 +1,15 @@
 import type { Clock } from '../../common/clock.js';
-import { describeError } from '../../common/errors.js';
+import { withDeadline } from '../../common/deadline.js';
+import { describeError, TimeoutError } from '../../common/errors.js';
 import type { Logger } from '../../common/log.js';
 import type { AdminClient } from '../../kafka/admin/admin-client.js';
 import { KafkaApiError } from '../../kafka/admin/errors.js';
-import type { OffsetToCommit } from '../../kafka/admin/group-admin.js';
+import type { CommitFailure, OffsetToCommit } from '../../kafka/admin/group-admin.js';
 import { BrokerResponseError } from '../../kafka/client/index.js';
 import { ErrorCode } from '../../kafka/messages/error-codes.js';
 import type { TargetTranslation } from '../../mirror/offset-map.js';
 import type { GroupRow } from './group-positions.js';
-import { SYNC_FIRST_MS, SYNC_GROUPS_MAX, SYNC_LOOK_MS_MAX } from './limits.js';
+import { SYNC_COMMIT_MS_MAX, SYNC_FIRST_MS, SYNC_GROUPS_MAX, SYNC_LOOK_MS_MAX } from './limits.js';
 import type { SourceFacts } from './source-facts.js';
 import { decideSync, type SyncDecision } from './sync-decision.js';
 import type { SyncedOffset, SyncedOffsets } from './synced-offsets.js';
@@ -42,6 +43,8 @@ interface DecidedCommit {
   noted: SyncedOffset;
   commit: OffsetToCommit;
 }
+
+const LANE = 'group-offsets';
 
 const NOTICE = 'groups-not-committed';
 
@@ -136,7 +139,7 @@ export class GroupSync {
     signal: AbortSignal,
   ): Promise<SyncOutcome> {
     if (state !== undefined && !MEMBERLESS.has(state)) return 'active';
-    const { clock, log, admin } = this.#options;
+    const { clock, log } = this.#options;
     const { group } = rows[0]!;
     this.#missing.delete(group);
     try {
@@ -146,10 +149,10 @@ export class GroupSync {
       const noted = decided.map((each) => each.noted);
       await this.#options.note(noted, signal);
       signal.throwIfAborted();
-      if (clock.nowMs() - lookedAtMs > SYNC_LOOK_MS_MAX || !this.#options.active())
-        return 'unknown';
+      const leftMs = lookedAtMs + SYNC_LOOK_MS_MAX - clock.nowMs();
+      if (leftMs < 0 || !this.#options.active()) return 'unknown';
       const commits = decided.map(({ commit }) => commit);
-      const failures = await admin.commitGroupOffsets(group, commits, { signal });
+      const failures = await this.#commit({ group, commits, leftMs }, signal);
       const first = failures[0];
       if (first === undefined) return 'committed';
       this.failures += failures.length;
@@ -166,6 +169,26 @@ export class GroupSync {
       if (isAnswer) this.#noteRight(group, error);
       log.warn({ group, error: describeError(error) }, 'a group on the target is not known');
       return 'unknown';
+    }
+  }
+
+  /** Sends nothing once the time is up, however long it takes to find out to whom. */
+  async #commit(
+    { group, commits, leftMs }: { group: string; commits: OffsetToCommit[]; leftMs: number },
+    signal: AbortSignal,
+  ): Promise<CommitFailure[]> {
+    const { admin, clock } = this.#options;
+    const what = `committing offsets of group ${group}`;
+    // A socket of their own, which nothing else fails with.
+    const options = { lane: LANE, timeoutMs: SYNC_COMMIT_MS_MAX };
+    try {
+      return await withDeadline({ what, ms: leftMs, clock, signal }, (until) =>
+        admin.commitGroupOffsets(group, commits, { ...options, signal: until }),
+      );
+    } catch (error) {
+      // It may be on its way until its socket is reset: so long it counts as under way.
+      if (error instanceof TimeoutError) await clock.sleep(SYNC_COMMIT_MS_MAX, signal);
+      throw error;
     }
   }
 

@@ -34,6 +34,12 @@ export const SYNC_GROUPS_MAX = 16;
  */
 export const SYNC_LOOK_MS_MAX = 2_000;
 
+/**
+ * Without an answer for so long a commit is given up, and its socket reset. With the look's age this
+ * is less than the lease of a leader, unless that is set shorter: whoever waits for that comes after.
+ */
+export const SYNC_COMMIT_MS_MAX = 5_000;
+
 /** Commits of one group's offset on the target that are remembered as ours: see `decideSync`. */
 export const SYNC_ATTEMPTS_MAX = 4;
 

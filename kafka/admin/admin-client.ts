@@ -1,6 +1,6 @@
 import type { Clock } from '../../common/clock.js';
 import { isCoordinatorError } from '../client/coordinator-finder.js';
-import { backoffMs, type KafkaCluster } from '../client/index.js';
+import { backoffMs, type ClusterRequestOptions, type KafkaCluster } from '../client/index.js';
 import { addAcls, deleteAcls, listAcls, type AclBinding } from './acl-admin.js';
 import { KafkaApiError } from './errors.js';
 import {
@@ -145,7 +145,7 @@ export class AdminClient {
   commitGroupOffsets(
     group: string,
     offsets: readonly OffsetToCommit[],
-    options?: AdminCallOptions,
+    options?: ClusterRequestOptions,
   ): Promise<CommitFailure[]> {
     return commitGroupOffsets(this.#cluster, { group, offsets }, options);
   }

@@ -1,4 +1,8 @@
-import { UnsupportedVersionError, type KafkaCluster } from '../client/index.js';
+import {
+  UnsupportedVersionError,
+  type ClusterRequestOptions,
+  type KafkaCluster,
+} from '../client/index.js';
 import { describeGroups } from '../messages/describe-groups.js';
 import { describeErrorCode, ErrorCode } from '../messages/error-codes.js';
 import { listGroups } from '../messages/list-groups.js';
@@ -198,7 +202,7 @@ async function offsetsOfGroup(
 export async function commitGroupOffsets(
   cluster: KafkaCluster,
   commit: { group: string; offsets: readonly OffsetToCommit[] },
-  options: AdminCallOptions = {},
+  options: ClusterRequestOptions = {},
 ): Promise<CommitFailure[]> {
   const { group, offsets } = commit;
   if (offsets.length === 0) return [];

@@ -4,6 +4,7 @@ import type { Clock } from '../../common/clock.js';
 import { ClosedError, TimeoutError } from '../../common/errors.js';
 import { Reader, type FrameSplitter, WireFormatError, Writer } from '../wire/index.js';
 import { BadAnswerError, ConnectionError, RequestQueueFullError } from './errors.js';
+import { revokeSocket } from './socket.js';
 
 /** Requests that may wait behind those in flight. Each is small; payloads are held by reference. */
 export const WAITING_REQUESTS_MAX = 1024;
@@ -59,7 +60,7 @@ interface QueuedRequest {
  *            ^ next answer        ^ #sentCount
  *
  * Requests made in one tick leave in one vectored write. A request that times out takes the socket
- * with it, so that its late answer cannot be mistaken for another's. One that is aborted keeps its
+ * with it, so that its late answer cannot be mistaken for another's, nor it come there much later. One that is aborted keeps its
  * place, and its answer is dropped.
  */
 export class RequestPipeline {
@@ -316,12 +317,15 @@ export class RequestPipeline {
   }
 
   #teardown(): void {
+    const isUnanswered = this.#sentCount > 0;
     this.#sentCount = 0;
     this.#waitingBytes = 0;
     this.#watchdog?.controller.abort(WATCHDOG_STOPPED);
     this.#watchdog = undefined;
     this.#socket.removeAllListeners('data');
-    this.#socket.destroy();
+    // What was given up must not come there after what is done instead of it.
+    if (isUnanswered) revokeSocket(this.#socket);
+    else this.#socket.destroy();
     this.#markClosed();
   }
 }

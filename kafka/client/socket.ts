@@ -1,5 +1,6 @@
-import { connect as connectTcp, isIP, type Socket, type TcpSocketConnectOpts } from 'node:net';
-import { connect as connectTls } from 'node:tls';
+import { connect as connectTcp, isIP, Socket, type TcpSocketConnectOpts } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { connect as connectTls, TLSSocket } from 'node:tls';
 import type { Clock } from '../../common/clock.js';
 import { ConnectionError } from './errors.js';
 import type { TlsOptions } from './security.js';
@@ -90,6 +91,15 @@ function connectPlain(options: TcpSocketConnectOpts, readTarget: () => Buffer): 
     },
   });
   return socket;
+}
+
+/**
+ * Takes back, with a reset, what was written and has not come to the other side: the system would go
+ * on sending it for many minutes. What is encrypted, or goes through a relay, cannot be taken back.
+ */
+export function revokeSocket(socket: Duplex): void {
+  if (socket instanceof Socket && !(socket instanceof TLSSocket)) socket.resetAndDestroy();
+  socket.destroy(); // a reset alone waits until everything was handed to the system
 }
 
 /** As `host:port`, with brackets around an IPv6 address. */

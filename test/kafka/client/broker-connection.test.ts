@@ -7,6 +7,8 @@ import { endTxn } from '../../../kafka/messages/end-txn.js';
 import { initProducerId } from '../../../kafka/messages/init-producer-id.js';
 import { produce } from '../../../kafka/messages/produce.js';
 import { Writer } from '../../../kafka/wire/index.js';
+import { DelayProxy } from '../../kit/delay-proxy.js';
+import { eventually } from '../../kit/eventually.js';
 import { ManualClock } from '../../kit/manual-clock.js';
 import { ScriptedBroker, answer } from './scripted-broker.js';
 
@@ -107,6 +109,26 @@ describe('BrokerConnection', () => {
     answer(received, answerBody(1n));
     const refused = connection.request(initProducerId, asked);
     await assert.rejects(refused, { code: 'MIRROR_CONNECTION', sent: false });
+  });
+
+  it('takes back a request that times out, as far as the network still has it', async () => {
+    await using link = await DelayProxy.start({ roundTripMs: 0 });
+    link.leadTo(broker.port);
+    let isReset = false;
+    broker.onSocket = (socket) => socket.once('close', () => (isReset = true));
+    const connection = await open({ port: link.port });
+    link.hold();
+    const request = connection.request(initProducerId, asked);
+    const fails = assert.rejects(request, { code: 'MIRROR_TIMEOUT' });
+    await new Promise((resolve) => setImmediate(resolve)); // requests leave at the end of the tick
+    await clock.advance(REQUEST_TIMEOUT_MS);
+    await fails;
+    let isThere = false;
+    void broker.next().then(() => (isThere = true));
+    // Of a socket that is only closed, the link passes on what it holds, and ends then.
+    await eventually(() => isReset);
+    link.release();
+    assert.equal(isThere, false);
   });
 
   it('times out a request that still waits without touching those in flight', async () => {
