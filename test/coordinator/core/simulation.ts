@@ -16,7 +16,7 @@ import { LEASE_TTL_MS, SimulatedStore } from './simulated-store.js';
 const HEARTBEAT_INTERVAL_MS = LEASE_TTL_MS / 3;
 
 /** How often agents report those items that have a rate. */
-const REPORT_INTERVAL_MS = 5_000;
+export const REPORT_INTERVAL_MS = 5_000;
 
 /**
  * The core among a store, targets and agents that answer late and out of order. Time is a number
@@ -39,6 +39,8 @@ export class Simulation {
   readonly leases = this.store.leases;
   grantsMade = 0;
   delayMaxMs = 400;
+  /** The part of the answers to revokes that are lost with their stream: then the deadline has to do. */
+  lostReleases = 0.1;
   readonly random: () => number;
   #listing = false;
   #reportAtMs = 0;
@@ -332,8 +334,7 @@ export class Simulation {
     }
     for (const lease of action.leases) {
       if (agent.held.get(lease.item) === lease.leaseEpoch) agent.held.delete(lease.item);
-      // A Released may be lost with its stream: then the deadline has to do.
-      if (this.random() < 0.1) continue;
+      if (this.random() < this.lostReleases) continue;
       this.later(() => this.event({ kind: 'released', sessionId: action.sessionId, lease }));
     }
   }
@@ -394,7 +395,6 @@ export class Simulation {
   }
 
   #agentOf(sessionId: string): SimulatedAgent | undefined {
-    const agents = [...this.agents.values()];
-    return agents.find((agent) => agent.connected && agent.sessionId === sessionId);
+    return [...this.agents.values()].find((each) => each.connected && each.sessionId === sessionId);
   }
 }
