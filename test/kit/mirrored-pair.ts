@@ -46,6 +46,8 @@ export interface CoordinatorOptions extends Version {
 }
 
 export interface AgentOptions extends Version {
+  /** Where it finds them, if not at their own addresses. */
+  readonly coordinators?: string;
   /** Lines for its own file, beside its name and where its coordinators are. */
   readonly lines?: readonly string[];
 }
@@ -113,7 +115,7 @@ export class MirroredPair {
     const lines = [
       `agent.id = ${name}`,
       'agent.clusters = us-east, us-west',
-      `agent.coordinators = ${this.coordinator}`,
+      `agent.coordinators = ${options.coordinators ?? this.coordinator}`,
       'agent.http.listen = 127.0.0.1:0',
       ...(options.lines ?? []),
     ];
