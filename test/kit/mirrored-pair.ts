@@ -77,6 +77,11 @@ export class MirroredPair {
     this.coordinator = this.#addresses.join(',');
   }
 
+  /** Of the etcd, where there is one. */
+  get etcdEndpoints(): readonly string[] {
+    return this.#etcd?.endpoints ?? [];
+  }
+
   /** Clusters only; `start` mirrors. */
   static async open(options: PairOptions): Promise<MirroredPair> {
     const { broker: config = {}, brokerHeapMb } = options;
