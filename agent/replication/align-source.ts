@@ -7,6 +7,7 @@ import { splitFetched } from '../../kafka/records/fetched-batches.js';
 import { readBatch, type ReadRecord } from '../../kafka/records/build-batch.js';
 import { HaltError } from './halt.js';
 import { ALIGNED_RECORDS_MAX, PLAIN_BYTES_MAX } from './limits.js';
+import type { TargetSegment } from './own-records.js';
 import type { CopierAssignment } from './partition-copier.js';
 import { prepareFetched } from './prepared-batch.js';
 import { FetchRetryError, logBound, readPartition } from './read-partition.js';
@@ -19,8 +20,8 @@ export interface AlignmentOptions {
   assignment: CopierAssignment;
   /** The last exactly known position. */
   from: Position;
-  /** Exclusive. */
-  targetEnd: bigint;
+  /** Behind it, what of the target is this flow's; not empty. */
+  segments: readonly TargetSegment[];
 }
 
 /**
@@ -38,7 +39,8 @@ export async function alignSource(
 ): Promise<SourceScan> {
   const index = await indexTarget(options, signal);
   const runs: Run[] = [];
-  let { sourceNext, targetNext } = options.from;
+  let { sourceNext } = options.from;
+  let place = 0n;
   let fetchOffset = sourceNext;
   // Behind the last of them, the source holds nothing that was copied.
   for (let looked = 0; !index.exhausted && looked < ALIGNED_RECORDS_MAX;) {
@@ -46,17 +48,18 @@ export async function alignSource(
     for (const { offset, record } of read.records) {
       looked += 1;
       // As many records may be missing in the source as offsets are, and no more.
-      const targetStart = index.take(record, targetNext + offset - sourceNext);
-      if (targetStart === undefined) continue;
+      const taken = index.take(record, place + offset - sourceNext);
+      if (taken === undefined) continue;
+      const targetStart = offsetAt(options.segments, taken);
       runs.push({ sourceStart: offset, targetStart, length: 1n });
       sourceNext = offset + 1n;
-      targetNext = targetStart + 1n;
+      place = taken + 1n;
     }
     if (read.fetchOffset === fetchOffset) break;
     fetchOffset = read.fetchOffset;
   }
   const gap = await gapAfter(options, sourceNext, signal);
-  if (gap < index.countFrom(targetNext)) throw diverged(options, sourceNext);
+  if (gap < index.countFrom(place)) throw diverged(options, sourceNext);
   return { sourceNext, runs };
 }
 
@@ -87,9 +90,32 @@ function diverged(options: AlignmentOptions, sourceOffset: bigint): HaltError {
   );
 }
 
-/** Target offsets by content; what was taken moves a cursor that only goes forward. */
+/** How many of the flow's offsets come before this one; undefined if it is none of them. */
+function placeOf(segments: readonly TargetSegment[], offset: bigint): bigint | undefined {
+  let before = 0n;
+  for (const { targetStart, length } of segments) {
+    if (offset < targetStart) return undefined;
+    if (offset < targetStart + length) return before + offset - targetStart;
+    before += length;
+  }
+  return undefined;
+}
+
+function offsetAt(segments: readonly TargetSegment[], place: bigint): bigint {
+  let before = 0n;
+  for (const { targetStart, length } of segments) {
+    if (place < before + length) return targetStart + place - before;
+    before += length;
+  }
+  throw new RangeError(`the segments have no place ${place}`);
+}
+
+/**
+ * The flow's records on the target by content, each at its place among them: markers and what others
+ * wrote take offsets as well, but no place. What was taken moves a cursor that only goes forward.
+ */
 class TargetIndex {
-  readonly #offsets = new Map<string, bigint[]>();
+  readonly #places = new Map<string, bigint[]>();
   readonly #all: bigint[] = [];
   #last = -1n;
   #taken = -1n;
@@ -104,31 +130,31 @@ class TargetIndex {
     return this.#taken >= this.#last;
   }
 
-  add(record: ReadRecord, stamped: boolean): void {
+  add(record: ReadRecord, place: bigint, stamped: boolean): void {
     this.#stamped ||= stamped;
     // Both forms, since one stretch may hold stamped batches and others.
     for (const withTime of [true, false]) {
       const content = contentOf(record, withTime);
-      const offsets = this.#offsets.get(content);
-      if (offsets === undefined) this.#offsets.set(content, [record.offset]);
-      else offsets.push(record.offset);
+      const places = this.#places.get(content);
+      if (places === undefined) this.#places.set(content, [place]);
+      else places.push(place);
     }
-    this.#last = record.offset;
-    this.#all.push(record.offset);
+    this.#last = place;
+    this.#all.push(place);
   }
 
-  /** Records at this offset or behind it. */
-  countFrom(offset: bigint): bigint {
-    return BigInt(this.#all.filter((one) => one >= offset).length);
+  /** Records at this place or behind it. */
+  countFrom(place: bigint): bigint {
+    return BigInt(this.#all.filter((one) => one >= place).length);
   }
 
   /**
    * The place of an equal record, behind those taken and up to `offsetMax`: of several the last, since
    * of equal records compaction keeps the last.
    */
-  take(record: ReadRecord, offsetMax: bigint): bigint | undefined {
-    const offsets = this.#offsets.get(contentOf(record, !this.#stamped));
-    const found = offsets?.findLast((offset) => offset <= offsetMax);
+  take(record: ReadRecord, placeMax: bigint): bigint | undefined {
+    const places = this.#places.get(contentOf(record, !this.#stamped));
+    const found = places?.findLast((place) => place <= placeMax);
     if (found === undefined || found <= this.#taken) return undefined;
     this.#taken = found;
     return found;
@@ -152,10 +178,12 @@ export function contentOf(record: ReadRecord, withTime: boolean): string {
 }
 
 async function indexTarget(options: AlignmentOptions, signal: AbortSignal): Promise<TargetIndex> {
-  const { target: cluster, assignment, from, targetEnd } = options;
+  const { target: cluster, assignment, from, segments } = options;
   const { targetTopic: topic, targetTopicId: topicId, partition } = assignment;
   const index = new TargetIndex();
-  for (let fetchOffset = from.targetNext; fetchOffset < targetEnd;) {
+  const { targetStart, length } = segments.at(-1)!;
+  const end = targetStart + length;
+  for (let fetchOffset = segments[0]!.targetStart; fetchOffset < end;) {
     const answer = await readPartition(
       { cluster, topic, topicId, partition, fetchOffset, readCommitted: false },
       signal,
@@ -174,8 +202,8 @@ async function indexTarget(options: AlignmentOptions, signal: AbortSignal): Prom
     for (const batch of batches.filter((each) => !isControl(each))) {
       const stamped = timestampType(batch) === 'LogAppendTime';
       for (const record of readBatch(batch, PLAIN_BYTES_MAX)) {
-        const inRange = record.offset >= from.targetNext && record.offset < targetEnd;
-        if (inRange) index.add(record, stamped);
+        const place = placeOf(segments, record.offset);
+        if (place !== undefined) index.add(record, place, stamped);
       }
     }
     if (index.count > ALIGNED_RECORDS_MAX) throw diverged(options, from.sourceNext);
@@ -233,15 +261,10 @@ export async function endsAlike(
   counted: { sourceLast: bigint; targetLast: bigint },
   signal: AbortSignal,
 ): Promise<boolean> {
-  const { from } = options;
   const { sourceLast, targetLast } = counted;
-  const last = {
-    ...options,
-    from: { ...from, targetNext: targetLast },
-    targetEnd: targetLast + 1n,
-  };
+  const last = { ...options, segments: [{ targetStart: targetLast, length: 1n }] };
   const index = await indexTarget(last, signal);
   if (index.count === 0) return true;
   const [first] = (await readSource(options, sourceLast, signal)).records;
-  return first?.offset === sourceLast && index.take(first.record, targetLast) === targetLast;
+  return first?.offset === sourceLast && index.take(first.record, 0n) === 0n;
 }

@@ -71,12 +71,13 @@ export function unanswered({ copier }: Append): AppendFailure {
   return { kind: 'retry', reason: refusedBy(copier.assignment.targetTopic, 'no answer') };
 }
 
-/** The answer gives it another offset than was meant. */
+/** The answer gives it another offset than was meant, and a look at the target shows nobody else. */
 export function landedElsewhere(append: Append, baseOffset: bigint): HaltError {
   const { targetTopic, partition } = append.copier.assignment;
   return new HaltError(
     'target-diverged',
     `${targetTopic}-${partition}: a batch for offset ${append.targetBase} was appended at ` +
-      `${baseOffset}; something else writes to this topic, or it was deleted and created again`,
+      `${baseOffset}, though nothing else wrote there; the target lost records, or another topic ` +
+      'was meant; resume looks at the target again',
   );
 }

@@ -23,6 +23,8 @@ export type HaltCode =
 export type WayOut =
   /** From this source offset on; what lies between is not copied. */
   | { kind: 'go-on'; sourceNext: bigint }
+  /** Behind what others wrote to the target; what this flow wrote among it goes into the map. */
+  | { kind: 'behind-others' }
   /** Source offsets from here on are other records now: forget where they were copied to. */
   | { kind: 'cut'; sourceNext: bigint }
   /** The topic is another one: begin again, behind what is on the target. */

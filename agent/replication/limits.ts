@@ -40,6 +40,9 @@ export const DAMAGED_READS_MAX = 3;
 /** Records looked at to find a position by their contents, where counting does not come out right. */
 export const ALIGNED_RECORDS_MAX = 2_000_000;
 
+/** Stretches that compaction removed, kept apart until the next batch of this flow tells whose they were. */
+export const HOLES_MAX = 1024;
+
 /** How often partitions are looked at for offset syncs to write. */
 export const SYNC_LOOK_INTERVAL_MS = 500;
 

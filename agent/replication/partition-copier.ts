@@ -101,6 +101,8 @@ export class PartitionCopier {
   refused: RefusedBatch | undefined;
   /** An accepted halt that the next recovery goes past. */
   wayOut: WayOut | undefined;
+  /** A batch landed elsewhere than meant: the next recovery looks at who wrote, and halts. */
+  landed: HaltError | undefined;
 
   /** What the length of the links to either side calls for. */
   fetchPace = NEAR;
@@ -210,11 +212,8 @@ export class PartitionCopier {
     this.epochs.fetched(this.fetchOffset, prepared.sourceNext, prepared.leaderEpoch);
     this.fetchOffset = prepared.sourceNext;
     if (prepared.leaderEpoch >= 0) this.lastFetchedEpoch = prepared.leaderEpoch;
-    let held = 0;
-    for (const batch of batches) {
-      this.#queue.push(batch);
-      held += batch.batch.length;
-    }
+    for (const batch of batches) this.#queue.push(batch);
+    const held = batches.reduce((bytes, { batch }) => bytes + batch.length, 0);
     this.#queuedBytes += held;
     this.#events.bytesHeld(this, held);
     this.#noteDropped(prepared.sourceNext);
@@ -242,10 +241,11 @@ export class PartitionCopier {
   appended(append: Append, baseOffset: bigint): void {
     this.#forget(append);
     append.frame?.release(); // the target has read it
-    if (baseOffset !== append.targetBase) {
-      // Whatever was about to happen: from here on nothing counted on this target would be true.
-      if (this.state !== 'stopped') this.#halt(landedElsewhere(append, baseOffset));
-    } else if (this.state === 'running' || this.state === 'stopping') this.#advance(append);
+    // Whatever was about to happen: from here on nothing counted on this target would be true.
+    if (baseOffset !== append.targetBase) this.landed ??= landedElsewhere(append, baseOffset);
+    const isSending = this.state === 'running' || this.state === 'stopping';
+    if (this.landed === undefined && isSending) this.#advance(append);
+    else if (this.state === 'running') this.#abandon('settling');
     this.#settleIfIdle();
   }
 

@@ -6,6 +6,7 @@ import { IsolationLevel } from '../../kafka/messages/isolation-level.js';
 import { TIMESTAMP_EARLIEST, TIMESTAMP_LATEST } from '../../kafka/messages/list-offsets.js';
 import { alignSource, endsAlike, type AlignmentOptions } from './align-source.js';
 import { learnBatchLimit } from './batch-limit.js';
+import { goBehind, writtenByOthers } from './behind-others.js';
 import type { StartOffset } from '../../mirror/start-offset.js';
 import type { Mm2Takeover } from '../takeover/mm2-takeover.js';
 import { HaltError } from './halt.js';
@@ -14,7 +15,7 @@ import { logBound } from './read-partition.js';
 import type { KnownPosition, Position, Run } from './run-tail.js';
 import { explainEpoch } from './source-fault.js';
 import { scanSource, type SourceScan } from './source-scan.js';
-import { scanTarget, type TargetSegment } from './target-scan.js';
+import { scanTarget } from './target-scan.js';
 import { fittingSequenceBase, takeWayOut } from './way-out.js';
 
 export interface PositionRecoveryOptions {
@@ -79,7 +80,7 @@ export class PositionRecovery {
   async recover(copier: PartitionCopier, targetEnd: bigint, signal: AbortSignal): Promise<void> {
     await this.#learnLimit(copier, signal);
     const { tail, wayOut } = copier;
-    if (wayOut !== undefined) {
+    if (wayOut !== undefined && wayOut.kind !== 'behind-others') {
       const firstSourceOffset = (): Promise<bigint> => this.#firstSourceOffset(copier, signal);
       const { target } = this.#options;
       await takeWayOut({ copier, wayOut, target, targetEnd, firstSourceOffset }, signal);
@@ -101,10 +102,14 @@ export class PositionRecovery {
     if (from === undefined) throw this.#unknownTarget(copier, targetEnd);
     try {
       const position = await this.#countFrom(copier, { from, targetEnd }, signal);
+      if (position === undefined) return;
+      if (copier.landed !== undefined) throw copier.landed;
+      copier.wayOut = undefined;
       copier.resumeAt(position);
     } catch (error) {
-      const isForeign = error instanceof HaltError && error.haltCode === 'target-diverged';
-      if (!isForeign || !(await this.#takeOver(copier, targetEnd, signal))) throw error;
+      const isUnclear = error instanceof HaltError && error.haltCode === 'target-diverged';
+      const isLooked = isUnclear && error.wayOut?.kind === 'behind-others';
+      if (!isUnclear || isLooked || !(await this.#takeOver(copier, targetEnd, signal))) throw error;
     }
   }
 
@@ -129,27 +134,40 @@ export class PositionRecovery {
     copier.batchBytesMax = await learnBatchLimit(this.#options, { copier, refused }, signal);
   }
 
-  /** From the last exactly known position to the target's end. */
+  /** From the last exactly known position to the target's end; undefined once it is taken over. */
   async #countFrom(
     copier: PartitionCopier,
     { from, targetEnd }: { from: KnownPosition; targetEnd: bigint },
     signal: AbortSignal,
-  ): Promise<Position> {
+  ): Promise<Position | undefined> {
     const { source, target } = this.#options;
-    const { assignment } = copier;
-    const place = { source, target, assignment, from, targetEnd };
+    const { assignment, sequenceBase, tail } = copier;
     // Inside a run one offset further back: the batch there, too, must be one of this flow.
     const checkFrom = from.inRun ? from.targetNext - 1n : from.targetNext;
     if (checkFrom === targetEnd) return from;
-    const scanned = await scanTarget(
-      { cluster: target, assignment, from: checkFrom, to: targetEnd, sourceNext: from.sourceNext },
+    const stretch = await scanTarget(
+      {
+        ...{ cluster: target, assignment, sequenceBase },
+        ...{ from: checkFrom, known: from.targetNext, to: targetEnd },
+      },
       signal,
     );
-    const segments = segmentsFrom(scanned, from.targetNext);
-    if (segments.length === 0) return { sourceNext: from.sourceNext, targetNext: targetEnd };
-    const found = (await count(place, segments, signal)) ?? (await alignSource(place, signal));
-    for (const run of found.runs) copier.tail.extend(run);
-    return { sourceNext: found.sourceNext, targetNext: targetEnd };
+    const isAccepted = copier.wayOut?.kind === 'behind-others';
+    const isForeign = stretch.foreign !== undefined;
+    if (isForeign && !isAccepted && (await this.#takeOver(copier, targetEnd, signal))) return;
+    let own = await countOwn({ source, target, assignment, from, ...stretch }, signal);
+    if (!isForeign) {
+      for (const run of own.runs) tail.extend(run);
+      return { sourceNext: own.sourceNext, targetNext: targetEnd };
+    }
+    if (stretch.lost > 0n) {
+      const cutAt = from.targetNext - stretch.lost;
+      await this.#shorten(copier, cutAt, signal);
+      own = { sourceNext: tail.floor(cutAt)!.sourceNext, runs: [] };
+    }
+    const among = { copier, stretch, own };
+    if (!isAccepted) throw writtenByOthers(among);
+    return goBehind(among);
   }
 
   /**
@@ -238,13 +256,18 @@ function startTimestamp(start: StartOffset, clock: Clock): bigint {
   return BigInt(Math.max(0, Math.floor(clock.wallMs() - start.durationMs)));
 }
 
+/** Which source records fill the flow's part of a stretch. */
+async function countOwn(place: AlignmentOptions, signal: AbortSignal): Promise<SourceScan> {
+  if (place.segments.length === 0) return { sourceNext: place.from.sourceNext, runs: [] };
+  return (await count(place, signal)) ?? (await alignSource(place, signal));
+}
+
 /** Undefined when it does not come out right. */
 async function count(
   place: AlignmentOptions,
-  segments: readonly TargetSegment[],
   signal: AbortSignal,
 ): Promise<SourceScan | undefined> {
-  const { source: cluster, assignment } = place;
+  const { source: cluster, assignment, segments } = place;
   const from = place.from.sourceNext;
   let counted: SourceScan;
   try {
@@ -256,14 +279,4 @@ async function count(
   const { targetStart, length } = segments.at(-1)!;
   const last = { sourceLast: counted.sourceNext - 1n, targetLast: targetStart + length - 1n };
   return (await endsAlike(place, last, signal)) ? counted : undefined;
-}
-
-function segmentsFrom(segments: readonly TargetSegment[], from: bigint): TargetSegment[] {
-  const wanted: TargetSegment[] = [];
-  for (const { targetStart, length } of segments) {
-    const end = targetStart + length;
-    const start = targetStart < from ? from : targetStart;
-    if (start < end) wanted.push({ targetStart: start, length: end - start });
-  }
-  return wanted;
 }

@@ -5,11 +5,11 @@ import { IsolationLevel } from '../../kafka/messages/isolation-level.js';
 import { TIMESTAMP_EARLIEST, TIMESTAMP_LATEST } from '../../kafka/messages/list-offsets.js';
 import { HaltError } from './halt.js';
 import { SCAN_EMPTY_READS_MAX } from './limits.js';
+import type { TargetSegment } from './own-records.js';
 import type { CopierAssignment } from './partition-copier.js';
 import { prepareFetched, type Prepared } from './prepared-batch.js';
 import { FetchRetryError, logBound, readPartition } from './read-partition.js';
 import type { Run } from './run-tail.js';
-import type { TargetSegment } from './target-scan.js';
 
 export interface SourceScanOptions {
   cluster: KafkaCluster;

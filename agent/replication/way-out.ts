@@ -1,14 +1,12 @@
 import type { KafkaCluster } from '../../kafka/client/index.js';
-import { ErrorCode } from '../../kafka/messages/error-codes.js';
-import { describeProducers } from '../../kafka/messages/describe-producers.js';
 import type { WayOut } from './halt.js';
+import { lastSequenceOf } from './last-sequence.js';
 import type { PartitionCopier } from './partition-copier.js';
-import { FetchRetryError } from './read-partition.js';
 import type { Position } from './run-tail.js';
 
 export interface WayOutOptions {
   copier: PartitionCopier;
-  wayOut: WayOut;
+  wayOut: Exclude<WayOut, { kind: 'behind-others' }>;
   target: KafkaCluster;
   targetEnd: bigint;
   /** Where the first copy of the partition would start now. */
@@ -56,20 +54,7 @@ export async function fittingSequenceBase(
   { copier, target, targetEnd }: Pick<WayOutOptions, 'copier' | 'target' | 'targetEnd'>,
   signal: AbortSignal,
 ): Promise<bigint> {
-  const { targetTopic, partition, producerId, producerEpoch } = copier.assignment;
-  const leader = target.leaderOf(targetTopic, partition);
-  if (leader === undefined) throw new FetchRetryError(targetTopic, partition);
-  const response = await target.request(
-    { nodeId: leader.nodeId },
-    describeProducers,
-    { topics: [{ name: targetTopic, partitionIndexes: [partition] }] },
-    { signal },
-  );
-  const answer = response.topics[0]?.partitions[0];
-  if (answer?.errorCode !== ErrorCode.NONE) throw new FetchRetryError(targetTopic, partition);
-  const ours = answer.activeProducers.find((producer) => {
-    return producer.producerId === producerId && producer.producerEpoch === producerEpoch;
-  });
+  const lastSequence = await lastSequenceOf(copier.assignment, target, signal);
   // A partition that does not know the producer takes any first sequence.
-  return ours === undefined ? copier.sequenceBase : targetEnd - BigInt(ours.lastSequence + 1);
+  return lastSequence === undefined ? copier.sequenceBase : targetEnd - BigInt(lastSequence + 1);
 }

@@ -211,6 +211,39 @@ for (const version of [KAFKA_CURRENT, KAFKA_OLDER]) {
       );
     });
 
+    it('is told apart from what others wrote to the target, though it was cleaned since', async () => {
+      const topic = 'among';
+      const place = await create(topic);
+      const producer = await bench.producerFor(topic);
+      const options = { topic, targetTopic: 'a.among', partitions: 1, producer };
+      await churn(topic, 5);
+      const before = await readTopic(source, topic);
+      const first = await bench.copier(options);
+      await copiedUpTo(first.copiers[0]!, before.at(-1)!.offset + 1n);
+      await writeUnique(target, { topic: 'a.among', count: 2, producer: 'foreign' });
+      await writeUnique(source, { topic, count: 50, batchRecords: 5 });
+      await eventually(() => first.copiers[0]!.state === 'halted');
+      await writeUnique(target, { topic: 'a.among', count: 1, from: 2, producer: 'foreign' });
+      bench.map.set(`${topic}-0`, [{ sourceStart: 0n, targetStart: 0n, length: 0n }]);
+      await untilCleaned(place, (batches) => batches.some((batch) => !isDense(batch)));
+      await writeUnique(source, { topic, count: 50, from: 50 });
+      await cleanNoMore(place);
+      const churned = (records: readonly HistoryRecord[]): HistoryRecord[] =>
+        records.filter(({ key }) => !/^(writer|foreign|roll)/.test(String(key)));
+      const unique = (records: readonly HistoryRecord[]): HistoryRecord[] =>
+        records.filter(({ key }) => String(key).startsWith('writer'));
+      const copied = churned(await readTopic(target, 'a.among')).length;
+      const second = await bench.copier({ ...options, accept: 'target-diverged' });
+      const from = await readTopic(source, topic);
+      await copiedUpTo(second.copiers[0]!, from.at(-1)!.offset + 1n);
+      const to = await readTopic(target, 'a.among');
+      assertMirrored(unique(from), unique(to));
+      assert.equal(unique(to).length, 100);
+      assert.equal(churned(to).length, copied);
+      second.save();
+      assert.deepEqual(checkOffsetMap(from, to, bench.mapPoints(topic)), []);
+    });
+
     it('is not counted where the target holds other records than the source has', async () => {
       await createTopics(source, [{ topic: 'lost' }, { topic: 'regrown' }]);
       await createTopics(target, [{ topic: 'a.lost' }]);

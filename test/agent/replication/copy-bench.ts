@@ -24,6 +24,8 @@ export interface CopyOptions {
 /** One agent's worth of copying, with an offset map that is durable as soon as it is reported. */
 export class Bench {
   readonly map = new Map<string, Run[]>();
+  /** What is durable beside the map. */
+  readonly #sequenceBases = new Map<string, bigint>();
   readonly #sources: KafkaServers;
   readonly #targets: KafkaServers;
   #open: (() => Promise<void>)[] = [];
@@ -68,12 +70,13 @@ export class Bench {
         sourceTopicId: source.topicIdOf(topic)!,
         targetTopicId: target.topicIdOf(targetTopic)!,
         ...options.producer,
-        sequenceBase: 0n,
+        sequenceBase: this.#sequenceBases.get(`${topic}-${partition}`) ?? 0n,
         accept: options.accept ?? '',
         mapTail: this.map.get(`${topic}-${partition}`) ?? [],
       }),
     );
-    return { flow, copiers, save: () => copiers.forEach((copier) => this.#save(copier)) };
+    const save = (): void => copiers.forEach((copier) => this.#save(copier));
+    return { flow, copiers, save };
   }
 
   /** What the coordinator does: keeps the runs, and acknowledges them. */
@@ -82,11 +85,17 @@ export class Bench {
     const key = `${copier.assignment.topic}-${copier.assignment.partition}`;
     const news = copier.tail.unacknowledged();
     if (news.length === 0) return;
-    const known = this.map.get(key) ?? [];
+    const end = copier.truncatedTo;
+    const known = (this.map.get(key) ?? []).map((run) =>
+      end !== undefined && run.targetStart + run.length > end
+        ? { ...run, length: end > run.targetStart ? end - run.targetStart : 0n }
+        : run,
+    );
     const first = news[0]!.targetStart;
     this.map.set(key, [...known.filter((run) => run.targetStart < first), ...news]);
-    const end = copier.tail.end!;
-    setImmediate(() => copier.acknowledgeMap(end));
+    this.#sequenceBases.set(key, copier.sequenceBase);
+    const reached = copier.tail.end!;
+    setImmediate(() => copier.acknowledgeMap(reached));
   }
 
   /** The map's claims, one for each copied record of a partition. */

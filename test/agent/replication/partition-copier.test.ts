@@ -322,12 +322,15 @@ describe('PartitionCopier', () => {
     assert.equal(rival.copier.state, 'fenced');
   });
 
-  it('halts when a batch lands elsewhere than it was meant to', () => {
+  it('looks at the target, and sends nothing, when a batch lands elsewhere than it was meant to', () => {
     const { world, rival } = running();
     world.fetch(rival);
     const append = rival.copier.take()!;
+    const before = rival.copier.tail.end;
     rival.copier.appended(append, append.targetBase + 1n);
-    assert.equal(rival.copier.halt?.haltCode, 'target-diverged');
+    assert.equal(rival.copier.state, 'recovering');
+    assert.equal(rival.copier.landed?.haltCode, 'target-diverged');
+    assert.deepEqual(rival.copier.tail.end, before);
   });
 
   it('sends one batch alone until the target has taken one where it was meant to go', () => {
@@ -345,7 +348,7 @@ describe('PartitionCopier', () => {
     assert.notEqual(rival.copier.take(), undefined);
   });
 
-  it('halts when a batch lands elsewhere even while it waits for others to settle', () => {
+  it('heeds that a batch landed elsewhere even while it waits for others to settle', () => {
     const { world, rival } = running();
     while (world.source.visible.length < 40) world.source.grow();
     for (let round = 0; round < 4; round += 1) world.fetch(rival);
@@ -359,7 +362,7 @@ describe('PartitionCopier', () => {
     rival.copier.appendFailed(second, UNKNOWN);
     assert.equal(rival.copier.state, 'settling');
     rival.copier.appended(third, second.targetBase);
-    assert.equal(rival.copier.halt?.haltCode, 'target-diverged');
+    assert.equal(rival.copier.landed?.haltCode, 'target-diverged');
   });
 
   // Where only aborted records follow the loss, no append would ever tell.
