@@ -23,7 +23,9 @@ export function leftOutTopics({
     else if (goneSince.has(topic)) reasons.set(topic, 'deleted');
     else isAnyLeft = true;
   }
-  if (isAnyLeft) return reasons;
+  const phase = original.arming.failback?.phase;
+  // What was decided at the start of a failback holds to its end, whatever is deselected meanwhile.
+  if (isAnyLeft || phase === 'copying' || phase === 'handing-over') return reasons;
   return new Map([...reasons].filter(([, reason]) => reason !== 'deleted'));
 }
 

@@ -8,6 +8,7 @@ import {
   mappedToFailBack,
 } from '../../../coordinator/failback/left-out.js';
 import type { FlowTarget } from '../../../coordinator/target/flow-target.js';
+import type { FailbackPhase } from '../../../mirror/records/failback-state.js';
 import { flowOf } from '../../mirror/config/load.js';
 
 const FENCE_END = 100n;
@@ -17,6 +18,7 @@ const { signal } = new AbortController();
 function scopeOf(given: {
   mapped: readonly string[];
   gone?: readonly string[];
+  phase?: FailbackPhase;
   selected?: string;
   /** Where the logs of the new primary end; a topic that is not here is not there. */
   ends?: Readonly<Record<string, bigint>>;
@@ -24,13 +26,14 @@ function scopeOf(given: {
   errorCode?: number;
 }): FailbackScope {
   const { mapped, gone = [], selected = '.*', ends = {}, topicId = 'id', errorCode = 0 } = given;
+  const failback = given.phase && { phase: given.phase };
   const original = {
     mappedPartitions: () =>
       mapped.map((topic) => ({
         ...{ topic, targetTopic: `east.${topic}`, partition: 0 },
         ...{ targetTopicId: 'id', fenceEnd: FENCE_END },
       })),
-    arming: { goneSince: new Map(gone.map((topic) => [topic, 1n])) },
+    arming: { failback, goneSince: new Map(gone.map((topic) => [topic, 1n])) },
   };
   const cluster = {
     metadata: () => Promise.resolve(),
@@ -73,6 +76,14 @@ describe('what a failback leaves out', () => {
       title: '… all that are selected, that is',
       given: { mapped: ['orders', 'old'], gone: ['orders', 'old'], selected: 'orders' },
       leftOut: { old: 'deselected' },
+    },
+    {
+      title: '… and not of a failback under way, from which another topic was taken out meanwhile',
+      given: {
+        ...{ mapped: ['orders', 'old'], gone: ['old'], selected: 'old' },
+        phase: 'copying' as const,
+      },
+      leftOut: { orders: 'deselected', old: 'deleted' },
     },
     {
       title: 'all topics, where people have deselected them all',
