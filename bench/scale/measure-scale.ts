@@ -1,5 +1,5 @@
 import { CoordinationCore } from '../../coordinator/core/coordination-core.js';
-import { LEASES_PER_STEP_MAX } from '../../coordinator/service/lease-intake.js';
+import { SMALL_PAGE_ENTRIES_MAX } from '../../coordinator/store/limits.js';
 import { CopyMeter } from '../../coordinator/service/copy-meter.js';
 import { PartitionMap } from '../../coordinator/target/partition-map.js';
 import {
@@ -108,8 +108,8 @@ function measureTakeover(world: ScaleWorld) {
       core.step({ kind: 'recovered', sessions, leases: [] }, 0);
     }),
   ];
-  for (let start = 0; start < leases.length; start += LEASES_PER_STEP_MAX) {
-    const part = leases.slice(start, start + LEASES_PER_STEP_MAX);
+  for (let start = 0; start < leases.length; start += SMALL_PAGE_ENTRIES_MAX) {
+    const part = leases.slice(start, start + SMALL_PAGE_ENTRIES_MAX);
     steps.push(cpuMs(() => core.step({ kind: 'recovered', sessions: [], leases: part }, 0)));
   }
   const takeoverMs = steps.reduce((sum, step) => sum + step, 0);

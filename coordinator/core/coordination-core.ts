@@ -2,6 +2,7 @@ import type { CoreAction, CoreEvent, LeaseRef } from './events.js';
 import {
   granted,
   grantHeld,
+  leaseDeleted,
   leaseGone,
   leasesListed,
   progress,
@@ -141,6 +142,8 @@ function handle(step: Step, event: CoreEvent, leaseTtlMs: number): void {
       return grantHeld(step, event);
     case 'lease-gone':
       return leaseGone(step, event.lease);
+    case 'lease-deleted':
+      return leaseDeleted(step, event);
     case 'leases-listed':
       return leasesListed(step, event);
     case 'released':

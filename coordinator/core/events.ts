@@ -101,13 +101,17 @@ export type CoreEvent =
   /** Another session has it: the store's word counts, and that holder is taken over as it is. */
   | { readonly kind: 'grant-held'; readonly sessionId: string; readonly holder: HolderRef }
   | { readonly kind: 'lease-gone'; readonly lease: LeaseRef }
+  /** The store has no lease of the item that was granted before this revision. */
+  | { readonly kind: 'lease-deleted'; readonly item: string; readonly revision: bigint }
   /**
    * Everything in the store, listed at some moment that may lie before the latest grants. With
-   * `more` the rest of the same list follows, with anything else but lease-gone in between.
+   * `more` the rest of the same list follows, with anything else but lease-deleted in between;
+   * with `first` the parts of a list that broke off before count no more.
    */
   | {
       readonly kind: 'leases-listed';
       readonly leases: readonly HolderRef[];
+      readonly first?: boolean;
       readonly more?: boolean;
     }
   /** The agent gave the item up; the store still has the lease. */

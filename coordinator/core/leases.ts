@@ -1,6 +1,6 @@
 import type { CoreEvent, HolderRef, LeaseRef } from './events.js';
 import { setHolder, setWeight } from './holding.js';
-import { isForgotten, nextListing } from './listing.js';
+import { begunAnew, isForgotten, nextListing } from './listing.js';
 import { noteReached, noteTrouble } from './reach.js';
 import { noteRefusal } from './right-retries.js';
 import { knownAgent } from './sessions.js';
@@ -54,8 +54,15 @@ export function leaseGone(step: Step, lease: LeaseRef): void {
   step.unhold(item);
 }
 
+/** Epochs are revisions: a lease of a later one was granted after this one was gone. */
+export function leaseDeleted(step: Step, event: CoreEvent & { kind: 'lease-deleted' }): void {
+  const item = step.state.items.get(event.item);
+  if (item !== undefined && item.leaseEpoch < event.revision) leaseGone(step, leaseOf(item));
+}
+
 export function leasesListed(step: Step, event: CoreEvent & { kind: 'leases-listed' }): void {
   const { state } = step;
+  if (event.first === true) state.listing = begunAnew(state.listing);
   const { listing } = state;
   for (const lease of event.leases) {
     if (lease.leaseEpoch > listing.newestEpoch) listing.newestEpoch = lease.leaseEpoch;

@@ -14,6 +14,11 @@ export function nextListing(before: Pick<Listing, 'forgotten'>): Listing {
   return { newestEpoch: 0n, forgotten: new Map(), forgottenBefore: before.forgotten };
 }
 
+/** Another one, of which nothing has come yet; what was forgotten since the last complete one stays so. */
+export function begunAnew(listing: Listing): Listing {
+  return { ...listing, newestEpoch: 0n };
+}
+
 /**
  * Whether the lease is known to be gone though its item is not known any more. A listing may have
  * been made before it went, and may have waited while the one before was taken in, but no longer.

@@ -94,7 +94,7 @@ export class Coordination<Opened extends OpenedFlowTarget> {
     const emit = (event: CoreEvent): void => this.emit(event);
     const signal = this.over;
     const fail = (error: Error): void => this.stepDown(error);
-    this.#leases = new LeaseIntake({ emit, fail, clock, over: this.over });
+    this.#leases = new LeaseIntake({ emit, over: this.over });
     this.#store = new StoreExecutor({ leadership, clock, log, emit, fail, signal });
     const { core } = this;
     this.agents = new AgentDirectory({
@@ -161,12 +161,12 @@ export class Coordination<Opened extends OpenedFlowTarget> {
       flow.start();
       steering.applyTo(id);
     }
-    const [sessions, leases] = await insist(this, () =>
-      Promise.all([leadership.sessions(), leadership.leases()]),
-    );
-    this.log.info({ sessions: sessions.length, leases: leases.length }, 'taking over');
-    await this.#leases.takeOver(sessions, leases);
+    const sessions = await insist(this, () => leadership.sessions());
+    this.log.info({ sessions: sessions.length }, 'taking over');
+    const takenOver = this.#leases.takeOver(sessions);
     leadership.watchLeases((event) => this.#leases.take(event), over);
+    await takenOver;
+    this.log.info({ items: this.core.state.items.size }, 'taken over');
     void this.#tick();
     this.#ready = true;
   }

@@ -1,79 +1,57 @@
-import type { Clock } from '../../common/clock.js';
-import type { CoreEvent, HolderRef } from '../core/events.js';
+import type { CoreEvent } from '../core/events.js';
 import type { LeaseEvent, SessionRecord } from '../store/lease-store.js';
-
-/** Leases that one step takes in: some tens of milliseconds of work. */
-export const LEASES_PER_STEP_MAX = 10_000;
-
-/** Between two steps, so that renewals and heartbeats get through. */
-const STEP_PAUSE_MS = 1;
 
 export interface LeaseIntakeOptions {
   readonly emit: (event: CoreEvent) => void;
-  /** Ends the term: the core no longer knows what the store lists. */
-  readonly fail: (error: Error) => void;
-  readonly clock: Clock;
   /** Aborted when the term is over. */
   readonly over: AbortSignal;
 }
 
 /**
- * Tells the core what the store lists, a part at a time: a million leases in one step would hold up
- * this leader's own renewal for seconds.
+ * Tells the core what the store says of leases, page by page as it comes: a million leases in one
+ * step would hold up this leader's own renewal for seconds, and all of them at once its memory. A list
+ * and the changes after it come in turn, so that nothing has to wait here.
  */
 export class LeaseIntake {
   readonly #options: LeaseIntakeOptions;
-  /** What the store told while a list was taken in, in order: at most each lease's end. */
-  #behind: LeaseEvent[] | undefined;
+  /** Ends the wait for the first list, while that is taken in. */
+  #takenOver: (() => void) | undefined;
 
   constructor(options: LeaseIntakeOptions) {
     this.#options = options;
   }
 
-  /** What a new leader finds. Rejects when the term is over. */
-  async takeOver(sessions: readonly SessionRecord[], leases: readonly HolderRef[]): Promise<void> {
-    const { emit } = this.#options;
-    let known = sessions;
-    await this.#inParts(leases, (part) => {
-      emit({ kind: 'recovered', sessions: known, leases: part });
-      known = [];
+  /**
+   * What a new leader finds: the sessions here, and the leases in the first list that `take` is told.
+   * Resolves when all of it is taken in; rejects when the term is over.
+   */
+  takeOver(sessions: readonly SessionRecord[]): Promise<void> {
+    const { emit, over } = this.#options;
+    emit({ kind: 'recovered', sessions, leases: [] });
+    return new Promise((resolve, reject) => {
+      this.#takenOver = resolve;
+      const end = (): void => reject(over.reason as Error);
+      if (over.aborted) end();
+      else over.addEventListener('abort', end, { once: true });
     });
   }
 
   /** What the store's watch tells, in its order. */
   take(event: LeaseEvent): void {
-    if (this.#behind !== undefined) this.#behind.push(event);
-    else if (event.kind === 'gone') this.#options.emit({ kind: 'lease-gone', lease: event });
-    else {
-      this.#behind = [];
-      const { fail, over } = this.#options;
-      void this.#takeList(event.leases).catch((error: unknown) => {
-        if (!over.aborted) fail(error as Error);
-      });
-    }
-  }
-
-  async #takeList(leases: readonly HolderRef[]): Promise<void> {
     const { emit } = this.#options;
-    await this.#inParts(leases, (part, more) =>
-      emit({ kind: 'leases-listed', leases: part, more }),
-    );
-    const behind = this.#behind ?? [];
-    this.#behind = undefined;
-    for (const event of behind) this.take(event);
-  }
-
-  async #inParts(
-    leases: readonly HolderRef[],
-    take: (part: readonly HolderRef[], more: boolean) => void,
-  ): Promise<void> {
-    const { clock, over } = this.#options;
-    for (let start = 0; ; start += LEASES_PER_STEP_MAX) {
-      const end = start + LEASES_PER_STEP_MAX;
-      const more = end < leases.length;
-      take(leases.slice(start, end), more);
-      if (!more) return;
-      await clock.sleep(STEP_PAUSE_MS, over);
+    if (event.kind === 'gone') {
+      const { item, revision } = event;
+      emit({ kind: 'lease-deleted', item, revision });
+      return;
     }
+    const { leases, first, more } = event;
+    if (this.#takenOver === undefined) {
+      emit({ kind: 'leases-listed', leases, first, more });
+      return;
+    }
+    emit({ kind: 'recovered', sessions: [], leases });
+    if (more) return;
+    this.#takenOver();
+    this.#takenOver = undefined;
   }
 }

@@ -12,8 +12,11 @@ export interface Backend {
   /** Applied as a whole or not at all. Throws LeaseGoneError if a put names a lease that is gone. */
   transact(transaction: Transaction): Promise<TransactionResult>;
 
-  /** All entries below a prefix, sorted by key, as of one revision. */
-  range(prefix: string, options: RangeOptions): Promise<Snapshot>;
+  /**
+   * All entries below a prefix, sorted by key, as of one revision; at least one page. A million of
+   * them are never in memory at once, unless who asks keeps them.
+   */
+  pages(prefix: string, options: PageOptions): AsyncIterable<Page>;
 
   /** Repeatable with the same id. The time to live may be rounded up, never down. */
   grantLease(leaseId: string, ttlMs: number): Promise<void>;
@@ -86,15 +89,18 @@ export type OperationResult =
   | { readonly kind: 'transaction'; readonly result: BranchResult }
   | undefined;
 
-export interface RangeOptions {
-  /** How many entries one answer may carry: bounds its size where values are large. */
+export interface PageOptions {
+  /** How many entries one page may carry: bounds its size where values are large. */
   readonly pageEntriesMax: number;
   readonly signal?: AbortSignal | undefined;
 }
 
-export interface Snapshot {
+export interface Page {
+  /** The same for all pages of a list. */
   readonly revision: bigint;
   readonly entries: readonly Entry[];
+  /** Whether another page follows. */
+  readonly more: boolean;
 }
 
 export type Change =
@@ -106,6 +112,21 @@ export interface WatchOptions {
   readonly fromRevision: bigint;
   readonly onChange: (change: Change) => void;
   readonly signal: AbortSignal;
+}
+
+/** A list in one piece: for what there are few of. */
+export async function listAll(
+  backend: Backend,
+  prefix: string,
+  options: PageOptions,
+): Promise<Omit<Page, 'more'>> {
+  const entries: Entry[] = [];
+  let revision = 0n;
+  for await (const page of backend.pages(prefix, options)) {
+    for (const entry of page.entries) entries.push(entry);
+    revision = page.revision;
+  }
+  return { revision, entries };
 }
 
 /** Thrown by `transact` only, and handled in this folder. */

@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict';
 import type { Clock } from '../../common/clock.js';
-import type { Backend, Compare, Entry, Operation, TransactionResult } from './backend.js';
+import {
+  listAll,
+  type Backend,
+  type Compare,
+  type Entry,
+  type Operation,
+  type TransactionResult,
+} from './backend.js';
 import { RevisionConflictError, StoreRefusedError } from './errors.js';
 import type { StoreKeys } from './keys.js';
 import type { LeaderGuard } from './leader-guard.js';
@@ -37,9 +44,8 @@ export class DocumentShelf {
     const { backend, clock, keys, term } = this.#options;
     term.assertLeading();
     const options = { pageEntriesMax: DOCUMENT_PAGE_ENTRIES_MAX, signal: term.lost };
-    const range = (): ReturnType<Backend['range']> =>
-      backend.range(keys.documents + prefix, options);
-    const { entries } = await retryUnavailable(range, { clock, signal: term.lost });
+    const list = () => listAll(backend, keys.documents + prefix, options);
+    const { entries } = await retryUnavailable(list, { clock, signal: term.lost });
     return entries.map((entry) => this.#documentOf(entry));
   }
 

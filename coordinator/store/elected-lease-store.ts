@@ -3,7 +3,7 @@ import { setMaxListeners } from 'node:events';
 import type { Clock } from '../../common/clock.js';
 import { ClosedError } from '../../common/errors.js';
 import type { Logger } from '../../common/log.js';
-import { newLeaseId, LeaseGoneError, type Backend, type Entry } from './backend.js';
+import { listAll, newLeaseId, LeaseGoneError, type Backend, type Entry } from './backend.js';
 import { StoreUnavailableError } from './errors.js';
 import { GuardedLeadership } from './guarded-leadership.js';
 import { StoreKeys } from './keys.js';
@@ -75,8 +75,8 @@ export class ElectedLeaseStore implements LeaseStore {
     this.#closed.signal.throwIfAborted();
     const { backend, clock } = this.#options;
     const options = { pageEntriesMax: SMALL_PAGE_ENTRIES_MAX, signal };
-    const range = (): ReturnType<Backend['range']> => backend.range(this.#keys.leader, options);
-    const { entries } = await retryUnavailable(range, {
+    const list = () => listAll(backend, this.#keys.leader, options);
+    const { entries } = await retryUnavailable(list, {
       clock,
       signal: signal ?? this.#closed.signal,
     });
@@ -98,7 +98,9 @@ export class ElectedLeaseStore implements LeaseStore {
       log,
       prefix: this.#keys.leader,
       signal: AbortSignal.any([signal, this.#closed.signal]),
-      onSnapshot: (entries) => tell(this.#leaderIn(entries)),
+      onPage: ({ entries, first }) => {
+        if (first) tell(this.#leaderIn(entries)); // one key, and so the first page has it
+      },
       onChange: (change) => tell(change.kind === 'put' ? leaderOf(change.entry) : undefined),
     });
   }
@@ -117,7 +119,7 @@ export class ElectedLeaseStore implements LeaseStore {
   async #assertAllowed(): Promise<void> {
     this.#closed.signal.throwIfAborted();
     try {
-      await this.#options.backend.range(this.#keys.leader, { pageEntriesMax: 1 });
+      await listAll(this.#options.backend, this.#keys.leader, { pageEntriesMax: 1 });
     } catch (error) {
       if (!(error instanceof StoreUnavailableError)) throw error;
     }

@@ -9,9 +9,8 @@ import {
 import {
   LeaseGoneError,
   type Backend,
-  type Entry,
-  type RangeOptions,
-  type Snapshot,
+  type Page,
+  type PageOptions,
   type Transaction,
   type TransactionResult,
   type WatchOptions,
@@ -52,8 +51,7 @@ export class EtcdBackend implements Backend {
     });
   }
 
-  async range(prefix: string, { pageEntriesMax, signal }: RangeOptions): Promise<Snapshot> {
-    const entries: Entry[] = [];
+  async *pages(prefix: string, { pageEntriesMax, signal }: PageOptions): AsyncIterable<Page> {
     let start = Buffer.from(prefix);
     let revision: string | undefined;
     for (;;) {
@@ -66,9 +64,10 @@ export class EtcdBackend implements Backend {
         ...(revision !== undefined && { revision }),
       });
       revision ??= page.header.revision;
-      for (const found of page.kvs) entries.push(toEntry(found));
       const last = page.kvs.at(-1);
-      if (!page.more || last === undefined) return { revision: BigInt(revision), entries };
+      const more = page.more && last !== undefined;
+      yield { revision: BigInt(revision), entries: page.kvs.map(toEntry), more };
+      if (!more) return;
       start = Buffer.concat([last.key, Buffer.of(0)]);
     }
   }

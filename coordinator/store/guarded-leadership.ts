@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { Clock } from '../../common/clock.js';
 import type { Logger } from '../../common/log.js';
-import { LeaseGoneError, newLeaseId, type Backend, type Operation } from './backend.js';
+import { LeaseGoneError, listAll, newLeaseId, type Backend, type Operation } from './backend.js';
 import { DocumentShelf } from './document-shelf.js';
 import { SessionExpiredError } from './errors.js';
 import type { StoreKeys } from './keys.js';
@@ -105,8 +105,8 @@ export class GuardedLeadership implements Leadership {
     const { backend, keys, term } = this.#options;
     term.assertLeading();
     const options = { pageEntriesMax: SMALL_PAGE_ENTRIES_MAX, signal: this.lost };
-    const range = (): ReturnType<Backend['range']> => backend.range(keys.sessions, options);
-    const { entries } = await retryUnavailable(range, this.#untilLost);
+    const list = () => listAll(backend, keys.sessions, options);
+    const { entries } = await retryUnavailable(list, this.#untilLost);
     return entries.map((entry) => {
       const { agentId, ttlMs } = JSON.parse(entry.value) as { agentId: string; ttlMs: number };
       return { sessionId: keys.sessionOf(entry.key), agentId, ttlMs };
@@ -119,10 +119,6 @@ export class GuardedLeadership implements Leadership {
 
   async release(leases: readonly Pick<LeaseRecord, 'item' | 'leaseEpoch'>[]): Promise<void> {
     return this.#leases.release(leases);
-  }
-
-  async leases(): Promise<LeaseRecord[]> {
-    return this.#leases.list();
   }
 
   watchLeases(listener: (event: LeaseEvent) => void, signal: AbortSignal): void {

@@ -12,9 +12,8 @@ import type { StoreKeys } from './keys.js';
 import type { LeaderGuard } from './leader-guard.js';
 import type { LeaderTerm } from './leader-term.js';
 import type { GrantRequest, GrantResult, LeaseEvent, LeaseRecord } from './lease-store.js';
-import { NAME_BYTES_MAX, SMALL_PAGE_ENTRIES_MAX, TRANSACTIONS_IN_FLIGHT_MAX } from './limits.js';
+import { NAME_BYTES_MAX, TRANSACTIONS_IN_FLIGHT_MAX } from './limits.js';
 import { followPrefix } from './relisting-watch.js';
-import { retryUnavailable } from './retry.js';
 
 export interface LeaseLedgerOptions {
   readonly backend: Backend;
@@ -52,15 +51,6 @@ export class LeaseLedger {
     });
   }
 
-  async list(): Promise<LeaseRecord[]> {
-    const { backend, clock, keys, term } = this.#options;
-    term.assertLeading();
-    const options = { pageEntriesMax: SMALL_PAGE_ENTRIES_MAX, signal: term.lost };
-    const range = (): ReturnType<Backend['range']> => backend.range(keys.leases, options);
-    const { entries } = await retryUnavailable(range, { clock, signal: term.lost });
-    return entries.map((entry) => this.#recordOf(entry));
-  }
-
   watch(listener: (event: LeaseEvent) => void, signal: AbortSignal): void {
     const { backend, clock, log, keys, term } = this.#options;
     void followPrefix({
@@ -69,13 +59,13 @@ export class LeaseLedger {
       log,
       prefix: keys.leases,
       signal: AbortSignal.any([signal, term.lost]),
-      onSnapshot: (entries) =>
-        listener({ kind: 'resync', leases: entries.map((entry) => this.#recordOf(entry)) }),
-      onChange: (change, createRevisionBefore) => {
-        // A key that came and went unseen was never told of, so that its going is no news.
-        if (change.kind === 'put' || createRevisionBefore === undefined) return;
-        const item = keys.itemOf(change.key);
-        listener({ kind: 'gone', item, leaseEpoch: createRevisionBefore });
+      onPage: ({ entries, first, more }) => {
+        const leases = entries.map((entry) => this.#recordOf(entry));
+        listener({ kind: 'listed', leases, first, more });
+      },
+      onChange: (change) => {
+        if (change.kind === 'put') return;
+        listener({ kind: 'gone', item: keys.itemOf(change.key), revision: change.revision });
       },
     });
   }

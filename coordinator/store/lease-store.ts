@@ -67,9 +67,18 @@ export interface LeaseRecord {
 }
 
 export type LeaseEvent =
-  | { readonly kind: 'gone'; readonly item: string; readonly leaseEpoch: bigint }
-  /** First, after each break of the watch, and when a re-list finds what no event had told. */
-  | { readonly kind: 'resync'; readonly leases: readonly LeaseRecord[] };
+  /** No lease of the item that was granted before this revision is left. */
+  | { readonly kind: 'gone'; readonly item: string; readonly revision: bigint }
+  /**
+   * A page of all leases at one moment: such a list comes first, after each break of the watch, and
+   * now and then, since watches lose events. One that broke off begins anew, with `first`.
+   */
+  | {
+      readonly kind: 'listed';
+      readonly leases: readonly LeaseRecord[];
+      readonly first: boolean;
+      readonly more: boolean;
+    };
 
 export interface StoredDocument {
   readonly key: string;
@@ -113,9 +122,7 @@ export interface Leadership {
   /** Releases what is still held under the given epoch, and leaves everything else alone. */
   release(leases: readonly Pick<LeaseRecord, 'item' | 'leaseEpoch'>[]): Promise<void>;
 
-  leases(): Promise<LeaseRecord[]>;
-
-  /** Begins with a resync. Ends when the signal or `lost` aborts. */
+  /** Begins with a list. Ends when the signal or `lost` aborts. */
   watchLeases(listener: (event: LeaseEvent) => void, signal: AbortSignal): void;
 
   get(key: string): Promise<StoredDocument | undefined>;

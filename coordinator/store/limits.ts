@@ -12,7 +12,7 @@ export const RETRY_PAUSE_MIN_MS = 100;
 /** Grant and release transactions in flight at a time. */
 export const TRANSACTIONS_IN_FLIGHT_MAX = 8;
 
-/** How often a watch is taken down, everything listed and compared: watches have lost events. */
+/** How often a watch is taken down and everything listed: watches have lost events. */
 export const RELIST_INTERVAL_MS = 60_000;
 
 /** Wait before a broken watch is set up again: doubles from the first to the last. */

@@ -1,8 +1,9 @@
+import { setImmediate } from 'node:timers/promises';
 import type {
   Backend,
   Change,
-  RangeOptions,
-  Snapshot,
+  Page,
+  PageOptions,
   Transaction,
   TransactionResult,
   WatchOptions,
@@ -32,10 +33,18 @@ export class MemoryBackend implements Backend {
     return this.#store.transact(transaction);
   }
 
-  async range(prefix: string, options: RangeOptions): Promise<Snapshot> {
+  async *pages(prefix: string, { pageEntriesMax, signal }: PageOptions): AsyncIterable<Page> {
     this.#reach('range');
-    options.signal?.throwIfAborted();
-    return this.#store.range(prefix);
+    signal?.throwIfAborted();
+    const { revision, entries } = this.#store.range(prefix);
+    for (let start = 0; ; start += pageEntriesMax) {
+      const end = start + pageEntriesMax;
+      const more = end < entries.length;
+      yield { revision, entries: entries.slice(start, end), more };
+      if (!more) return;
+      await setImmediate(); // as from a network: others get through in between
+      this.#reach('range');
+    }
   }
 
   async grantLease(leaseId: string, ttlMs: number): Promise<void> {

@@ -7,7 +7,7 @@ import {
   type Entry,
   type Operation,
   type OperationResult,
-  type Snapshot,
+  type Page,
   type Transaction,
   type TransactionResult,
 } from './backend.js';
@@ -55,7 +55,7 @@ export class MemoryKeyValue {
     return { ...result, revision: this.#revision };
   }
 
-  range(prefix: string): Snapshot {
+  range(prefix: string): Omit<Page, 'more'> {
     this.#expireLeases();
     const entries = [...this.#entries.values()].filter((entry) => entry.key.startsWith(prefix));
     entries.sort((left, right) => (left.key < right.key ? -1 : 1));

@@ -180,6 +180,42 @@ describe('CoordinationCore', () => {
     checkSettled(simulation);
   });
 
+  it('takes a deletion for what was granted before it, and for nothing newer', () => {
+    const simulation = withFlow(7);
+    simulation.join('one');
+    simulation.run(1_000);
+    listTopics(simulation, 1, 2);
+    simulation.run(3_000);
+    const { core } = simulation;
+    const item = core.state.items.get(`${FLOW}/partition/t0/1`)!;
+    const { leaseEpoch } = item;
+    simulation.event({ kind: 'lease-deleted', item: item.key, revision: leaseEpoch });
+    assert.equal(item.state, 'held', 'it was granted at the revision at which an older one went');
+    simulation.leases.delete(item.key);
+    simulation.event({ kind: 'lease-deleted', item: item.key, revision: leaseEpoch + 1n });
+    assert.equal(item.state, 'unheld');
+    simulation.run(3_000);
+    checkSettled(simulation);
+  });
+
+  it('believes only the list that is complete, not one that broke off before', () => {
+    const simulation = withFlow(8);
+    simulation.join('one');
+    simulation.run(1_000);
+    listTopics(simulation, 1, 2);
+    simulation.run(3_000);
+    const leases = [...simulation.leases.values()];
+    const lost = leases.find(({ item }) => item.endsWith('t0/1'))!;
+    const kept = leases.filter((lease) => lease !== lost);
+    const item = simulation.core.state.items.get(lost.item)!;
+    simulation.event({ kind: 'leases-listed', leases: [lost], first: true, more: true });
+    // The watch forgot to tell that it went; the newest epoch says that the list is newer.
+    simulation.leases.delete(lost.item);
+    const newer = { ...kept[0]!, item: `${FLOW}/partition/t9/9`, leaseEpoch: 1_000_000n };
+    simulation.event({ kind: 'leases-listed', leases: [...kept, newer], first: true });
+    assert.equal(item.state, 'unheld');
+  });
+
   it('moves nothing after a takeover before it could be granted again', () => {
     const simulation = new Simulation(9);
     const topics = [{ name: 't', topicId: 'id', partitionCount: 20 }];

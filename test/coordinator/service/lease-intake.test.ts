@@ -1,94 +1,79 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { systemClock } from '../../../common/clock.js';
 import type { CoreEvent } from '../../../coordinator/core/events.js';
-import { LeaseIntake, LEASES_PER_STEP_MAX } from '../../../coordinator/service/lease-intake.js';
-import { eventually } from '../../kit/eventually.js';
+import { LeaseIntake } from '../../../coordinator/service/lease-intake.js';
 
-const COUNT = 2 * LEASES_PER_STEP_MAX + 5;
+const sessions = [{ sessionId: '7', agentId: 'one', ttlMs: 10_000 }];
 
-const POISON = 'poison';
-
-const leases = Array.from({ length: COUNT }, (_, index) => ({
-  ...{ item: `a->b/partition/t/${index}`, sessionId: '7', agentId: 'one' },
-  leaseEpoch: BigInt(index + 1),
-}));
+function page(count: number, at: { first: boolean; more: boolean }) {
+  const leases = Array.from({ length: count }, (_, index) => ({
+    ...{ item: `a->b/partition/t/${index}`, sessionId: '7', agentId: 'one' },
+    leaseEpoch: BigInt(index + 1),
+  }));
+  return { kind: 'listed' as const, leases, ...at };
+}
 
 /** Says in short what the core was told, in order. */
 function intake() {
   const told: string[] = [];
-  const failures: Error[] = [];
   const over = new AbortController();
   const emit = (event: CoreEvent): void => {
-    if (event.kind === 'lease-gone' && event.lease.item === POISON) throw new Error(POISON);
     if (event.kind === 'recovered')
       told.push(`recovered ${event.sessions.length} ${event.leases.length}`);
-    else if (event.kind === 'leases-listed')
-      told.push(`listed ${event.leases.length} ${event.more === true ? 'more' : 'end'}`);
+    else if (event.kind === 'leases-listed') {
+      const at = [event.first === true ? 'first' : '', event.more === true ? 'more' : ''];
+      told.push(`listed ${event.leases.length} ${at.join(' ')}`.trim());
+    } else if (event.kind === 'lease-deleted')
+      told.push(`deleted ${event.item} at ${event.revision}`);
     else told.push(event.kind);
   };
-  const fail = (error: Error): void => void failures.push(error);
-  const taking = new LeaseIntake({ emit, fail, clock: systemClock, over: over.signal });
-  return { taking, told, failures, over };
+  return { taking: new LeaseIntake({ emit, over: over.signal }), told, over };
 }
 
-const gone = { kind: 'gone', item: 'a->b/partition/t/0', leaseEpoch: 1n } as const;
+const gone = { kind: 'gone', item: 'a->b/partition/t/0', revision: 9n } as const;
 
 describe('LeaseIntake', () => {
-  it('takes over in parts, all sessions first, and lets others in between', async () => {
+  it('takes over all sessions first, then page by page the first list', async () => {
     const { taking, told } = intake();
-    const sessions = [{ sessionId: '7', agentId: 'one', ttlMs: 10_000 }];
-    let heartbeats = 0;
-    const heart = setInterval(() => (heartbeats += 1), 0);
-    await taking.takeOver(sessions, leases);
-    clearInterval(heart);
-    assert.deepEqual(told, ['recovered 1 10000', 'recovered 0 10000', 'recovered 0 5']);
-    assert.ok(heartbeats >= 1, 'nothing got through');
+    let done = false;
+    const takenOver = taking.takeOver(sessions).then(() => (done = true));
+    taking.take(page(3, { first: true, more: true }));
+    await Promise.resolve();
+    assert.equal(done, false, 'more is to come');
+    taking.take(page(2, { first: false, more: false }));
+    await takenOver;
+    assert.deepEqual(told, ['recovered 1 0', 'recovered 0 3', 'recovered 0 2']);
   });
 
-  it('takes over nothing in one step', async () => {
+  it('goes on with a list that broke off and begins anew', async () => {
     const { taking, told } = intake();
-    await taking.takeOver([], []);
-    assert.deepEqual(told, ['recovered 0 0']);
+    const takenOver = taking.takeOver([]);
+    taking.take(page(3, { first: true, more: true }));
+    taking.take(page(0, { first: true, more: false }));
+    await takenOver;
+    assert.deepEqual(told, ['recovered 0 0', 'recovered 0 3', 'recovered 0 0']);
   });
 
-  it('keeps the end of a lease, and the next list, behind the list before', async () => {
+  it('tells of later lists, and of what goes, as they come', async () => {
     const { taking, told } = intake();
+    const takenOver = taking.takeOver([]);
+    taking.take(page(1, { first: true, more: false }));
+    await takenOver;
+    told.length = 0;
     taking.take(gone);
-    taking.take({ kind: 'resync', leases });
+    taking.take(page(3, { first: true, more: true }));
+    taking.take(page(2, { first: false, more: false }));
     taking.take(gone);
-    taking.take({ kind: 'resync', leases: leases.slice(0, 3) });
-    await eventually(() => told.includes('listed 3 end'));
-    const list = ['listed 10000 more', 'listed 10000 more', 'listed 5 end'];
-    assert.deepEqual(told, ['lease-gone', ...list, 'lease-gone', 'listed 3 end']);
-    await eventually(() => {
-      told.length = 0;
-      taking.take(gone);
-      return told.length === 1;
-    });
+    const deleted = 'deleted a->b/partition/t/0 at 9';
+    assert.deepEqual(told, [deleted, 'listed 3 first more', 'listed 2', deleted]);
   });
 
   it('ends with the term', async () => {
-    const { taking, told, over } = intake();
-    const done = taking.takeOver([], leases);
+    const { taking, over } = intake();
+    const done = taking.takeOver(sessions);
+    taking.take(page(3, { first: true, more: true }));
     over.abort(new Error('the term is over'));
     await assert.rejects(done, /the term is over/);
-    assert.equal(told.length, 1);
-  });
-
-  it('fails the term where the core fails in the middle of a list', async () => {
-    const { taking, failures } = intake();
-    taking.take({ kind: 'resync', leases });
-    taking.take({ ...gone, item: POISON });
-    await eventually(() => failures.length === 1);
-    assert.equal(failures[0]?.message, POISON);
-  });
-
-  it('fails nothing at the end of the term', async () => {
-    const { taking, failures, over } = intake();
-    taking.take({ kind: 'resync', leases });
-    over.abort(new Error('the term is over'));
-    await new Promise((resolve) => setImmediate(resolve));
-    assert.deepEqual(failures, []);
+    await assert.rejects(taking.takeOver(sessions), /the term is over/);
   });
 });

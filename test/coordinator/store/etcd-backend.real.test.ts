@@ -10,7 +10,7 @@ import type {
   Transaction,
 } from '../../../coordinator/store/backend.js';
 import { EtcdBackend } from '../../../coordinator/store/etcd-backend.js';
-import { LeaseGoneError, newLeaseId } from '../../../coordinator/store/backend.js';
+import { LeaseGoneError, listAll, newLeaseId } from '../../../coordinator/store/backend.js';
 import { StoreUnavailableError } from '../../../coordinator/store/errors.js';
 import { MemoryBackend } from '../../../coordinator/store/memory-backend.js';
 import { MemoryKeyValue } from '../../../coordinator/store/memory-key-value.js';
@@ -35,9 +35,9 @@ class Probe {
   }
 
   static async on(backend: Backend): Promise<Probe> {
-    const { entries } = await backend.range(PREFIX, PAGE);
+    const { entries } = await listAll(backend, PREFIX, PAGE);
     for (const { key } of entries) await write(backend, { kind: 'delete', key });
-    return new Probe(backend, (await backend.range(PREFIX, PAGE)).revision);
+    return new Probe(backend, (await listAll(backend, PREFIX, PAGE)).revision);
   }
 
   async run(step: Step): Promise<void> {
@@ -46,7 +46,7 @@ class Probe {
     else if (step.kind === 'grant') await backend.grantLease(step.leaseId, LONG_MS);
     else if (step.kind === 'revoke') await backend.revokeLease(step.leaseId);
     else this.said.push(await backend.keepLeaseAlive(step.leaseId));
-    const { revision, entries } = await backend.range(PREFIX, PAGE);
+    const { revision, entries } = await listAll(backend, PREFIX, PAGE);
     this.said.push([revision - this.#base, entries.map((entry) => this.#plain(entry))]);
   }
 

@@ -13,6 +13,7 @@ import {
 } from './contract/contract-context.js';
 import { EtcdWorld } from './etcd-world.js';
 import { EventLog } from './event-log.js';
+import { listLeases } from './list-leases.js';
 
 describe('EtcdLeaseStore under faults', () => {
   let servers: EtcdServers | undefined;
@@ -37,14 +38,14 @@ describe('EtcdLeaseStore under faults', () => {
     await leadership.grant([{ item: 'x', sessionId, agentId: 'agent' }]);
     const events = new EventLog<LeaseEvent>();
     leadership.watchLeases(events.add, never);
-    await world.until(events.next(({ kind }) => kind === 'resync'));
+    await world.until(events.next(({ kind }) => kind === 'listed'));
 
     await servers.members[0]?.kill();
     await assert.rejects(leadership.put('x', 'y'), StoreUnavailableError);
     await servers.members[0]?.start();
 
-    const resync = await world.until(events.next(({ kind }) => kind === 'resync', 1));
-    assert.ok(resync.kind === 'resync');
+    const resync = await world.until(events.next(({ kind }) => kind === 'listed', 1));
+    assert.ok(resync.kind === 'listed');
     assert.deepEqual(
       resync.leases.map(({ item }) => item),
       ['x'],
@@ -72,7 +73,7 @@ describe('EtcdLeaseStore under faults', () => {
       await member.start();
     }
     assert.equal(leadership.lost.aborted, false);
-    assert.equal((await leadership.leases()).length, 3);
+    assert.equal((await listLeases(leadership)).length, 3);
   });
 
   it('gives leadership up by its own deadline when the quorum is lost', async () => {

@@ -61,7 +61,7 @@ describe('EtcdLeaseStore with a user limited to a prefix', () => {
     await leadership.keepSessionAlive(sessionId);
     const events = new EventLog<string>();
     leadership.watchLeases(({ kind }) => events.add(kind), never);
-    await events.next((kind) => kind === 'resync');
+    await events.next((kind) => kind === 'listed');
     await leadership.closeSession(sessionId);
     await events.next((kind) => kind === 'gone');
     await leadership.put('x', 'y');

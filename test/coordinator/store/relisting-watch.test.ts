@@ -6,9 +6,16 @@ import type {
   Backend,
   Change,
   Operation,
+  Page,
+  PageOptions,
   WatchOptions,
 } from '../../../coordinator/store/backend.js';
-import { RELIST_INTERVAL_MS } from '../../../coordinator/store/limits.js';
+import { StoreUnavailableError } from '../../../coordinator/store/errors.js';
+import {
+  RELIST_INTERVAL_MS,
+  SMALL_PAGE_ENTRIES_MAX,
+  WATCH_BACKOFF_MIN_MS,
+} from '../../../coordinator/store/limits.js';
 import { MemoryBackend } from '../../../coordinator/store/memory-backend.js';
 import { MemoryKeyValue } from '../../../coordinator/store/memory-key-value.js';
 import { followPrefix } from '../../../coordinator/store/relisting-watch.js';
@@ -19,6 +26,14 @@ const PREFIX = '/test/';
 /** A backend whose watch forgets events, as etcd's has (etcd #17529, #20221). */
 class ForgetfulBackend extends MemoryBackend {
   forgets = false;
+  breaksAfterPage = false;
+
+  override async *pages(prefix: string, options: PageOptions): AsyncIterable<Page> {
+    for await (const page of super.pages(prefix, options)) {
+      yield page;
+      if (this.breaksAfterPage) throw new StoreUnavailableError('range', false);
+    }
+  }
 
   override watch(options: WatchOptions): Promise<void> {
     const onChange = (change: Change): void => {
@@ -36,10 +51,16 @@ class Follower {
   /** What one who believes every word now thinks is there: key, create revision. */
   readonly believed = new Map<string, bigint>();
   readonly told: string[] = [];
+  readonly #listed = new Map<string, bigint>();
   readonly done = this.#follow(this.backend);
 
   change(operation: Operation): void {
     this.store.transact({ compares: [], success: [operation], failure: [] });
+  }
+
+  /** Each page is one of the event loop. */
+  async turns(): Promise<void> {
+    for (let turn = 0; turn < 4; turn += 1) await this.clock.advance(0);
   }
 
   actual(): Map<string, bigint> {
@@ -54,19 +75,18 @@ class Follower {
       log: silentLogger,
       prefix: PREFIX,
       signal: this.stop.signal,
-      onSnapshot: (entries) => {
-        this.told.push('snapshot');
+      onPage: ({ entries, first, more }) => {
+        this.told.push(more ? 'page' : 'list');
+        if (first) this.#listed.clear();
+        for (const entry of entries) this.#listed.set(entry.key, entry.createRevision);
+        if (more) return;
         this.believed.clear();
-        for (const entry of entries) this.believed.set(entry.key, entry.createRevision);
+        for (const [key, revision] of this.#listed) this.believed.set(key, revision);
       },
-      onChange: (change, createRevisionBefore) => {
+      onChange: (change) => {
         this.told.push(change.kind);
-        if (change.kind === 'put') {
-          this.believed.set(change.entry.key, change.entry.createRevision);
-        } else {
-          assert.equal(createRevisionBefore, this.believed.get(change.key));
-          this.believed.delete(change.key);
-        }
+        if (change.kind === 'put') this.believed.set(change.entry.key, change.entry.createRevision);
+        else this.believed.delete(change.key);
       },
     });
   }
@@ -88,7 +108,7 @@ describe('followPrefix', () => {
 
     await follower.clock.advance(1);
     assert.deepEqual(follower.believed, follower.actual());
-    assert.deepEqual(follower.told, ['snapshot', 'put', 'snapshot']);
+    assert.deepEqual(follower.told, ['list', 'put', 'list']);
     follower.stop.abort();
     await follower.done;
   });
@@ -100,17 +120,30 @@ describe('followPrefix', () => {
     follower.backend.setReachable(false);
     follower.backend.setReachable(true);
     await follower.clock.advance(1_000);
-    assert.deepEqual(follower.told, ['snapshot', 'put', 'snapshot']);
+    assert.deepEqual(follower.told, ['list', 'put', 'list']);
     follower.stop.abort();
     await follower.done;
   });
 
-  it('says nothing at a list that shows nothing new', async () => {
+  it('tells of each list, page by page, and begins anew with one that broke off', async () => {
     const follower = new Follower();
-    await follower.clock.advance(0);
-    follower.change(put('a'));
-    await follower.clock.advance(10 * RELIST_INTERVAL_MS);
-    assert.deepEqual(follower.told, ['snapshot', 'put']);
+    await follower.turns();
+    for (let index = 0; index <= SMALL_PAGE_ENTRIES_MAX; index += 1)
+      follower.change(put(String(index).padStart(6, '0')));
+    await follower.turns();
+    follower.told.length = 0;
+    follower.backend.breaksAfterPage = true;
+    await follower.clock.advance(RELIST_INTERVAL_MS);
+    await follower.turns();
+    assert.deepEqual(follower.told, ['page']);
+    follower.backend.breaksAfterPage = false;
+    await follower.clock.advance(WATCH_BACKOFF_MIN_MS);
+    await follower.turns();
+    assert.deepEqual(follower.told, ['page', 'page', 'list']);
+    assert.deepEqual(follower.believed, follower.actual());
+    await follower.clock.advance(RELIST_INTERVAL_MS);
+    await follower.turns();
+    assert.deepEqual(follower.told, ['page', 'page', 'list', 'page', 'list']);
     follower.stop.abort();
     await follower.done;
   });
@@ -121,7 +154,7 @@ describe('followPrefix', () => {
     follower.stop.abort();
     follower.change(put('a'));
     await follower.clock.advance(10 * RELIST_INTERVAL_MS);
-    assert.deepEqual(follower.told, ['snapshot']);
+    assert.deepEqual(follower.told, ['list']);
     await follower.done;
   });
 

@@ -8,6 +8,7 @@ import type { Leadership } from '../../../coordinator/store/lease-store.js';
 import { MemoryBackend } from '../../../coordinator/store/memory-backend.js';
 import { MemoryKeyValue } from '../../../coordinator/store/memory-key-value.js';
 import { ManualClock } from '../../kit/manual-clock.js';
+import { listLeases } from './list-leases.js';
 
 const TTL_MS = 10_000;
 
@@ -72,9 +73,9 @@ describe('a leadership whose store is heard every other time', () => {
     const request = { item: 'x', sessionId, agentId: 'agent' };
     const [grant] = await wait(leadership.grant([request]));
     assert.ok(grant?.outcome === 'granted');
-    assert.equal((await wait(leadership.leases()))[0]?.leaseEpoch, grant.leaseEpoch);
+    assert.equal((await wait(listLeases(leadership)))[0]?.leaseEpoch, grant.leaseEpoch);
     await wait(leadership.release([grant]));
-    assert.deepEqual(await wait(leadership.leases()), []);
+    assert.deepEqual(await wait(listLeases(leadership)), []);
   });
 
   it('does not take its own unheard write for a conflict', async () => {

@@ -8,6 +8,7 @@ import { LeaderTerm } from '../../../../coordinator/store/leader-term.js';
 import type { Leadership } from '../../../../coordinator/store/lease-store.js';
 import { ManualClock } from '../../../kit/manual-clock.js';
 import type { ContractContext } from './contract-context.js';
+import { listLeases } from '../list-leases.js';
 
 /** A leader whose clock stands still: it never learns by itself that its time is over. */
 function unsuspecting(context: ContractContext, term: bigint): Leadership {
@@ -34,7 +35,7 @@ export function describeFencing(context: ContractContext): void {
       const second = await context.lead('b');
       const read = async (): Promise<unknown> => ({
         sessions: await second.leadership.sessions(),
-        leases: await second.leadership.leases(),
+        leases: await listLeases(second.leadership),
         documents: await second.leadership.list(''),
       });
       const before = await read();

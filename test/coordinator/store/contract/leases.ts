@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import type { LeaseEvent, Leadership } from '../../../../coordinator/store/lease-store.js';
 import { EventLog } from '../event-log.js';
 import { never, type ContractContext } from './contract-context.js';
+import { listLeases } from '../list-leases.js';
 
 const ODD_NAMES = [
   'us-east->us-west/orders.v1/0',
@@ -43,7 +44,7 @@ export function describeLeases(context: ContractContext): void {
       ]);
       assert.deepEqual(results[0], { outcome: 'held', item: 'x', holder });
       assert.equal(results[1]?.outcome, 'granted');
-      assert.equal((await leadership.leases()).length, 2);
+      assert.equal((await listLeases(leadership)).length, 2);
     });
 
     it('repeats a grant to the same session with the same epoch', async () => {
@@ -65,11 +66,11 @@ export function describeLeases(context: ContractContext): void {
       );
       assert.ok(results.every(({ outcome }) => outcome === 'granted'));
 
-      const leases = await leadership.leases();
+      const leases = await listLeases(leadership);
       assert.deepEqual(leases.map(({ item }) => item).sort(), [...items].sort());
       assert.ok(leases.every((lease) => lease.sessionId === sessionId));
       await leadership.release(leases);
-      assert.deepEqual(await leadership.leases(), []);
+      assert.deepEqual(await listLeases(leadership), []);
     });
 
     it('fails the grants of a closed session only, and grants the rest of the call', async () => {
@@ -97,13 +98,13 @@ export function describeLeases(context: ContractContext): void {
 
       await leadership.release([{ item: 'x', leaseEpoch: old }]);
       const held = [{ item: 'x', agentId: 'agent', sessionId, leaseEpoch: epoch }];
-      assert.deepEqual(await leadership.leases(), held);
+      assert.deepEqual(await listLeases(leadership), held);
       await leadership.release([{ item: 'never held', leaseEpoch: epoch }]);
       await leadership.release([{ item: 'x', leaseEpoch: epoch }]);
-      assert.deepEqual(await leadership.leases(), []);
+      assert.deepEqual(await listLeases(leadership), []);
     });
 
-    it('tells watchers what is held, and then what goes, with its epoch', async () => {
+    it('tells watchers what is held, and then what goes, with the revision at which it went', async () => {
       const { world } = context;
       const { leadership } = await context.lead('a');
       const sessionId = await leadership.openSession('agent', 30_000);
@@ -111,9 +112,9 @@ export function describeLeases(context: ContractContext): void {
       const events = new EventLog<LeaseEvent>();
       const stop = new AbortController();
       leadership.watchLeases(events.add, stop.signal);
-      const resync = await world.until(events.next(({ kind }) => kind === 'resync'));
-      assert.deepEqual(resync, {
-        kind: 'resync',
+      const listed = await world.until(events.next(({ kind }) => kind === 'listed'));
+      assert.deepEqual(listed, {
+        ...{ kind: 'listed', first: true, more: false },
         leases: [{ item: 'before', agentId: 'agent', sessionId, leaseEpoch: before }],
       });
 
@@ -122,7 +123,9 @@ export function describeLeases(context: ContractContext): void {
       const isAfter = (event: LeaseEvent): boolean =>
         event.kind === 'gone' && event.item === 'after->x';
       const gone = await world.until(events.next(isAfter));
-      assert.deepEqual(gone, { kind: 'gone', item: 'after->x', leaseEpoch: after });
+      assert.ok(gone.kind === 'gone' && gone.revision > after);
+      const again = await grantOne(leadership, 'after->x', sessionId);
+      assert.ok(again > gone.revision, 'what is granted after it is not meant');
 
       stop.abort();
       await leadership.closeSession(sessionId);
@@ -139,7 +142,7 @@ export function describeLeases(context: ContractContext): void {
       const synced = new EventLog<string>();
       const all = new Promise<void>((resolve) => {
         leadership.watchLeases((event) => {
-          if (event.kind === 'resync') synced.add(event.kind);
+          if (event.kind === 'listed') synced.add(event.kind);
           else gone.push(event.item);
           if (gone.length === items.length) resolve();
         }, never);

@@ -22,7 +22,6 @@ export function describeOutages(context: ContractContext): void {
         leadership.put('x', 'y'),
         leadership.put('x', 'y', 0n),
         leadership.get('x'),
-        leadership.leases(),
         leadership.grant([{ item: 'x', sessionId, agentId: 'agent' }]),
         leadership.keepSessionAlive(sessionId),
         leadership.openSession('other', LONG_TTL_MS),
@@ -53,14 +52,14 @@ export function describeOutages(context: ContractContext): void {
       ]);
       const events = new EventLog<LeaseEvent>();
       leadership.watchLeases(events.add, never);
-      await world.until(events.next(({ kind }) => kind === 'resync'));
+      await world.until(events.next(({ kind }) => kind === 'listed'));
 
       client.cut();
       await world.backend().revokeLease(lost);
       client.heal();
 
-      const again = await world.until(events.next(({ kind }) => kind === 'resync', 1));
-      assert.ok(again.kind === 'resync');
+      const again = await world.until(events.next(({ kind }) => kind === 'listed', 1));
+      assert.ok(again.kind === 'listed');
       assert.deepEqual(
         again.leases.map(({ item }) => item),
         ['of-kept'],
