@@ -12,13 +12,17 @@ export const Column = {
 
 const CELLS_PER_RUN = 5;
 
+/** Shared by all empty lists; nothing is ever set in it. */
+const NO_CELLS: bigint[] = [];
+
 /**
- * Runs in order, packed: five cells of a BigInt64Array each. A coordinator holds the maps of a
- * million partitions, mostly of one run, and a few of many thousand.
+ * Runs in order, five cells each. A coordinator holds the maps of a million partitions: a few have
+ * many thousand runs, which are packed; most have one, for which a typed array would be 240 bytes
+ * where a plain one is a hundred.
  * Invariant: every run begins at or after the end of the one before, on both sides.
  */
 export class RunList {
-  #cells = new BigInt64Array(CELLS_PER_RUN);
+  #cells: BigInt64Array | bigint[] = NO_CELLS;
   /** Cells after this many runs are meaningless. */
   #length = 0;
 
@@ -28,7 +32,8 @@ export class RunList {
 
   push(run: OffsetRun): void {
     const cells = (this.#length + 1) * CELLS_PER_RUN;
-    if (cells > this.#cells.length) {
+    if (cells === CELLS_PER_RUN) this.#cells = [0n, 0n, 0n, 0n, 0n];
+    else if (cells > this.#cells.length) {
       const grown = new BigInt64Array(Math.max(cells, this.#cells.length * 2));
       grown.set(this.#cells);
       this.#cells = grown;
@@ -40,8 +45,12 @@ export class RunList {
   set(index: number, run: OffsetRun): void {
     assert.ok(index < this.#length, 'a run outside the list was set');
     const { sourceStart, targetStart, records, sourceGaps, targetGaps } = run;
-    const cells = [sourceStart, targetStart, records, sourceGaps, targetGaps];
-    this.#cells.set(cells, index * CELLS_PER_RUN);
+    const start = index * CELLS_PER_RUN;
+    this.#cells[start + Column.sourceStart] = sourceStart;
+    this.#cells[start + Column.targetStart] = targetStart;
+    this.#cells[start + Column.records] = records;
+    this.#cells[start + Column.sourceGaps] = sourceGaps;
+    this.#cells[start + Column.targetGaps] = targetGaps;
   }
 
   get(index: number): OffsetRun {

@@ -1,7 +1,10 @@
+import { execFileSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import type { ScaleShape } from '../../test/coordinator/core/scale-world.js';
 import { parseScaleOptions } from '../bench-options.js';
 import { commit, describeMachine } from '../machine.js';
 import { runProgram } from '../run-program.js';
+import type { LeaderResult } from './measure-leader.js';
 import { writeSimulatedPart } from './scale-document.js';
 import { measureScale, type ScaleResult } from './measure-scale.js';
 import { scaleMarkdown } from './scale-markdown.js';
@@ -20,16 +23,31 @@ const shapes: ScaleShape[] = [false, true].flatMap((sites) =>
 
 function main(): number {
   const results: ScaleResult[] = [];
+  const leaders: LeaderResult[] = [];
   for (const shape of shapes) {
     const result = measureScale(shape);
     results.push(result);
-    process.stdout.write(`${JSON.stringify(result)}\n`);
+    const leader = measureLeaderAlone(shape);
+    leaders.push(leader);
+    process.stdout.write(`${JSON.stringify(result)}\n${JSON.stringify(leader)}\n`);
   }
   const machine = describeMachine();
-  const text = scaleMarkdown({ results, machine, node: process.versions.node, commit: commit() });
+  const text = scaleMarkdown({
+    ...{ results, leaders, machine },
+    ...{ node: process.versions.node, commit: commit() },
+  });
   process.stdout.write(`\n${text}`);
   writeSimulatedPart(text);
   return 0;
+}
+
+/** In a process of its own, so that its size is that of nothing else; as it is run, without flags of its own. */
+function measureLeaderAlone(shape: ScaleShape): LeaderResult {
+  const program = fileURLToPath(new URL('leader.js', import.meta.url));
+  const said = execFileSync(process.execPath, ['--expose-gc', program, JSON.stringify(shape)], {
+    encoding: 'utf8',
+  });
+  return JSON.parse(said) as LeaderResult;
 }
 
 await runProgram((argv) => {

@@ -1,12 +1,11 @@
 import { CoordinationCore } from '../../coordinator/core/coordination-core.js';
 import { SMALL_PAGE_ENTRIES_MAX } from '../../coordinator/store/limits.js';
-import { CopyMeter } from '../../coordinator/service/copy-meter.js';
-import { PartitionMap } from '../../coordinator/target/partition-map.js';
 import {
   SCALE_LEASE_TTL_MS,
   ScaleWorld,
   type ScaleShape,
 } from '../../test/coordinator/core/scale-world.js';
+import { cpuMsOf, heapBytes } from './gauges.js';
 
 export interface ScaleResult {
   readonly shape: ScaleShape;
@@ -26,10 +25,8 @@ export interface ScaleResult {
   readonly takeoverMs: number;
   /** The longest step of it. */
   readonly takeoverStepMs: number;
-  /** Bytes in use after a garbage collection. */
+  /** Bytes that the core has in use after a garbage collection. */
   readonly coreBytes: number;
-  /** The same with what the coordinator keeps of each partition beside the core. */
-  readonly allBytes: number;
 }
 
 const CHURN_STEPS = 100;
@@ -38,16 +35,13 @@ const CHURN_STEPS = 100;
 export function measureScale(shape: ScaleShape): ScaleResult {
   const emptyBytes = heapBytes();
   const world = new ScaleWorld(shape);
-  const fillMs = cpuMs(() => world.fill());
+  const fillMs = cpuMsOf(() => world.fill());
   const coreBytes = heapBytes() - emptyBytes;
-  const idleTickMs = cpuMs(() => repeat(40, () => world.tick())) / 40;
+  const idleTickMs = cpuMsOf(() => repeat(40, () => world.tick())) / 40;
   const loss = measureLoss(world);
   const join = measureJoin(world);
   const churn = measureChurn(world);
-  const kept = keepBeside(world);
-  const allBytes = heapBytes() - emptyBytes;
   const takeover = measureTakeover(world);
-  if (kept.length !== shape.partitions) throw new Error('not every partition was granted');
   return {
     shape,
     fillMs,
@@ -57,7 +51,6 @@ export function measureScale(shape: ScaleShape): ScaleResult {
     ...churn,
     ...takeover,
     coreBytes,
-    allBytes,
   };
 }
 
@@ -65,7 +58,7 @@ function measureLoss(world: ScaleWorld) {
   const victim = someAgent(world, 7);
   const lossItems = victim.holding.size;
   const before = world.revokes;
-  const lossMs = cpuMs(() => {
+  const lossMs = cpuMsOf(() => {
     world.lose(victim.sessionId);
     world.settle();
   });
@@ -74,7 +67,7 @@ function measureLoss(world: ScaleWorld) {
 
 function measureJoin(world: ScaleWorld) {
   const before = world.revokes;
-  const joinMs = cpuMs(() => {
+  const joinMs = cpuMsOf(() => {
     world.join();
     world.settle();
   });
@@ -84,7 +77,7 @@ function measureJoin(world: ScaleWorld) {
 function measureChurn(world: ScaleWorld) {
   const before = world.grants;
   let churnLost = 0;
-  const churnMs = cpuMs(() => {
+  const churnMs = cpuMsOf(() => {
     for (let step = 0; step < CHURN_STEPS; step += 1) {
       const victim = someAgent(world, step * 31);
       churnLost += victim.holding.size;
@@ -102,7 +95,7 @@ function measureTakeover(world: ScaleWorld) {
   const { sessions, leases } = world.stored();
   const core = new CoordinationCore({ leaseTtlMs: SCALE_LEASE_TTL_MS });
   const steps = [
-    cpuMs(() => {
+    cpuMsOf(() => {
       for (const { name, source, target, mode } of world.core.state.flows.values())
         core.step({ kind: 'flow-mode', flow: name, source, target, mode }, 0);
       core.step({ kind: 'recovered', sessions, leases: [] }, 0);
@@ -110,38 +103,10 @@ function measureTakeover(world: ScaleWorld) {
   ];
   for (let start = 0; start < leases.length; start += SMALL_PAGE_ENTRIES_MAX) {
     const part = leases.slice(start, start + SMALL_PAGE_ENTRIES_MAX);
-    steps.push(cpuMs(() => core.step({ kind: 'recovered', sessions: [], leases: part }, 0)));
+    steps.push(cpuMsOf(() => core.step({ kind: 'recovered', sessions: [], leases: part }, 0)));
   }
   const takeoverMs = steps.reduce((sum, step) => sum + step, 0);
   return { takeoverMs, takeoverStepMs: Math.max(...steps) };
-}
-
-/** What the coordinator has for each partition beside the core: speed, lag and offset map. */
-function keepBeside(world: ScaleWorld): { meter: CopyMeter; map: PartitionMap }[] {
-  const kept: { meter: CopyMeter; map: PartitionMap }[] = [];
-  for (const item of world.core.state.items.values()) {
-    if (item.work.kind !== 'partition' || item.state !== 'held') continue;
-    const meter = new CopyMeter();
-    const lease = { item: item.key, leaseEpoch: item.leaseEpoch };
-    const position = { sourceNext: 1_000_000n, targetNext: 1_000_000n, sourceEnd: 1_000_100n };
-    const totals = { records: 1_000_000n, bytes: 100_000_000n, lastTimestampMs: 0 };
-    const rest = {
-      truncatedTo: undefined,
-      sourceEpoch: undefined,
-      mapRestarted: false,
-      trouble: '',
-      standing: false,
-      sequenceBase: 0n,
-      runs: [],
-    };
-    const report = { lease, copier: 'running', halt: undefined, ...position, ...totals, ...rest };
-    meter.report({ ...report, copier: 'running', sourceEndAgeMs: 0 }, 1_000);
-    meter.report({ ...report, copier: 'running', sourceEndAgeMs: 0 }, 2_000);
-    const map = new PartitionMap();
-    map.apply([{ sourceStart: 0n, targetStart: 0n, length: 1_000_000n }]);
-    kept.push({ meter, map });
-  }
-  return kept;
 }
 
 function someAgent(world: ScaleWorld, index: number) {
@@ -153,20 +118,4 @@ function someAgent(world: ScaleWorld, index: number) {
 
 function repeat(times: number, act: () => void): void {
   for (let time = 0; time < times; time += 1) act();
-}
-
-function cpuMs(act: () => void): number {
-  const before = process.cpuUsage();
-  act();
-  const { user, system } = process.cpuUsage(before);
-  return (user + system) / 1_000;
-}
-
-function heapBytes(): number {
-  const { gc } = globalThis as { gc?: () => void };
-  if (gc === undefined) throw new Error('run it with --expose-gc');
-  gc();
-  gc();
-  const { heapUsed, external } = process.memoryUsage();
-  return heapUsed + external;
 }

@@ -14,7 +14,7 @@ import {
   StreamReplacedError,
 } from './errors.js';
 import { RefusedAgents } from './refused-agents.js';
-import type { Standing } from './copy-meter.js';
+import type { Standing } from './meter-columns.js';
 import type {
   AgentHello,
   AgentLink,

@@ -6,7 +6,7 @@ import { selectsGroupOn } from '../../mirror/policy/topic-selection.js';
 import type { CoreEvent, FlowMode, SourceTopic } from '../core/events.js';
 import { TopicProblem } from '../target/errors.js';
 import { SourceFacts } from '../target/source-facts.js';
-import { CopyMeter } from './copy-meter.js';
+import type { CopyMeter } from './copy-meter.js';
 import type {
   DurableAck,
   FlowTargetPort,
@@ -16,6 +16,7 @@ import type {
 } from './flow-target-port.js';
 import { FlowActs } from './flow-acts.js';
 import type { GroupOffsetReport } from './messages.js';
+import { TopicMeters } from './topic-meters.js';
 
 /** Waits between attempts to open a target that cannot be used: doubles up to the maximum. */
 export const OPEN_RETRY_MIN_MS = 500;
@@ -68,8 +69,8 @@ export class FlowRuntime<Opened extends OpenedFlowTarget> {
   readonly acts: FlowActs;
   #openProblem = 'its target is being opened';
   #sourceProblem = '';
-  /** By topic and partition, of all partitions ever reported to this leader. */
-  readonly meters = new Map<string, Map<number, CopyMeter>>();
+  /** By topic. */
+  readonly meters = new Map<string, TopicMeters>();
   /** When the source was last known to answer, by whatever an agent said; monotonic. */
   sourceSeenAtMs: number | undefined;
   /** The last probe of the source that it did not answer; a later look at it counts for more. */
@@ -240,11 +241,9 @@ export class FlowRuntime<Opened extends OpenedFlowTarget> {
   }
 
   meter(topic: string, partition: number): CopyMeter {
-    const partitions = this.meters.get(topic) ?? new Map<number, CopyMeter>();
-    this.meters.set(topic, partitions);
-    let meter = partitions.get(partition);
-    if (meter === undefined) partitions.set(partition, (meter = new CopyMeter()));
-    return meter;
+    let meters = this.meters.get(topic);
+    if (meters === undefined) this.meters.set(topic, (meters = new TopicMeters()));
+    return meters.of(partition);
   }
 
   /**

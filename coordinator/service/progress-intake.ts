@@ -5,7 +5,7 @@ import type { CoreEvent } from '../core/events.js';
 import { parseItemKey } from '../core/work-item.js';
 import type { OpenedFlowTarget } from './flow-target-port.js';
 import type { AgentSession } from './agent-directory.js';
-import type { Standing } from './copy-meter.js';
+import type { Standing } from './meter-columns.js';
 import type { FlowRuntime } from './flow-runtime.js';
 import type { ProgressReport, StandingReport } from './messages.js';
 

@@ -72,7 +72,7 @@ export class CoordinationPromotionHost<Opened extends OpenedFlowTarget> implemen
       const targetTopic = topic?.target?.targetTopic ?? policy.formatRemoteTopic(source, name);
       const count = topic?.source?.partitionCount ?? 0;
       const meters = flow.meters.get(name);
-      for (const partition of new Set([...Array(count).keys(), ...(meters?.keys() ?? [])])) {
+      for (const partition of new Set([...Array(count).keys(), ...(meters?.partitions() ?? [])])) {
         const meter = meters?.get(partition);
         positions.push({
           topic: name,

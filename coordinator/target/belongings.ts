@@ -29,12 +29,12 @@ export function isBelonging(record: OffsetMapRecord): record is BelongingRecord 
  */
 export class Belongings {
   readonly synced: SyncedOffsets;
-  readonly #topic: InternalTopic;
+  readonly #topic: Pick<InternalTopic, 'append'>;
   readonly #owned = new Map<string, AclBinding>();
   readonly #gone = new Map<string, bigint>();
   readonly #wider = new Set<string>();
 
-  constructor(topic: InternalTopic) {
+  constructor(topic: Pick<InternalTopic, 'append'>) {
     this.#topic = topic;
     this.synced = new SyncedOffsets(topic);
   }

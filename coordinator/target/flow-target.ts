@@ -27,12 +27,8 @@ import {
   MAP_TAIL_RUNS_MAX,
   PRODUCER_REFRESH_INTERVAL_MS,
 } from './limits.js';
-import {
-  refuseCorrupt,
-  type OffsetMapStore,
-  type MapAck,
-  type ProgressUpdate,
-} from './offset-map-store.js';
+import { refuseCorrupt } from './mapped-entries.js';
+import type { MapAck, OffsetMapStore, ProgressUpdate } from './offset-map-store.js';
 import {
   refreshProducers,
   type FlowTargetOptions,

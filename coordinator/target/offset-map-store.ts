@@ -17,25 +17,12 @@ import {
 import type { FailbackState } from '../../mirror/records/failback-state.js';
 import { RecordFormatError } from '../../mirror/records/record-format-error.js';
 import { isBelonging, type Belongings } from './belongings.js';
-import { InternalTopicError, TopicProblem } from './errors.js';
+import { InternalTopicError } from './errors.js';
 import type { StoredRecord } from './internal-topic-reader.js';
 import type { InternalRecord, InternalTopic } from './internal-topic.js';
 import { FLUSH_PARTITIONS_MAX } from './limits.js';
+import { MappedEntries, refuseCorrupt, setEpoch, type MappedEntry } from './mapped-entries.js';
 import { PartitionMap, type MapEnd, type MapRun, type UnsavedMap } from './partition-map.js';
-
-/** What the offset map topic holds about one partition. Topics are named as on the source. */
-export interface MappedEntry {
-  readonly topic: string;
-  readonly partition: number;
-  map: PartitionMap;
-  /** Undefined until the topic was ensured. */
-  base: SequenceBase | undefined;
-  baseUnsaved: boolean;
-  epoch: EpochMark | undefined;
-  epochUnsaved: boolean;
-  /** Why the stored map cannot be trusted; then nothing is translated, granted or reported. */
-  corrupt: string | undefined;
-}
 
 export interface MapAck {
   topic: string;
@@ -72,7 +59,7 @@ export interface MapSeed {
 
 export interface OffsetMapStoreOptions {
   flow: string;
-  topic: InternalTopic;
+  topic: Pick<InternalTopic, 'topic' | 'read' | 'append'>;
   /** Takes what the topic holds besides the maps. */
   belongings: Belongings;
   clock: Clock;
@@ -96,7 +83,7 @@ interface FlushedEntry {
  */
 export class OffsetMapStore {
   readonly #options: OffsetMapStoreOptions;
-  readonly #entries = new Map<string, MappedEntry>();
+  readonly #entries = new MappedEntries();
   /** Changed, or told again by an agent that waits for its acknowledgement. */
   readonly #dirty = new Set<MappedEntry>();
   readonly #promotions = new Map<string, PromotionMark>();
@@ -125,7 +112,7 @@ export class OffsetMapStore {
   }
 
   get entries(): Iterable<MappedEntry> {
-    return this.#entries.values();
+    return this.#entries.all();
   }
 
   get dirtyPartitions(): number {
@@ -133,7 +120,7 @@ export class OffsetMapStore {
   }
 
   find(topic: string, partition: number): MappedEntry | undefined {
-    return this.#entries.get(`${topic}:${partition}`);
+    return this.#entries.find(topic, partition);
   }
 
   /** Reads the whole topic, at least up to our own writer record at `untilOffset`. */
@@ -188,8 +175,8 @@ export class OffsetMapStore {
 
   /** Written by the next flush. */
   setBase(topic: string, partition: number, base: SequenceBase): MappedEntry {
-    const entry = this.#entryOf(topic, partition);
-    entry.base = base;
+    const entry = this.#entries.of(topic, partition);
+    this.#entries.setBase(entry, base);
     entry.baseUnsaved = true;
     this.#dirty.add(entry);
     return entry;
@@ -197,8 +184,8 @@ export class OffsetMapStore {
 
   /** Nothing that was copied counts any more: the next base begins anew. */
   forgetTopic(topic: string): void {
-    for (const entry of this.#entries.values()) {
-      if (entry.topic !== topic || entry.base === undefined) continue;
+    for (const entry of this.#entries.ofTopic(topic)) {
+      if (entry.base === undefined) continue;
       entry.map.reset();
       setEpoch(entry, undefined);
       entry.base = undefined;
@@ -209,18 +196,15 @@ export class OffsetMapStore {
 
   /** As `forgetTopic`, and for good: what the flush writes deletes the records. */
   async remove(topic: string, signal: AbortSignal): Promise<void> {
-    const entries = [...this.#entries].filter(([, entry]) => entry.topic === topic);
     this.forgetTopic(topic);
     await this.flush(signal);
-    for (const [key, entry] of entries) {
-      this.#dirty.delete(entry);
-      this.#entries.delete(key);
-    }
+    for (const entry of this.#entries.ofTopic(topic)) this.#dirty.delete(entry);
+    this.#entries.removeTopic(topic);
   }
 
   /** Takes a report into memory. Throws OffsetMapConflictError, or TopicProblem for a corrupt map. */
   apply(update: ProgressUpdate): MappedEntry {
-    const entry = this.#entryOf(update.topic, update.partition);
+    const entry = this.#entries.of(update.topic, update.partition);
     refuseCorrupt(entry);
     if (update.runs.length === 0 && update.truncatedTo === undefined) return entry;
     const { renewed } = update;
@@ -249,7 +233,8 @@ export class OffsetMapStore {
    */
   flush(signal: AbortSignal): Promise<MapAck[]> {
     const result = this.#turn.then(() => this.#flushNow(signal));
-    this.#turn = result.catch(() => undefined);
+    // Not what it answers: that would live until the next.
+    this.#turn = result.then(nothing, nothing);
     return result;
   }
 
@@ -299,19 +284,6 @@ export class OffsetMapStore {
     this.#dirty.add(entry);
   }
 
-  #entryOf(topic: string, partition: number): MappedEntry {
-    const key = `${topic}:${partition}`;
-    let entry = this.#entries.get(key);
-    if (entry === undefined) {
-      const map = new PartitionMap();
-      const unsaved = { baseUnsaved: false, epochUnsaved: false };
-      const nothing = { base: undefined, epoch: undefined, corrupt: undefined };
-      entry = { topic, partition, map, ...nothing, ...unsaved };
-      this.#entries.set(key, entry);
-    }
-    return entry;
-  }
-
   #restore(records: Iterable<StoredRecord>): void {
     const chunks = new Map<MappedEntry, Map<number, OffsetMapChunk>>();
     const starts = new Map<MappedEntry, OffsetPair>();
@@ -334,8 +306,8 @@ export class OffsetMapStore {
         this.#options.belongings.restore(record);
         continue;
       }
-      const entry = this.#entryOf(record.topic, record.partition);
-      if (record.kind === 'base') entry.base = record.value;
+      const entry = this.#entries.of(record.topic, record.partition);
+      if (record.kind === 'base') this.#entries.setBase(entry, record.value);
       else if (record.kind === 'epoch') entry.epoch = record.value;
       else if (record.kind === 'start') starts.set(entry, record.value);
       else {
@@ -343,7 +315,7 @@ export class OffsetMapStore {
         chunks.set(entry, ofEntry.set(record.chunkIndex, record.value));
       }
     }
-    for (const entry of this.#entries.values()) {
+    for (const entry of this.#entries.all()) {
       if (entry.corrupt !== undefined) continue;
       entry.map = PartitionMap.restore(chunks.get(entry) ?? new Map(), starts.get(entry));
     }
@@ -365,7 +337,7 @@ export class OffsetMapStore {
         const reason = `the record at offset ${stored.offset} cannot be read: ${error.message}`;
         throw new InternalTopicError(this.#options.topic.topic, reason, { cause: error });
       }
-      const entry = this.#entryOf(key.topic, key.partition);
+      const entry = this.#entries.of(key.topic, key.partition);
       entry.corrupt = `the offset map's record at ${at} cannot be read: ${error.message}`;
       return undefined;
     }
@@ -386,15 +358,4 @@ export class OffsetMapStore {
   }
 }
 
-function setEpoch(entry: MappedEntry, epoch: EpochMark | undefined): void {
-  if (entry.epoch?.offset === epoch?.offset && entry.epoch?.epoch === epoch?.epoch) return;
-  entry.epoch = epoch;
-  entry.epochUnsaved = true;
-}
-
-/** What was read wrongly must not be built upon; only an operator can decide what to make of it. */
-export function refuseCorrupt({ topic, partition, corrupt }: MappedEntry): void {
-  if (corrupt === undefined) return;
-  const message = `partition ${partition} of topic ${topic} stands still: ${corrupt}`;
-  throw new TopicProblem({ problem: 'map-corrupt', topic }, message);
-}
+function nothing(): void {}

@@ -15,13 +15,13 @@ export interface SyncedOffset {
  * a coordinator that was replaced learns it from the broker's answer, before it can commit.
  */
 export class SyncedOffsets {
-  readonly #topic: InternalTopic;
+  readonly #topic: Pick<InternalTopic, 'append'>;
   readonly #known = new Map<string, SyncedOffset>();
   #turn: Promise<unknown> = Promise.resolve();
   /** Waits for the write that is under way, and takes whatever comes until then. */
   #next: { readonly offsets: SyncedOffset[]; readonly written: Promise<void> } | undefined;
 
-  constructor(topic: InternalTopic) {
+  constructor(topic: Pick<InternalTopic, 'append'>) {
     this.#topic = topic;
   }
 
