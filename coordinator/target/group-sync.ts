@@ -11,7 +11,7 @@ import type { TargetTranslation } from '../../mirror/offset-map.js';
 import type { GroupRow } from './group-positions.js';
 import { SYNC_COMMIT_MS_MAX, SYNC_FIRST_MS, SYNC_GROUPS_MAX, SYNC_LOOK_MS_MAX } from './limits.js';
 import type { SourceFacts } from './source-facts.js';
-import { decideSync, type SyncDecision } from './sync-decision.js';
+import { applicationMetadata, decideSync, type SyncDecision } from './sync-decision.js';
 import type { SyncedOffset, SyncedOffsets } from './synced-offsets.js';
 
 export interface GroupSyncOptions {
@@ -206,12 +206,14 @@ export class GroupSync {
     const committed = new Map(found.map((each) => [`${each.topic}:${each.partition}`, each]));
     const commits: DecidedCommit[] = [];
     for (const row of rows.filter(mayMove)) {
-      const { sourceOffset, metadata, live, targetTopic: topic, partition } = row;
+      const { written, live, targetTopic: topic, partition } = row;
       // Nothing goes before its checkpoint: a successor must not know an older position than is committed.
-      if (row.written?.sourceOffset !== sourceOffset) continue;
+      if (written === undefined) continue;
+      const { sourceOffset } = written;
+      const metadata = applicationMetadata(written.metadata);
       const now = committed.get(`${topic}:${partition}`);
       const current = now && { offset: now.offset, metadata: now.metadata ?? '' };
-      const { targetOffset } = translate(row);
+      const { targetOffset } = translate({ ...row, sourceOffset });
       const targetTopicId = this.#options.targetTopicId(row);
       const attempts = attemptsOf(row);
       const decision = decideSync({

@@ -128,6 +128,19 @@ describe('group offsets on the target', () => {
     await eventually(async () => (await committed(process, 'unheard'))?.[0] === 50n);
   });
 
+  it('follow a group that commits anew whenever it is looked at', async () => {
+    await using process = new TargetProcess(kafka.bootstrapServers);
+    const target = await open(process, flowFrom('busy', ...SYNC));
+    let offset = 150n;
+    process.faults.groupOffsets = async (...args) => {
+      const found = await process.realAdmin.groupOffsets(...args);
+      record(target, 'g', (offset += 10n));
+      return found;
+    };
+    record(target, 'g', offset);
+    await eventually(async () => ((await committed(process, 'g'))?.[0] ?? 0n) >= 70n);
+  });
+
   it('name a refused partition, and go on with the others', async () => {
     await using process = new TargetProcess(kafka.bootstrapServers);
     let refusals = 0;

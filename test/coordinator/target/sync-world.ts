@@ -34,8 +34,8 @@ interface Leader {
   epoch: number;
   known: SourceCommit;
   live: boolean;
-  /** The number of the source's commit that its checkpoint is of; -1: none. */
-  written: number;
+  /** What its checkpoint is of. */
+  written: SourceCommit | undefined;
   attempts: readonly SyncAttempt[];
   decided: (Sent & { attempts: readonly SyncAttempt[]; isNoted: boolean }) | undefined;
 }
@@ -97,7 +97,7 @@ export class SyncWorld {
     const { checkpoint, attempts } = this.#durable;
     const known = checkpoint ?? { offset: -1n, number: -1 };
     this.#leaders.push({
-      ...{ epoch, known, live: false, written: known.number, attempts, decided: undefined },
+      ...{ epoch, known, live: false, written: checkpoint, attempts, decided: undefined },
     });
     if (this.#leaders.length > 2) this.#leaders.shift();
   }
@@ -140,14 +140,14 @@ export class SyncWorld {
   #flush(leader: Leader): void {
     this.#append(leader, () => {
       this.#durable.checkpoint = leader.known;
-      leader.written = leader.known.number;
+      leader.written = leader.known;
     });
   }
 
   #look(leader: Leader): void {
     leader.decided = undefined;
-    if (leader.known.number < 0 || leader.written !== leader.known.number) return;
-    const { known: from, live, attempts } = leader;
+    const { written: from, live, attempts } = leader;
+    if (from === undefined) return;
     const decision = decideSync({
       ...{ sourceOffset: from.offset, targetOffset: from.offset - DELTA, live, attempts },
       ...{ metadata: this.#metadata, current: this.#target, targetTopicId: TOPIC_ID },
