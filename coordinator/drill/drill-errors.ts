@@ -11,3 +11,13 @@ export class DrillFailedError extends MirrorError {
   readonly code = 'MIRROR_DRILL_FAILED';
   readonly retriable = false;
 }
+
+/** An agent that goes on copying a canary topic would make it anew. */
+export class NotReleasedError extends MirrorError {
+  readonly code = 'MIRROR_NOT_RELEASED';
+  readonly retriable = true;
+
+  constructor(topic: string, agents: readonly string[]) {
+    super(`${agents.join(', ')} did not release ${topic}`);
+  }
+}

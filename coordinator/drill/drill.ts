@@ -13,7 +13,7 @@ import { selectionOf, type PromotionSelection } from '../promotion/promotion-sel
 import type { CanaryPartition, CanaryResult, CanaryTask } from '../service/site-task-kinds.js';
 import type { FlowTarget } from '../target/flow-target.js';
 import { canaryValues, judgeRead } from './canary-values.js';
-import { DrillFailedError, DrillRefusedError } from './drill-errors.js';
+import { DrillFailedError, DrillRefusedError, NotReleasedError } from './drill-errors.js';
 import type { DrillReport, DrillStep, DrillStepName } from './drill-report.js';
 
 /** Partitions of the canary topic. */
@@ -272,7 +272,8 @@ class Drill {
   async #cleanUp(topics: readonly string[], signal: AbortSignal): Promise<string> {
     const { admin, host, target, atSource } = this.#options;
     for (const topic of topics) {
-      await host.stopFlow(this.#flow, [topic], signal);
+      const holders = await host.stopFlow(this.#flow, [topic], signal);
+      if (holders.length > 0) throw new NotReleasedError(topic, holders);
       const task = {
         act: 'delete',
         topic,

@@ -247,9 +247,9 @@ class Promotion {
     const { host, target } = this.#options;
     this.#begun = true; // also if the outcome of the mark is unknown
     await target.promotions.begin(this.#scope, signal);
-    await host.stopFlow(this.#flow, this.#chosen.topics, signal);
+    const unreleased = await host.stopFlow(this.#flow, this.#chosen.topics, signal);
     await target.flush(signal);
-    const { records: ends } = await targetEnds(this.#options, signal);
+    const { records: ends } = await targetEnds(this.#options, this.#chosen.includes, signal);
     // Of a topic that is gone there is nothing to fence, and asking for it would fail the others.
     const partitions = target
       .mappedPartitions()
@@ -260,16 +260,18 @@ class Promotion {
       .filter(({ topic, partition }) => ends.has(partitionKey(topic, partition)));
     const outcome = await target.promotions.fence(this.#scope, partitions, signal);
     const { length } = partitions;
-    if (outcome === 'fenced') return [`${length} partitions refuse late appends`, undefined];
+    const late =
+      unreleased.length === 0 ? '' : `; not everything was released by ${unreleased.join(', ')}`;
+    if (outcome === 'fenced') return [`${length} partitions refuse late appends${late}`, undefined];
     const message =
       'the target has forgotten the producer of this flow: agents were told to stop, but the ' +
-      'brokers would not refuse one that did not hear it';
+      `brokers would not refuse one that did not hear it${late}`;
     return [message, undefined];
   }
 
   async #translate(signal: AbortSignal): Promise<[string, PromotionPlan]> {
     const { target } = this.#options;
-    const { records: ends } = await targetEnds(this.#options, signal);
+    const { records: ends } = await targetEnds(this.#options, this.#chosen.includes, signal);
     await target.recordFenceEnds(ends, signal);
     const [, plan] = await this.#check(signal);
     const moved = plan.groups.filter(isToCommit).length;

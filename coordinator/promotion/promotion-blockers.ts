@@ -1,5 +1,5 @@
 import type { GroupPlan, PlanInput } from './promotion-plan.js';
-import { isToCommit, partitionKey } from './promotion-rows.js';
+import { isPlanned, isToCommit, partitionKey } from './promotion-rows.js';
 
 export type BlockerCode =
   | 'no-topic' //             no topic of the flow is chosen
@@ -14,6 +14,7 @@ export type BlockerCode =
   | 'producers-active' //     a warning: who still writes on the source
   | 'producers-unknown' //    a warning: that cannot be told
   | 'group-beyond-end' //     a warning: a group stands behind the end of a log on the target
+  | 'not-copied' //           partitions that would never drain are paused or halted
   | 'lag-remains' //          the source answers, and records keep coming
   | 'commits-unknown' //      the source answers, and what its groups have committed cannot be read
   | 'commit-refused'; //      the target would not take a group's positions
@@ -39,6 +40,7 @@ export function findBlockers(
   const found = [
     ...chosenNothing(input),
     ...sourceAway(input),
+    ...notCopied(input),
     ...missingTopics(input),
     ...corruptRecords(input),
     ...activeGroups(input, groups),
@@ -85,6 +87,21 @@ function sourceAway({ mode, source, phase }: PlanInput): Blocker[] {
   return [{ code: 'source-unreachable', message }];
 }
 
+/** What nobody copies would be waited for in vain. */
+function notCopied(input: PlanInput): Blocker[] {
+  if (!isPlanned(input) || input.phase !== 'running') return [];
+  const stopped = input.positions.filter((each) => each.stopped !== undefined && !each.gone);
+  if (stopped.length === 0) return [];
+  const named = stopped
+    .slice(0, PARTITIONS_LISTED_MAX)
+    .map(({ topic, partition, stopped: why }) => `${topic}-${partition} (${why})`);
+  const more = stopped.length > named.length ? ` and ${stopped.length - named.length} more` : '';
+  const message =
+    `a planned promotion copies everything first, and these are not copied: ${named.join(', ')}${more}; ` +
+    'let them go on with mirrorctl resume, or give up what is not copied with --unplanned';
+  return [{ code: 'not-copied', message }];
+}
+
 function corruptRecords({ mapped, corruptCheckpoints, source }: PlanInput): Blocker[] {
   const blockers: Blocker[] = [];
   for (const { topic, partition, corrupt } of mapped) {
@@ -107,6 +124,7 @@ function corruptRecords({ mapped, corruptCheckpoints, source }: PlanInput): Bloc
  * not stand in the way of every other topic for ever.
  */
 function missingTopics(input: PlanInput): Blocker[] {
+  if (input.targetEnds === undefined) return [];
   const missing = new Map<string, number[]>();
   const present = input.positions.filter(({ gone }) => gone !== true);
   const wanted = new Set(present.map(({ targetTopic }) => targetTopic));

@@ -25,8 +25,15 @@ export interface PromotionHost {
   /** Has the source's topics, and what groups have committed there by now, reported; within limits. */
   reportGroups(flow: string, signal: AbortSignal): Promise<CommitsReported>;
   partitionPositions(flow: string): readonly PartitionPosition[];
-  /** No more grants; revokes everything; waits, within limits, for final progress and releases. */
-  stopFlow(flow: string, topics: readonly string[] | undefined, signal: AbortSignal): Promise<void>;
+  /**
+   * No more grants; revokes everything; waits, within limits, for final progress and releases. Resolves
+   * to the agents that did not release everything by then.
+   */
+  stopFlow(
+    flow: string,
+    topics: readonly string[] | undefined,
+    signal: AbortSignal,
+  ): Promise<string[]>;
   setFlowState(flow: string, state: FlowPhase, topics?: readonly string[]): void;
 }
 
@@ -66,7 +73,7 @@ export async function planPromotion(
   } catch (error) {
     if (!(error instanceof MirrorError) || !error.retriable) throw error;
     const message = `the target does not answer: ${describeError(error)}`;
-    const plan = planWith(scope, { records: new Map(), logs: new Map(), groups: new Map() });
+    const plan = planWith(scope, { records: undefined, logs: new Map(), groups: new Map() });
     return { ...plan, blockers: [{ code: 'target-unreachable', message }] };
   }
 }
@@ -119,12 +126,14 @@ export function chooseTopics({
 async function lookAtTarget(scope: PromotionScope, signal: AbortSignal): Promise<PromotionPlan> {
   const groups = await targetGroups(scope, signal);
   // Afterwards: what a group has committed by then, the log has held, unless it lost it.
-  return planWith(scope, { ...(await targetEnds(scope, signal)), groups });
+  const ends = await targetEnds(scope, chooseTopics(scope).includes, signal);
+  return planWith(scope, { ...ends, groups });
 }
 
-interface TargetLook extends Omit<TargetEnds, 'asked'> {
-  /** Undefined where the target does not answer. */
+interface TargetLook extends Omit<TargetEnds, 'asked' | 'records'> {
+  /** Both undefined where the target does not answer. */
   readonly asked?: ReadonlySet<string>;
+  readonly records: TargetEnds['records'] | undefined;
   readonly groups: ReadonlyMap<string, TargetGroup>;
 }
 
@@ -171,9 +180,10 @@ export interface TargetEnds {
 
 export async function targetEnds(
   { target, cluster }: Pick<PromotionScope, 'target' | 'cluster'>,
+  includes: ChosenTopics['includes'],
   signal: AbortSignal,
 ): Promise<TargetEnds> {
-  const mapped = target.mappedPartitions();
+  const mapped = target.mappedPartitions().filter(({ topic }) => includes(topic));
   const partitions = mapped.map(({ targetTopic, partition }) => ({
     topic: targetTopic,
     partition,

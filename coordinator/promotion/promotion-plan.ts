@@ -10,7 +10,7 @@
 
 import { isTakenBack, type SyncInput } from '../target/sync-decision.js';
 import { findBlockers, type Blocker } from './promotion-blockers.js';
-import { partitionKey } from './promotion-rows.js';
+import { isPlanned, partitionKey } from './promotion-rows.js';
 import type { PromotionMode } from './promotion-selection.js';
 
 export type FlowPhase = 'running' | 'promoting' | 'promoted';
@@ -36,6 +36,8 @@ export interface PartitionPosition {
   lagRecords: bigint | undefined;
   /** Nothing more comes from there: the source says that it has no such topic, or it is left out. */
   gone?: boolean | undefined;
+  /** Why nobody copies it until an operator acts: `paused`, or `halted: ` and the code. */
+  stopped?: string | undefined;
   /** How old the oldest record not yet copied may have been at that look. */
   missingMs?: number | undefined;
 }
@@ -94,8 +96,8 @@ export interface PlanInput {
   positions: readonly PartitionPosition[];
   mapped: readonly MappedPartition[];
   groups: readonly GroupPosition[];
-  /** By `partitionKey`; a partition that the target does not have is missing. */
-  targetEnds: ReadonlyMap<string, bigint>;
+  /** By `partitionKey`; a partition that the target does not have is missing. Undefined: not known. */
+  targetEnds: ReadonlyMap<string, bigint> | undefined;
   /** Where its logs end now, whoever wrote there last; looked at after the groups' offsets. */
   logEnds?: ReadonlyMap<string, bigint> | undefined;
   targetGroups: ReadonlyMap<string, TargetGroup>;
@@ -168,7 +170,8 @@ export function buildPromotionPlan(input: PlanInput): PromotionPlan {
     return planGroup(group, {
       mapped: mapped.get(key),
       position: positions.get(key),
-      targetEnd: input.targetEnds.get(key),
+      targetEnd: input.targetEnds?.get(key),
+      isTargetKnown: input.targetEnds !== undefined,
       logEnd: input.logEnds?.get(key),
       currentOffset: onTarget?.offsets.get(key),
       currentMetadata: onTarget?.metadata?.get(key) ?? '',
@@ -182,7 +185,7 @@ export function buildPromotionPlan(input: PlanInput): PromotionPlan {
     source,
     topics: planTopics(input, mapped, positions),
     groups,
-    isPlanned: input.mode !== 'unplanned' && source.state === 'reachable',
+    isPlanned: isPlanned(input),
     ...findBlockers(input, groups),
   };
 }
@@ -193,6 +196,7 @@ interface GroupContext {
   position: PartitionPosition | undefined;
   targetEnd: bigint | undefined;
   logEnd: bigint | undefined;
+  isTargetKnown: boolean;
   currentOffset: bigint | undefined;
   currentMetadata: string;
   /** What the source said last was written down before the fence. */
@@ -218,6 +222,7 @@ function planGroup(group: GroupPosition, context: GroupContext): GroupPlan {
     neverSee: 0n,
     note,
   });
+  if (!context.isTargetKnown) return nothing('the target does not answer');
   if (targetEnd === undefined) return nothing('the partition is not on the target');
   const translated = group.targetOffset ?? emptyPartition(context);
   if (translated === undefined) return nothing('the offset map knows nothing of this partition');
@@ -309,7 +314,7 @@ function planTopics(
         ? undefined
         : Math.max(plan.rpoMs, missingMs);
     plan.uncertaintyMs = Math.max(plan.uncertaintyMs, position?.sourceEndAgeMs ?? 0);
-    const targetEnd = input.targetEnds.get(key);
+    const targetEnd = input.targetEnds?.get(key);
     if (targetEnd !== undefined) plan.unmappedRecords += unmappedRecords(map, targetEnd);
   }
   return [...topics.values()].sort((a, b) => compare(a.topic, b.topic));

@@ -111,13 +111,3 @@ export class LinkOverflowError extends MirrorError {
     super(`agent at ${peer} has more than ${messagesMax} messages unread`);
   }
 }
-
-/** A step of a promotion did not come to its end in time. */
-export class FlowStopTimeoutError extends MirrorError {
-  readonly code = 'MIRROR_FLOW_STOP_TIMEOUT';
-  readonly retriable = true;
-
-  constructor(flow: string, limitMs: number) {
-    super(`agents did not release every item of flow ${flow} within ${limitMs} ms`);
-  }
-}

@@ -1,14 +1,14 @@
-import type { ItemEntry } from '../core/state.js';
+import type { ItemEntry, TopicEntry } from '../core/state.js';
 import type { DrillHost } from '../drill/drill.js';
 import type { CommitsReported } from '../promotion/promotion-look.js';
 import type { PartitionPosition, SourceLook } from '../promotion/promotion-plan.js';
 import type { Coordination } from './coordination.js';
-import { FlowStopTimeoutError } from './errors.js';
 import type { FlowPhase, FlowRuntime } from './flow-runtime.js';
 import type { OpenedFlowTarget } from './flow-target-port.js';
 import { endsHere } from './ends-here.js';
 import { probeSource } from './probe-source.js';
 import { reportGroups } from './report-groups.js';
+import { stateOf } from './status-view.js';
 
 /** A look at the source that is older than this no longer shows that it answers. */
 export const SOURCE_LOOK_FRESH_MS = 5_000;
@@ -84,25 +84,27 @@ export class CoordinationPromotionHost<Opened extends OpenedFlowTarget> implemen
           lagRecords: isCopied(topic?.items.get(partition)) ? meter?.lagRecords : undefined,
           missingMs: meter?.missingMs,
           gone,
+          stopped: topic && whyStopped(flow, topic, topic.items.get(partition)),
         });
       }
     }
     return positions;
   }
 
-  /** No more grants; resolves once every agent that still answers has reported and released. */
+  /** No more grants; waits until every agent that still answers has reported and released. */
   async stopFlow(
     flowId: string,
     topics: readonly string[] | undefined,
     signal: AbortSignal,
-  ): Promise<void> {
+  ): Promise<string[]> {
     const { clock, over } = this.#coordination;
     this.#coordination.flow(flowId).stop(topics);
     const concerned = topics === undefined ? undefined : new Set(topics);
     const either = AbortSignal.any([signal, over]);
     const deadlineMs = clock.nowMs() + FLOW_STOP_MAX_MS;
-    while (!this.#stopped(flowId, concerned)) {
-      if (clock.nowMs() >= deadlineMs) throw new FlowStopTimeoutError(flowId, FLOW_STOP_MAX_MS);
+    for (;;) {
+      const holders = this.#holders(flowId, concerned);
+      if (holders.length === 0 || clock.nowMs() >= deadlineMs) return holders;
       await clock.sleep(STOP_POLL_MS, either);
     }
   }
@@ -128,15 +130,14 @@ export class CoordinationPromotionHost<Opened extends OpenedFlowTarget> implemen
   }
 
   /** Whoever is cut off can tell nothing more: only connected holders are waited for. */
-  #stopped(flowId: string, topics: ReadonlySet<string> | undefined): boolean {
-    for (const agent of this.#coordination.core.state.agents.values()) {
-      if (!agent.connected) continue;
-      for (const item of agent.holding) {
-        if (item.flow.name !== flowId || item.state === 'releasing') continue;
-        if (topics === undefined || (item.topic && topics.has(item.topic.name))) return false;
-      }
-    }
-    return true;
+  #holders(flowId: string, topics: ReadonlySet<string> | undefined): string[] {
+    const isConcerned = ({ flow, state, topic }: ItemEntry): boolean =>
+      flow.name === flowId &&
+      state !== 'releasing' &&
+      (topics === undefined || (topic !== undefined && topics.has(topic.name)));
+    return [...this.#coordination.core.state.agents.values()]
+      .filter((agent) => agent.connected && [...agent.holding].some(isConcerned))
+      .map(({ agentId }) => agentId);
   }
 
   #connectedAgents(flow: FlowRuntime<Opened>): string[] {
@@ -149,6 +150,17 @@ export class CoordinationPromotionHost<Opened extends OpenedFlowTarget> implemen
 
 function isCopied(item: ItemEntry | undefined): boolean {
   return item?.state === 'held' && item.copier === 'running';
+}
+
+/** Until an operator acts; what is only moved, or looks for its position, goes on by itself. */
+function whyStopped<Opened extends OpenedFlowTarget>(
+  flow: FlowRuntime<Opened>,
+  topic: TopicEntry,
+  item: ItemEntry | undefined,
+): string | undefined {
+  const { state, halt } = stateOf(flow, topic, { item, refusal: undefined });
+  if (state === 'halted') return `halted: ${halt?.code ?? 'for an unknown reason'}`;
+  return state === 'paused' ? state : undefined;
 }
 
 function ageMs(atMs: number | undefined, nowMs: number): number | undefined {

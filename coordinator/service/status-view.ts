@@ -253,7 +253,7 @@ function viewMapped<Opened extends OpenedFlowTarget>(
   };
 }
 
-function stateOf<Opened extends OpenedFlowTarget>(
+export function stateOf<Opened extends OpenedFlowTarget>(
   flow: FlowRuntime<Opened>,
   topic: TopicEntry,
   { item, refusal }: { item: ItemEntry | undefined; refusal: Problem | undefined },

@@ -6,6 +6,7 @@ import {
   selectionOfUnfinished,
   type PromotionSelection,
 } from '../../../coordinator/promotion/promotion-selection.js';
+import type { KafkaCluster } from '../../../kafka/client/index.js';
 import { ErrorCode } from '../../../kafka/messages/error-codes.js';
 import { startKafka, type KafkaServers } from '../../kit/start-kafka.js';
 import { NEVER, TargetProcess } from '../target/open-on-broker.js';
@@ -62,6 +63,29 @@ describe('promote of some topics', () => {
     const ends = scene.target.mappedPartitions().map(({ fenceEnd }) => fenceEnd);
     assert.deepEqual(ends, [11n, 1n, 1n, 12n]);
     assert.notEqual(scene.target.promoted?.completedAtMs, undefined);
+  });
+
+  it('asks about those only: one without a leader does not stand in the way of others', async () => {
+    await using process = new TargetProcess(kafka.bootstrapServers);
+    const scene = await twoTopics('leaderless', process);
+    const { cluster } = process;
+    const listOffsets: KafkaCluster['listOffsets'] = async (partitions, ...rest) => {
+      const found = await cluster.listOffsets(partitions, ...rest);
+      const answer = found.get('leaderless.audit:0');
+      if (answer !== undefined) answer.errorCode = ErrorCode.LEADER_NOT_AVAILABLE;
+      return found;
+    };
+    const limping = new Proxy(cluster, {
+      get: (real, name) => {
+        if (name === 'listOffsets') return listOffsets;
+        const member: unknown = Reflect.get(real, name, real);
+        return typeof member === 'function' ? (member as () => unknown).bind(real) : member;
+      },
+    });
+    const options = scene.options({ cluster: limping, selection: only('audit') });
+    await assert.rejects(promote(options, NEVER), /target-unreachable/);
+    await promote({ ...options, selection: only('orders') }, NEVER);
+    assert.deepEqual(await scene.committed('billing'), { 0: '5' });
   });
 
   it('moves only the groups that are named, and the others when they are named later', async () => {

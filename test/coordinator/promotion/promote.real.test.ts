@@ -208,6 +208,16 @@ describe('promote', () => {
     assert.deepEqual(await scene.committed('billing'), BILLING);
   });
 
+  it('fences also those who do not release in time, and names them', async () => {
+    await using process = new TargetProcess(kafka.bootstrapServers);
+    const scene = await filledScene('unreleased', process);
+    scene.host.holders = ['one', 'two'];
+    const messages: string[] = [];
+    await promote(scene.options({ onStep: ({ message }) => messages.push(message) }), NEVER);
+    assert.match(messages.join('\n'), /refuse late appends; .* by one, two$/m);
+    assert.deepEqual(await scene.committed('billing'), BILLING);
+  });
+
   it('refuses while a group is active on the target, and leaves the flow running', async () => {
     await using process = new TargetProcess(kafka.bootstrapServers);
     const scene = await filledScene('active', process);

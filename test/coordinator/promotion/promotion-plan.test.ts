@@ -331,6 +331,37 @@ describe('buildPromotionPlan, blockers', () => {
     );
   });
 
+  it('names what is paused or halted, for which a planned promotion would wait in vain', () => {
+    const positions = [
+      { ...POSITION, lagRecords: undefined, stopped: 'paused' },
+      { ...POSITION, partition: 1, lagRecords: undefined, stopped: 'halted: target-diverged' },
+      { ...POSITION, partition: 2 },
+      { ...POSITION, partition: 3, gone: true, stopped: 'paused' },
+    ];
+    const blockersOf = (change: Partial<PlanInput>) =>
+      buildPromotionPlan(input({ positions, ...change })).blockers;
+    const [blocker, ...others] = blockersOf({});
+    assert.deepEqual([blocker?.code, others], ['not-copied', []]);
+    assert.match(
+      blocker!.message,
+      /: orders-0 \(paused\), orders-1 \(halted: target-diverged\); .*--unplanned$/,
+    );
+    assert.deepEqual(blockersOf({ mode: 'unplanned' }), []);
+    assert.deepEqual(blockersOf({ source: { state: 'unreachable', evidence: 'silence' } }), []);
+    assert.deepEqual(blockersOf({ phase: 'promoting' }), []);
+  });
+
+  it('does not take a target that does not answer for one that lost its topics', () => {
+    const accept = new Set(['target-topic-missing']);
+    const plan = buildPromotionPlan(input({ targetEnds: undefined, accept }));
+
+    assert.deepEqual([plan.blockers, plan.warnings], [[], []]);
+    assert.deepEqual(
+      plan.groups.map(({ targetOffset, note }) => [targetOffset, note]),
+      [[undefined, 'the target does not answer']],
+    );
+  });
+
   it('lets an operator go past what costs topics or groups only, and says so', () => {
     const corrupt = 'the record at offset 7 cannot be read';
     const away = { state: 'unreachable', evidence: 'silence' } as const;

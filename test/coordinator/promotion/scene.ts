@@ -56,10 +56,13 @@ export class Host implements PromotionHost {
     return this.positions;
   }
 
-  stopFlow(_flow: string, topics: readonly string[] | undefined): Promise<void> {
+  /** Agents that do not release what they hold. */
+  holders: string[] = [];
+
+  stopFlow(_flow: string, topics: readonly string[] | undefined): Promise<string[]> {
     this.stops += 1;
     this.stopped.push(topics);
-    return Promise.resolve();
+    return Promise.resolve(this.holders);
   }
 
   setFlowState(_flow: string, phase: FlowPhase): void {

@@ -95,6 +95,23 @@ describe('what a promotion knows of the partitions', () => {
     await agent.leave();
   });
 
+  it('is that nobody copies one that is paused, or was halted', async () => {
+    const { coordination, agent, report, position } = await stage();
+    const halt = { code: 'target-diverged', message: 'a foreign batch' };
+    const told = [await report(0, {}), await report(1, { state: PartitionState.HALTED, halt })];
+    agent.say({ $case: 'progress', value: { partitions: told, standing: [] } });
+    const stoppedBy = (partition: number) => position(partition)?.stopped;
+    await until(() => stoppedBy(1), 'the halt');
+    assert.deepEqual([stoppedBy(0), stoppedBy(1)], [undefined, 'halted: target-diverged']);
+    const rule = { act: 'pause', topics: ['t'], operator: 'me', atMs: 1 } as const;
+    coordination.emit({ kind: 'flow-steered', flow: FLOW, rules: [rule] });
+    const releases = told.map(({ item, leaseEpoch }) => ({ item, leaseEpoch, reason: '' }));
+    agent.say({ $case: 'released', value: { releases } });
+    await until(() => stoppedBy(0), 'the pause');
+    assert.deepEqual([stoppedBy(0), stoppedBy(1)], ['paused', 'paused']);
+    await agent.leave();
+  });
+
   it('is that nothing more comes from a topic that is gone, or left out', async () => {
     const { coordination, agent, host, report, position } = await stage();
     const both = [await report(0, {}), await report(1, {})];
