@@ -8,9 +8,11 @@ import {
   type FetchRequest,
   type FetchResponse,
 } from '../../kafka/messages/fetch.js';
+import { CorruptBatchError } from '../../kafka/records/errors.js';
+import { doubtfulOffset } from '../../kafka/records/fetched-batches.js';
 import type { Bandwidth } from './bandwidth.js';
 import { badBytesOutcome, fetchOutcomeOf, type FetchOutcome } from './fetch-outcome.js';
-import { FetchSession } from './fetch-session.js';
+import { FetchSession, type SessionEntry } from './fetch-session.js';
 import { FrameLease } from './frame-lease.js';
 import { backoffMs, FETCH_WAIT_BUSY_MS, FETCH_WAIT_MS, RETRY_BACKOFF_MIN_MS } from './limits.js';
 import type { MemoryBudget } from './memory-budget.js';
@@ -173,7 +175,7 @@ export class FetchLoop {
     // It may have been stopped, or moved by a recovery, while the broker was waiting.
     if (entry?.copier.state !== 'running') return;
     if (entry.copier.fetchOffset !== entry.fetchOffset) return;
-    this.#take(entry.copier, answer, frame);
+    this.#take(entry, answer, frame);
   }
 
   /** A partition that an answer leaves out has no news: its end is known as of now. */
@@ -185,7 +187,8 @@ export class FetchLoop {
     }
   }
 
-  #take(copier: PartitionCopier, answer: FetchPartitionResponse, frame?: FrameLease): void {
+  #take(entry: SessionEntry, answer: FetchPartitionResponse, frame?: FrameLease): void {
+    const { copier } = entry;
     const outcome = fetchOutcomeOf(copier, answer);
     if (outcome.kind !== 'records') {
       this.remove(copier);
@@ -198,12 +201,14 @@ export class FetchLoop {
     copier.openTransaction.note(lastStableOffset, highWatermark, nowMs);
     if (answer.records === null || answer.records.length === 0) return;
     try {
-      const prepared = prepareFetched({
+      const fetched = {
         records: unpinned(answer.records),
         abortedTransactions: answer.abortedTransactions,
         fetchOffset: copier.fetchOffset,
         endOffset: lastStableOffset,
-      });
+      };
+      if (!isBorneOut(entry, doubtfulOffset(fetched))) return; // the next fetch asks for the same
+      const prepared = prepareFetched(fetched);
       if (frame !== undefined) holdFrame(prepared, frame);
       copier.fetchPace = this.#pace;
       copier.accept(prepared);
@@ -222,4 +227,17 @@ export class FetchLoop {
     this.#options.onFailure(error);
     await clock.sleep(backoffMs(this.#failures), signal).catch(() => undefined);
   }
+}
+
+/** What only one batch says is believed once two answers agree; throws CorruptBatchError if they do not. */
+function isBorneOut(entry: SessionEntry, doubtful: bigint | undefined): boolean {
+  if (doubtful === undefined || entry.doubtful === doubtful) return true;
+  if (entry.doubtful !== undefined) {
+    throw new CorruptBatchError(
+      doubtful,
+      `another answer said that it begins at ${entry.doubtful}`,
+    );
+  }
+  entry.doubtful = doubtful;
+  return false;
 }

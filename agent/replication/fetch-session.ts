@@ -6,6 +6,8 @@ import type { PartitionCopier } from './partition-copier.js';
 export interface SessionEntry {
   copier: PartitionCopier;
   fetchOffset: bigint;
+  /** Where the first batch of the last answer began, if that is not believed before another says so too. */
+  doubtful?: bigint;
 }
 
 /** The parts of a request that say which partitions are meant. */

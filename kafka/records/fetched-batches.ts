@@ -1,4 +1,4 @@
-import { baseOffset, lastOffset, magic } from './batch-header.js';
+import { PAYLOAD_OFFSET, baseOffset, batchBytes, lastOffset, magic } from './batch-header.js';
 import { splitBatches } from './batch-splitter.js';
 import type { CoalesceLimits } from './coalesce-in-place.js';
 import { CorruptBatchError } from './errors.js';
@@ -27,8 +27,8 @@ const BASE_OFFSET_BYTES = 8;
  *   - nothing behind the end that it has for this reader. It notes that end before it reads, so a batch
  *     that came just then may lie behind what the answer says: the next answer tells.
  *
- * Throws CorruptBatchError when the first batch is not so. When a later one is not, returns those before
- * it, so that the next fetch begins with it.
+ * Throws CorruptBatchError when the first batch is not so. When a later one is not, or nothing tells whether
+ * it is, returns those before it, so that the next fetch begins with it.
  */
 export function splitFetched(fetched: FetchedRecords, coalesce?: CoalesceLimits): Buffer[] {
   const { records, fetchOffset } = fetched;
@@ -69,9 +69,30 @@ function firstFault(
       if (!joins) return { index, reason: `it reaches over offset ${follows}, which follows` };
       return { index: index + 1, reason: `it lies before offset ${last + 1n}` };
     }
+    if (index > 0 && follows === undefined && baseOffset(batch) > next && last + 1n < endOffset) {
+      return { index, reason: 'it lies behind a gap, and nothing bears that out' };
+    }
     next = last + 1n;
   }
   return undefined;
+}
+
+/**
+ * The offset of the first batch where it alone says how far the answer goes: the batch begins before the
+ * offset asked for, or lies behind a gap with nothing behind it, not even the log's end. A changed bit
+ * would show in nothing but a second answer. Messages of format 0 and 1 do not tell where they begin.
+ */
+export function doubtfulOffset({
+  records,
+  fetchOffset,
+  endOffset,
+}: FetchedRecords): bigint | undefined {
+  if (records === null || records.length < PAYLOAD_OFFSET || magic(records) < 2) return undefined;
+  const first = baseOffset(records);
+  if (first === fetchOffset) return undefined;
+  const isAlone = batchBytes(records) + BASE_OFFSET_BYTES > records.length;
+  const isBorneOut = !isAlone || lastOffset(records) + 1n >= endOffset;
+  return first > fetchOffset && isBorneOut ? undefined : first;
 }
 
 /** The one offset of a message of format 0 or 1 is that of its last record. */

@@ -47,7 +47,8 @@ describe('splitFetched', () => {
   const right: [string, Answer, number[]][] = [
     ['neighbours', { batches: batchesAt(20, 25, 30) }, [20, 25, 30]],
     ['a first batch that contains the offset', { from: 22, batches: batchesAt(20, 25) }, [20, 25]],
-    ['what compaction left', { batches: batchesAt(21, 27), end: 99 }, [21, 27]],
+    ['what compaction left', { batches: batchesAt(21, 27), end: 32 }, [21, 27]],
+    ['no last batch that nothing bears out', { batches: batchesAt(21, 27), end: 99 }, [21]],
     ['a last batch that is cut short', { batches: batchesAt(20), cut: cutAt(25) }, [20]],
     ['nothing', { batches: [] }, []],
   ];
