@@ -8,7 +8,7 @@ import { readBatch, type ReadRecord } from '../../kafka/records/build-batch.js';
 import { HaltError } from './halt.js';
 import { ALIGNED_RECORDS_MAX, PLAIN_BYTES_MAX } from './limits.js';
 import type { TargetSegment } from './own-records.js';
-import type { CopierAssignment } from './partition-copier.js';
+import type { CopierAssignment } from './copier-assignment.js';
 import { prepareFetched } from './prepared-batch.js';
 import { FetchRetryError, logBound, readPartition } from './read-partition.js';
 import type { Position, Run } from './run-tail.js';

@@ -3,10 +3,11 @@ import type { StartOffset } from '../../mirror/start-offset.js';
 import { describeError } from '../../common/errors.js';
 import type { Logger } from '../../common/log.js';
 import { UNLIMITED, type Bandwidth } from './bandwidth.js';
+import type { CopierAssignment } from './copier-assignment.js';
 import { FetchLoop } from './fetch-loop.js';
 import type { FetchOutcome } from './fetch-outcome.js';
 import type { MemoryAccount, MemoryBudget } from './memory-budget.js';
-import { PartitionCopier, type CopierAssignment, type CopierState } from './partition-copier.js';
+import { PartitionCopier, type CopierState } from './partition-copier.js';
 import { PositionRecovery, type PositionRecoveryOptions } from './position-recovery.js';
 import { ProduceLane } from './produce-lane.js';
 import { RecoveryQueue } from './recovery-queue.js';
@@ -81,6 +82,7 @@ export class FlowCopier {
       bytesHeld: (holder, change) => this.#bytesHeld(holder, change),
       stateChanged: (changed, from) => this.#stateChanged(changed, from),
     });
+    this.#options.memory.hold(copier.tail.heldBytes);
     copier.tail.onHeld = (change) => this.#options.memory.hold(change);
     this.#copiers.add(copier);
     this.#recovery.add(copier);

@@ -1,7 +1,7 @@
 import type { KafkaCluster } from '../../kafka/client/index.js';
 import { describeProducers } from '../../kafka/messages/describe-producers.js';
 import { ErrorCode } from '../../kafka/messages/error-codes.js';
-import type { CopierAssignment } from './partition-copier.js';
+import type { CopierAssignment } from './copier-assignment.js';
 import { FetchRetryError } from './read-partition.js';
 
 /**

@@ -8,7 +8,7 @@ import {
   producerId,
 } from '../../kafka/records/batch-header.js';
 import { HOLES_MAX } from './limits.js';
-import type { CopierAssignment } from './partition-copier.js';
+import type { CopierAssignment } from './copier-assignment.js';
 
 /** A stretch of target offsets that hold mirrored records. */
 export interface TargetSegment {

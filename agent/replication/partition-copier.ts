@@ -5,6 +5,7 @@ import { patchBatch } from '../../kafka/records/rewrite-header.js';
 import { landedElsewhere, type AppendFailure } from './append-outcome.js';
 import type { RefusedBatch } from './batch-limit.js';
 import { coalescePrefix } from './coalesce-prefix.js';
+import type { CopierAssignment } from './copier-assignment.js';
 import type { FrameLease } from './frame-lease.js';
 import type { HaltError, WayOut } from './halt.js';
 import { DAMAGED_READS_MAX, TROUBLE_AFTER_FAILURES, TROUBLE_LENGTH_MAX } from './limits.js';
@@ -12,8 +13,8 @@ import { OpenTransaction } from './open-transaction.js';
 import { NEAR } from './pace.js';
 import type { Prepared, PreparedBatch, SourceRun } from './prepared-batch.js';
 import { splitPrepared } from './split-prepared.js';
-import { RunTail, type Position, type Run } from './run-tail.js';
-import { SourceEpochs, type SourceEpoch } from './source-epochs.js';
+import { RunTail, type Position } from './run-tail.js';
+import { SourceEpochs } from './source-epochs.js';
 
 export type CopierState =
   | 'recovering' // its position is being derived from the target's end offset
@@ -24,23 +25,6 @@ export type CopierState =
   | 'halted' //     stands still until an operator decides
   | 'fenced' //     the target refuses this producer epoch; the flow was promoted or paused
   | 'stopped'; //   holds nothing; terminal
-
-/** What a coordinator hands out to copy one partition. */
-export interface CopierAssignment {
-  topic: string;
-  partition: number;
-  targetTopic: string;
-  sourceTopicId: string;
-  targetTopicId: string;
-  producerId: bigint;
-  producerEpoch: number;
-  sequenceBase: bigint;
-  mapTail: readonly Run[];
-  /** Where the durable map ends, or near that; undefined if it is not known. */
-  sourceEpoch?: SourceEpoch | undefined;
-  /** The halt that an operator accepted, once; empty if none. */
-  accept: string;
-}
 
 /** One batch on its way to the target. */
 export interface Append {
@@ -141,12 +125,26 @@ export class PartitionCopier {
 
   constructor(assignment: CopierAssignment, events: CopierEvents) {
     this.assignment = assignment;
-    this.tail = new RunTail(assignment.mapTail);
+    const { mapTail, mapNews } = assignment;
+    this.tail = new RunTail(mapTail);
+    // Nothing was appended behind a first position, or one that an operator accepted: nor may we yet.
+    const isChosen = mapTail.length === 0 || assignment.accept !== '';
+    if (mapNews !== undefined) this.tail.adopt(mapNews.runs, isChosen);
+    this.truncatedTo = mapNews?.truncatedTo;
+    this.mapRestarted = mapNews?.mapRestarted === true;
     this.epochs.know(assignment.sourceEpoch);
     this.sequenceBase = assignment.sequenceBase;
     // What it was granted for is the new topic: nothing would halt, and its first records be skipped.
     if (assignment.accept === 'topic-recreated') this.wayOut = { kind: 'restart' };
     this.#events = events;
+  }
+
+  /** The target lost everything from here on, or what was copied behind it does not count any more. */
+  cutMap(targetOffset: bigint): void {
+    this.tail.truncateTo(targetOffset);
+    const { truncatedTo } = this;
+    // An earlier cut that is not acknowledged is still to be reported.
+    if (truncatedTo === undefined || targetOffset < truncatedTo) this.truncatedTo = targetOffset;
   }
 
   /** Takes the recovered position; `starting` when it must first become durable. */

@@ -223,8 +223,7 @@ export class PositionRecovery {
       if (runs.length === 0) throw this.#unknownTarget(copier, targetEnd);
       copier.tail.replace(runs);
     }
-    copier.tail.truncateTo(targetEnd);
-    copier.truncatedTo = targetEnd;
+    copier.cutMap(targetEnd);
   }
 
   #checkTargetTopic(copier: PartitionCopier): void {

@@ -95,6 +95,19 @@ export class RunTail {
     this.#weigh();
   }
 
+  /**
+   * What follows, and is not durable. A position at its end is one that was chosen, or else, where it only
+   * says that more of the source is done, a rest.
+   */
+  adopt(runs: readonly Run[], isChosen: boolean): void {
+    for (const run of runs) {
+      const position = { sourceNext: run.sourceStart, targetNext: run.targetStart };
+      if (run.length > 0n) this.extend(run);
+      else if (isChosen || run.targetStart !== this.end?.targetNext) this.start(position);
+      else this.rest(position);
+    }
+  }
+
   /** Everything known is void. */
   reset(): void {
     this.#runs = [];

@@ -6,7 +6,7 @@ import { TIMESTAMP_EARLIEST, TIMESTAMP_LATEST } from '../../kafka/messages/list-
 import { HaltError } from './halt.js';
 import { SCAN_EMPTY_READS_MAX } from './limits.js';
 import type { TargetSegment } from './own-records.js';
-import type { CopierAssignment } from './partition-copier.js';
+import type { CopierAssignment } from './copier-assignment.js';
 import { prepareFetched, type Prepared } from './prepared-batch.js';
 import { FetchRetryError, logBound, readPartition } from './read-partition.js';
 import type { Run } from './run-tail.js';

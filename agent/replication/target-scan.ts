@@ -6,7 +6,7 @@ import { baseOffset } from '../../kafka/records/batch-header.js';
 import { splitFetched } from '../../kafka/records/fetched-batches.js';
 import { lastSequenceOf } from './last-sequence.js';
 import { OwnRecords, type ForeignBatch, type TargetSegment } from './own-records.js';
-import type { CopierAssignment } from './partition-copier.js';
+import type { CopierAssignment } from './copier-assignment.js';
 import { FetchRetryError, logBound, readPartition } from './read-partition.js';
 
 export interface TargetScanOptions {

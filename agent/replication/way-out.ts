@@ -36,8 +36,7 @@ export async function takeWayOut(options: WayOutOptions, signal: AbortSignal): P
       tail.reset();
       copier.mapRestarted = true;
     } else {
-      tail.truncateTo(cutAt);
-      copier.truncatedTo = cutAt;
+      copier.cutMap(cutAt);
     }
   }
   const position: Position = { sourceNext, targetNext: targetEnd };

@@ -6,7 +6,7 @@ import type { FlowConfig } from '../../mirror/config/mirror-config.js';
 import { readSource } from '../replication/align-source.js';
 import type { SyncPair } from '../replication/choose-syncs.js';
 import { HaltError } from '../replication/halt.js';
-import type { CopierAssignment } from '../replication/partition-copier.js';
+import type { CopierAssignment } from '../replication/copier-assignment.js';
 import { FetchRetryError, logBound } from '../replication/read-partition.js';
 import type { Position, Run } from '../replication/run-tail.js';
 import { SOURCE_BEFORE_RECORDS, TARGET_WINDOW_RECORDS } from './limits.js';

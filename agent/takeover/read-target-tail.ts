@@ -3,7 +3,7 @@ import { timestampType } from '../../kafka/records/batch-header.js';
 import { readBatch, type ReadRecord } from '../../kafka/records/build-batch.js';
 import { contentOf } from '../replication/align-source.js';
 import { PLAIN_BYTES_MAX } from '../replication/limits.js';
-import type { CopierAssignment } from '../replication/partition-copier.js';
+import type { CopierAssignment } from '../replication/copier-assignment.js';
 import { readStretch } from '../replication/read-partition.js';
 import type { LoggedRecord } from './trace-back.js';
 

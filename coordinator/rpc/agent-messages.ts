@@ -188,9 +188,11 @@ export function* writeCoordinatorMessage(says: CoordinatorSays): Iterable<Coordi
 }
 
 function writeGrant({ lease, assignment, mirroredTopics }: GrantMessage) {
+  const news = assignment?.mapNews;
   const partition = assignment && {
     ...assignment,
     mapTail: [...assignment.mapTail],
+    mapNews: news && { ...news, runs: [...news.runs] },
     sourceEpoch: assignment.sourceEpoch,
   };
   return { ...writeLease(lease), partition, mirroredTopics: [...mirroredTopics] };

@@ -9,7 +9,7 @@ export const LINK_MESSAGES_MAX = 8_192;
 /** How long a stream may stay open without its hello. */
 export const HELLO_WAIT_MAX_MS = 10_000;
 
-/** Grants carry up to 64 runs each: this keeps a message near half a mebibyte. */
+/** Grants carry 64 runs each, and 1,000 more where nothing can be written: this keeps a message below 8 MiB. */
 export const GRANTS_PER_MESSAGE_MAX = 200;
 
 /** Revokes and acknowledgements are small. */

@@ -5,7 +5,7 @@ import type { PromotedScope } from '../target/flow-promotions.js';
 import type { GroupLook } from '../validation/group-validation.js';
 import type { UnprovenPartition } from '../verification/unproven.js';
 import type { VerifiablePartition } from '../verification/verification.js';
-import type { MapRun } from '../target/partition-map.js';
+import type { MapNews, MapRun } from '../target/partition-map.js';
 import type { SourceFacts } from '../target/source-facts.js';
 import type { GroupOffsetReport } from './messages.js';
 
@@ -38,6 +38,7 @@ export interface FlowTargetPort {
     sequenceBase: bigint;
     sourceTopicId: string;
     mapTail: MapRun[];
+    mapNews?: MapNews | undefined;
     sourceEpoch?: EpochMark | undefined;
   };
 

@@ -2,7 +2,7 @@ import type { EpochMark } from '../../mirror/records/offset-map-record.js';
 import type { CopierState, LeaseRef, Problem, SourceTopic } from '../core/events.js';
 import type { AclBinding } from '../../kafka/admin/acl-admin.js';
 import type { TopicConfigFacts } from '../target/source-facts.js';
-import type { MapRun } from '../target/partition-map.js';
+import type { MapNews, MapRun } from '../target/partition-map.js';
 import type { SiteTask, SiteTaskReport } from './site-task-kinds.js';
 
 /** What agents and the coordinator say to each other, free of the wire's types. */
@@ -131,6 +131,7 @@ export interface PartitionAssignment {
   readonly producerEpoch: number;
   readonly sequenceBase: bigint;
   readonly mapTail: readonly MapRun[];
+  readonly mapNews?: MapNews | undefined;
   readonly sourceEpoch?: EpochMark | undefined;
   /** The halt that an operator accepted; empty if none. */
   readonly accept: string;

@@ -7,7 +7,7 @@ import type { EpochMark } from '../../mirror/records/offset-map-record.js';
 import type { Belongings } from './belongings.js';
 import type { GroupPositions, GroupRow } from './group-positions.js';
 import type { OffsetMapStore } from './offset-map-store.js';
-import type { MapRun } from './partition-map.js';
+import type { MapNews, MapRun } from './partition-map.js';
 import type { SourceFacts } from './source-facts.js';
 
 export interface FlowTargetOptions {
@@ -39,7 +39,10 @@ export interface PartitionGrant {
   producerEpoch: number;
   sequenceBase: bigint;
   sourceTopicId: string;
+  /** Durable. */
   mapTail: MapRun[];
+  /** Not durable yet. */
+  mapNews: MapNews | undefined;
   sourceEpoch: EpochMark | undefined;
 }
 

@@ -24,6 +24,7 @@ import {
   CLOSE_FLUSH_MS_MAX,
   FLUSH_PARTITIONS_MAX,
   MAP_FLUSH_INTERVAL_MS,
+  MAP_NEWS_RUNS_MAX,
   MAP_TAIL_RUNS_MAX,
   PRODUCER_REFRESH_INTERVAL_MS,
 } from './limits.js';
@@ -181,9 +182,10 @@ export class FlowTarget implements AsyncDisposable {
     }
     const { sequenceBase, sourceTopicId, producerEpoch } = entry.base;
     const mapTail = entry.map.tail(MAP_TAIL_RUNS_MAX);
+    const mapNews = entry.map.news(MAP_NEWS_RUNS_MAX);
     const { producerId } = this.producer;
-    const sourceEpoch = entry.epoch;
-    return { producerId, producerEpoch, sequenceBase, sourceTopicId, mapTail, sourceEpoch };
+    const map = { mapTail, mapNews, sourceEpoch: entry.epoch };
+    return { producerId, producerEpoch, sequenceBase, sourceTopicId, ...map };
   }
 
   /** Idempotent for repeats. Throws OffsetMapConflictError, or TopicProblem for a corrupt map. */

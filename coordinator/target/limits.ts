@@ -49,8 +49,11 @@ export const SYNC_FIRST_MS = 5_000;
 /** Runs in one partition's map, 64 chunks; beyond it old ones are merged conservatively. */
 export const MAP_RUNS_MAX = 32_768;
 
-/** Runs at the end of a map that a grant carries. */
+/** Runs at the end of what is durable of a map that a grant carries. */
 export const MAP_TAIL_RUNS_MAX = 64;
+
+/** And of what is not durable yet, as long as the map's topic has no leader: its holder counts the rest. */
+export const MAP_NEWS_RUNS_MAX = 1_000;
 
 /** How long closing waits for the last flush; what it cannot write, agents report again. */
 export const CLOSE_FLUSH_MS_MAX = 5_000;

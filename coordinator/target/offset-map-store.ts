@@ -22,7 +22,7 @@ import type { StoredRecord } from './internal-topic-reader.js';
 import type { InternalRecord, InternalTopic } from './internal-topic.js';
 import { FLUSH_PARTITIONS_MAX } from './limits.js';
 import { MappedEntries, refuseCorrupt, setEpoch, type MappedEntry } from './mapped-entries.js';
-import { PartitionMap, type MapEnd, type MapRun, type UnsavedMap } from './partition-map.js';
+import { PartitionMap, type MapRun, type UnsavedMap } from './partition-map.js';
 
 export interface MapAck {
   topic: string;
@@ -72,7 +72,6 @@ interface FlushedEntry {
   unsaved: UnsavedMap;
   baseTaken: boolean;
   epochTaken: boolean;
-  end: MapEnd | undefined;
 }
 
 /**
@@ -252,9 +251,10 @@ export class OffsetMapStore {
       for (const each of flushed) this.#putBack(each);
       throw error;
     }
-    return flushed.flatMap(({ entry: { topic, partition }, end }) =>
-      end === undefined ? [] : [{ topic, partition, ...end }],
-    );
+    return flushed.flatMap(({ entry: { topic, partition, map }, unsaved }) => {
+      const end = map.saved(unsaved);
+      return end === undefined ? [] : [{ topic, partition, ...end }];
+    });
   }
 
   /** A start goes before its chunks: without them it is right or, behind the map's end, ignored. */
@@ -274,7 +274,7 @@ export class OffsetMapStore {
     if (epochTaken) add({ kind: 'epoch', topic, partition, value: entry.epoch });
     entry.baseUnsaved = false;
     entry.epochUnsaved = false;
-    return { entry, unsaved, baseTaken, epochTaken, end: entry.map.end };
+    return { entry, unsaved, baseTaken, epochTaken };
   }
 
   #putBack({ entry, unsaved, baseTaken, epochTaken }: FlushedEntry): void {

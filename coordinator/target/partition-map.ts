@@ -6,7 +6,7 @@
  * as `start` beside the runs, as long as no run has gone past it.
  */
 import { OffsetMapConflictError } from '../../mirror/offset-map-errors.js';
-import { isExactRun, type OffsetRun } from '../../mirror/offset-map-run.js';
+import { isExactRun, targetNextOf, type OffsetRun } from '../../mirror/offset-map-run.js';
 import type { OffsetMapChunk } from '../../mirror/offset-map-chunk.js';
 import {
   OffsetMap,
@@ -16,6 +16,7 @@ import {
   type UnsavedChunk,
 } from '../../mirror/offset-map.js';
 import { MAP_RUNS_MAX } from './limits.js';
+import { StoredPart } from './stored-part.js';
 
 /** Records at consecutive offsets on both sides; length zero marks a starting point. */
 export interface MapRun {
@@ -35,6 +36,17 @@ export interface UnsavedMap {
   /** Undefined: unchanged. `pair` undefined: to be deleted. */
   start: { pair: OffsetPair | undefined } | undefined;
   chunks: UnsavedChunk[];
+  /** Of the map as it is then, once this is written. */
+  end: MapEnd | undefined;
+  cuts: number;
+}
+
+/** What is known and not durable: whoever gets the lease reports it as its own, or it is lost with us. */
+export interface MapNews {
+  readonly runs: readonly MapRun[];
+  /** As in the reports that brought it. */
+  readonly truncatedTo: bigint | undefined;
+  readonly mapRestarted: boolean;
 }
 
 export class PartitionMap {
@@ -42,11 +54,14 @@ export class PartitionMap {
   /** Invariant: at or after the runs' end on both sides, or undefined. */
   #start: OffsetPair | undefined;
   #startUnsaved = false;
+  readonly #stored: StoredPart;
 
+  /** Of what is stored: nothing unless told. */
   constructor(runs: OffsetMap = new OffsetMap(), start?: OffsetPair) {
     this.#runs = runs;
     this.#start = start;
     this.#dropPassedStart();
+    this.#stored = new StoredPart(this.end);
   }
 
   static restore(
@@ -88,7 +103,10 @@ export class PartitionMap {
    */
   adopt(runs: readonly OffsetRun[], start: OffsetPair): void {
     // An older start stands where records are known by now.
-    if (runs.length > 0) this.#setStart(undefined);
+    if (runs.length > 0) {
+      this.#setStart(undefined);
+      this.#stored.lowerTo(this.end);
+    }
     for (const run of runs) this.#runs.adopt(run);
     this.#runs.merge(MAP_RUNS_MAX);
     const { sourceOffset: sourceStart, targetOffset: targetStart } = start;
@@ -99,6 +117,7 @@ export class PartitionMap {
   reset(): void {
     this.#runs.truncateTo(0n);
     this.#setStart(undefined);
+    this.#stored.restart();
   }
 
   /** As OffsetMap.toTarget(), with the starting point taken into account. */
@@ -144,12 +163,24 @@ export class PartitionMap {
     return this.#runs.runs();
   }
 
-  /** The newest runs, oldest first, all exact. */
+  /** The newest runs that are durable, oldest first, all exact. */
   tail(runsMax: number): MapRun[] {
-    const from = Math.max(0, this.#runs.runCount - runsMax);
-    const runs = this.#runs.runs(from);
+    const { end } = this.#stored;
+    if (end === undefined) return [];
+    const count = this.#storedRuns(end);
+    const runs = this.#runs.runs(Math.max(0, count - runsMax), count);
     const firstExact = runs.findLastIndex((run) => !isExactRun(run)) + 1;
-    return [...runs.slice(firstExact).map(exactPart), ...this.#startRun()];
+    const tail = runs.slice(firstExact).map((run) => upTo(end.targetNext, exactPart(run)));
+    const last = tail.at(-1);
+    return last !== undefined && isSame(endOf(last), end) ? tail : [...tail, startAt(end)];
+  }
+
+  /** What follows the tail, from its oldest on; undefined if all is durable. What is left out can be counted. */
+  news(runsMax: number): MapNews | undefined {
+    const { truncatedTo, restarted } = this.#stored;
+    const runs = this.#newRuns(runsMax);
+    if (runs.length === 0 && truncatedTo === undefined && !restarted) return undefined;
+    return { runs, truncatedTo, mapRestarted: restarted };
   }
 
   /**
@@ -167,12 +198,39 @@ export class PartitionMap {
   takeUnsaved(): UnsavedMap {
     const start = this.#startUnsaved ? { pair: this.#start } : undefined;
     this.#startUnsaved = false;
-    return { start, chunks: this.#runs.takeUnsavedChunks() };
+    const chunks = this.#runs.takeUnsavedChunks();
+    return { start, chunks, end: this.end, cuts: this.#stored.cuts };
+  }
+
+  /** It was written: answers with what is durable now, unless that was cut meanwhile. */
+  saved({ end, cuts }: UnsavedMap): MapEnd | undefined {
+    return this.#stored.saved(end, cuts) ? end : undefined;
   }
 
   markUnsaved(unsaved: UnsavedMap): void {
     if (unsaved.start !== undefined) this.#startUnsaved = true;
     this.#runs.markUnsaved(unsaved.chunks);
+  }
+
+  /** How many runs begin before the end of what is stored. */
+  #storedRuns({ targetNext }: MapEnd): number {
+    let count = this.#runs.runCount;
+    while (count > 0 && this.#runs.runs(count - 1, count)[0]!.targetStart >= targetNext) count -= 1;
+    return count;
+  }
+
+  #newRuns(runsMax: number): MapRun[] {
+    const { end } = this.#stored;
+    if (isSame(end, this.end)) return [];
+    const first = end === undefined ? 0 : Math.max(0, this.#storedRuns(end) - 1);
+    const news: MapRun[] = [];
+    for (let index = first; index < this.#runs.runCount; index += 1) {
+      const run = this.#runs.runs(index, index + 1)[0]!;
+      if (end !== undefined && targetNextOf(run) <= end.targetNext) continue;
+      if (news.length === runsMax || !isExactRun(run)) return news;
+      news.push(end === undefined ? exactPart(run) : from(end.targetNext, exactPart(run)));
+    }
+    return news.length === runsMax ? news : [...news, ...this.#startRun()];
   }
 
   #applyRecords(run: MapRun): void {
@@ -222,16 +280,17 @@ export class PartitionMap {
     // Written even if there is none: one that runs had passed is still stored, and would count again.
     const isKept = start !== undefined && start.targetOffset <= targetOffset;
     this.#setStart(isKept ? start : undefined);
-    if (this.#runs.runCount > 0 || this.#start !== undefined) return;
-    // Nothing is left: the copy begins again where it once began.
+    // If nothing is left, the copy begins again where it once began.
     const sourceOffset = first?.sourceStart ?? start?.sourceOffset;
-    if (sourceOffset !== undefined) this.#setStart({ sourceOffset, targetOffset });
+    if (this.end === undefined && sourceOffset !== undefined)
+      this.#setStart({ sourceOffset, targetOffset });
+    this.#stored.cutTo(targetOffset, this.end);
   }
 
   #startRun(): MapRun[] {
     if (this.#start === undefined) return [];
-    const { sourceOffset, targetOffset } = this.#start;
-    return [{ sourceStart: sourceOffset, targetStart: targetOffset, length: 0n }];
+    const { sourceOffset: sourceNext, targetOffset: targetNext } = this.#start;
+    return [startAt({ sourceNext, targetNext })];
   }
 
   #setStart(start: OffsetPair | undefined): void {
@@ -249,6 +308,32 @@ export class PartitionMap {
       this.#start.sourceOffset === sourceNext && this.#start.targetOffset === targetNext;
     if (!isAhead || isEnd) this.#start = undefined;
   }
+}
+
+function endOf({ sourceStart, targetStart, length }: MapRun): MapEnd {
+  return { sourceNext: sourceStart + length, targetNext: targetStart + length };
+}
+
+function isSame(one: MapEnd | undefined, other: MapEnd | undefined): boolean {
+  return one?.sourceNext === other?.sourceNext && one?.targetNext === other?.targetNext;
+}
+
+function startAt({ sourceNext, targetNext }: MapEnd): MapRun {
+  return { sourceStart: sourceNext, targetStart: targetNext, length: 0n };
+}
+
+/** What of the run lies before a target offset within it. */
+function upTo(targetOffset: bigint, run: MapRun): MapRun {
+  const length = targetOffset - run.targetStart;
+  return length < run.length ? { ...run, length } : run;
+}
+
+/** What of the run lies at a target offset within it, and behind. */
+function from(targetOffset: bigint, run: MapRun): MapRun {
+  const into = targetOffset - run.targetStart;
+  if (into <= 0n) return run;
+  const { sourceStart, length } = run;
+  return { sourceStart: sourceStart + into, targetStart: targetOffset, length: length - into };
 }
 
 function exactPart(run: OffsetRun): MapRun {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 
-import type { CopierAssignment } from '../../agent/replication/partition-copier.js';
+import type { CopierAssignment } from '../../agent/replication/copier-assignment.js';
 import { eventually } from '../kit/eventually.js';
 import { startKafka, type KafkaServers } from '../kit/start-kafka.js';
 import { createTopics, writeUnique } from '../kit/write-unique.js';

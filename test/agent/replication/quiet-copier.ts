@@ -1,7 +1,5 @@
-import {
-  PartitionCopier,
-  type CopierAssignment,
-} from '../../../agent/replication/partition-copier.js';
+import type { CopierAssignment } from '../../../agent/replication/copier-assignment.js';
+import { PartitionCopier } from '../../../agent/replication/partition-copier.js';
 
 /** A copier of which nobody is told anything; what a test is about is what it says of the assignment. */
 export function quietCopier(about: Partial<CopierAssignment> = {}): PartitionCopier {

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 
 import { HaltError, type HaltCode } from '../../../agent/replication/halt.js';
 import { SCAN_EMPTY_READS_MAX } from '../../../agent/replication/limits.js';
-import type { CopierAssignment } from '../../../agent/replication/partition-copier.js';
+import type { CopierAssignment } from '../../../agent/replication/copier-assignment.js';
 import { FetchRetryError } from '../../../agent/replication/read-partition.js';
 import { countSource, type SourceScan } from '../../../agent/replication/source-scan.js';
 import { ErrorCode } from '../../../kafka/messages/error-codes.js';

@@ -28,8 +28,10 @@ function mapOf(runs: readonly MapRun[]): PartitionMap {
   return map;
 }
 
+/** Whoever is granted the copy finds the seed durable. */
 function seeded(map: PartitionMap, { runs, start }: Seed): PartitionMap {
   map.adopt(runs, start);
+  map.saved(map.takeUnsaved());
   return map;
 }
 

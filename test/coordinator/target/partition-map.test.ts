@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { MAP_RUNS_MAX } from '../../../coordinator/target/limits.js';
-import { PartitionMap, type MapRun } from '../../../coordinator/target/partition-map.js';
-import type { OffsetMapChunk } from '../../../mirror/offset-map-chunk.js';
+import {
+  PartitionMap,
+  type MapNews,
+  type MapRun,
+} from '../../../coordinator/target/partition-map.js';
 import { OffsetMapConflictError } from '../../../mirror/offset-map-errors.js';
-import type { OffsetPair } from '../../../mirror/offset-map.js';
+import { ModelMapTopic } from './model-map-topic.js';
 
 function run(sourceStart: number, targetStart: number, length: number): MapRun {
   return {
@@ -14,29 +17,19 @@ function run(sourceStart: number, targetStart: number, length: number): MapRun {
   };
 }
 
+function news(runs: MapRun[]): MapNews {
+  return { runs, truncatedTo: undefined, mapRestarted: false };
+}
+
+/** Durable or not. */
+function known(map: PartitionMap): MapRun[] {
+  return [...map.tail(64), ...(map.news(64)?.runs ?? [])];
+}
+
 function mapOf(...runs: MapRun[]): PartitionMap {
   const map = new PartitionMap();
   map.apply(runs);
   return map;
-}
-
-/** What a compacted topic would hold. */
-class Store {
-  readonly chunks = new Map<number, OffsetMapChunk>();
-  start: OffsetPair | undefined;
-
-  save(map: PartitionMap): void {
-    const { start, chunks } = map.takeUnsaved();
-    if (start !== undefined) this.start = start.pair;
-    for (const { index, generation, runs } of chunks) {
-      if (runs.length === 0) this.chunks.delete(index);
-      else this.chunks.set(index, { generation, runs });
-    }
-  }
-
-  restore(): PartitionMap {
-    return PartitionMap.restore(this.chunks, this.start);
-  }
 }
 
 describe('PartitionMap', () => {
@@ -45,7 +38,7 @@ describe('PartitionMap', () => {
 
     assert.equal(map.end, undefined);
     assert.equal(map.toTarget(5n).kind, 'unknown');
-    assert.deepEqual(map.tail(64), []);
+    assert.deepEqual(known(map), []);
   });
 
   it('translates from a starting point alone', () => {
@@ -55,14 +48,14 @@ describe('PartitionMap', () => {
     assert.deepEqual(map.toTarget(500n), { kind: 'exact', targetOffset: 0n });
     assert.deepEqual(map.toTarget(499n), { kind: 'before', targetOffset: 0n });
     assert.deepEqual(map.toTarget(501n), { kind: 'beyond', targetOffset: 0n });
-    assert.deepEqual(map.tail(64), [run(500, 0, 0)]);
+    assert.deepEqual(known(map), [run(500, 0, 0)]);
   });
 
   it('forgets the starting point once records have passed it', () => {
     const map = mapOf(run(500, 0, 0), run(505, 0, 10));
 
     assert.deepEqual(map.end, { sourceNext: 515n, targetNext: 10n });
-    assert.deepEqual(map.tail(64), [run(505, 0, 10)]);
+    assert.deepEqual(known(map), [run(505, 0, 10)]);
     assert.deepEqual(map.toTarget(500n), { kind: 'before', targetOffset: 0n });
   });
 
@@ -84,11 +77,11 @@ describe('PartitionMap', () => {
   it('takes repeats of everything it knows', () => {
     const reports = [run(500, 0, 0), run(505, 0, 10), run(520, 10, 5)];
     const map = mapOf(...reports);
-    const before = map.tail(64);
+    const before = known(map);
 
     map.apply(reports);
 
-    assert.deepEqual(map.tail(64), before);
+    assert.deepEqual(known(map), before);
   });
 
   it('takes repeats of what lies before a starting point', () => {
@@ -144,7 +137,7 @@ describe('PartitionMap', () => {
     map.apply([], 0n);
 
     assert.deepEqual(map.end, { sourceNext: 505n, targetNext: 0n });
-    assert.deepEqual(map.tail(64), [run(505, 0, 0)]);
+    assert.deepEqual(known(map), [run(505, 0, 0)]);
   });
 
   it('comes out the same when a truncation with its runs is repeated', () => {
@@ -152,44 +145,44 @@ describe('PartitionMap', () => {
 
     for (let repeat = 0; repeat < 2; repeat += 1) {
       map.apply([run(80, 80, 10), run(95, 90, 5)], 80n);
-      assert.deepEqual(map.tail(64), [run(0, 0, 90), run(95, 90, 5)]);
+      assert.deepEqual(known(map), [run(0, 0, 90), run(95, 90, 5)]);
     }
   });
 
   it('is the same after it was stored and restored', () => {
-    const store = new Store();
+    const store = new ModelMapTopic();
     const map = mapOf(run(500, 0, 0));
-    store.save(map);
+    store.write(map.takeUnsaved());
     assert.deepEqual(store.restore().end, map.end);
 
     map.apply([run(505, 0, 10), run(520, 10, 5)]);
-    store.save(map);
-    assert.deepEqual(store.restore().tail(64), map.tail(64));
+    store.write(map.takeUnsaved());
+    assert.deepEqual(known(store.restore()), known(map));
 
     map.apply([run(600, 15, 0)]);
-    store.save(map);
+    store.write(map.takeUnsaved());
     assert.deepEqual(store.restore().end, { sourceNext: 600n, targetNext: 15n });
   });
 
   it('does not bring back a starting point that a truncation made void', () => {
-    const store = new Store();
+    const store = new ModelMapTopic();
     const map = mapOf(run(0, 0, 40), run(100, 50, 0), run(100, 50, 10));
-    store.save(map);
+    store.write(map.takeUnsaved());
 
     map.apply([], 40n);
-    store.save(map);
+    store.write(map.takeUnsaved());
 
     assert.deepEqual(store.restore().end, { sourceNext: 40n, targetNext: 40n });
   });
 
   it('tells again what a failed write had taken', () => {
-    const store = new Store();
+    const store = new ModelMapTopic();
     const map = mapOf(run(500, 0, 0), run(505, 0, 10));
 
     map.markUnsaved(map.takeUnsaved());
-    store.save(map);
+    store.write(map.takeUnsaved());
 
-    assert.deepEqual(store.restore().tail(64), map.tail(64));
+    assert.deepEqual(known(store.restore()), known(map));
   });
 
   it('finds the runs from an offset to the end', () => {
@@ -206,10 +199,85 @@ describe('PartitionMap', () => {
       map.apply([run(index * 3, index * 2, 2)]);
 
     assert.ok(map.runCount <= MAP_RUNS_MAX);
+    map.saved(map.takeUnsaved());
     assert.equal(map.tail(64).length, 64);
     assert.deepEqual(map.tail(1), [run(MAP_RUNS_MAX * 3, MAP_RUNS_MAX * 2, 2)]);
     const { targetOffset } = map.toTarget(300n);
     assert.ok(targetOffset !== undefined && targetOffset <= 200n);
     assert.ok(map.rereadMax(300n) >= 200n - targetOffset);
+  });
+
+  it('calls durable what was written, and tells the rest apart', () => {
+    const map = mapOf(run(500, 0, 0));
+    assert.deepEqual(map.tail(64), []);
+    assert.deepEqual(map.news(64), news([run(500, 0, 0)]));
+
+    map.saved(map.takeUnsaved());
+    assert.deepEqual(map.tail(64), [run(500, 0, 0)]);
+    assert.equal(map.news(64), undefined);
+
+    map.apply([run(500, 0, 51), run(600, 51, 1)]);
+    assert.deepEqual(map.tail(64), [run(500, 0, 0)]);
+    assert.deepEqual(map.news(64), news([run(500, 0, 51), run(600, 51, 1)]));
+    assert.deepEqual(map.news(1), news([run(500, 0, 51)]));
+
+    map.saved(map.takeUnsaved());
+    map.apply([run(601, 52, 9), run(612, 61, 0)]);
+    assert.deepEqual(map.tail(64), [run(500, 0, 51), run(600, 51, 1)]);
+    assert.deepEqual(map.news(64), news([run(601, 52, 9), run(612, 61, 0)]));
+
+    map.saved(map.takeUnsaved());
+    assert.deepEqual(map.tail(1), [run(600, 51, 10), run(612, 61, 0)]);
+  });
+
+  it('takes for durable what was taken to be written, not what came meanwhile', () => {
+    const map = mapOf(run(0, 0, 10));
+    const taken = map.takeUnsaved();
+    map.apply([run(10, 10, 5)]);
+
+    assert.deepEqual(map.saved(taken), { sourceNext: 10n, targetNext: 10n });
+    assert.deepEqual(map.news(64), news([run(10, 10, 5)]));
+    assert.deepEqual(map.tail(64), [run(0, 0, 10)]);
+  });
+
+  it('does not let a write vouch for what was cut while it was made', () => {
+    const map = mapOf(run(0, 0, 10), run(20, 10, 10));
+    map.saved(map.takeUnsaved());
+    map.apply([run(40, 20, 10)]);
+    const taken = map.takeUnsaved();
+    map.apply([run(50, 15, 5)], 15n);
+
+    assert.equal(map.saved(taken), undefined);
+    assert.deepEqual(map.tail(64), [run(0, 0, 10), run(20, 10, 5)]);
+    assert.deepEqual(map.news(64), { ...news([run(50, 15, 5)]), truncatedTo: 15n });
+
+    assert.notEqual(map.saved(map.takeUnsaved()), undefined);
+    assert.equal(map.news(64), undefined);
+  });
+
+  it('tells of a cut that is not durable though nothing follows it', () => {
+    const map = mapOf(run(0, 0, 10));
+    map.saved(map.takeUnsaved());
+    map.apply([], 4n);
+
+    assert.deepEqual(map.tail(64), [run(0, 0, 4)]);
+    assert.deepEqual(map.news(64), { ...news([]), truncatedTo: 4n });
+  });
+
+  it('knows nothing that is durable of a copy that began anew', () => {
+    const map = mapOf(run(0, 0, 10));
+    map.saved(map.takeUnsaved());
+    map.reset();
+    map.apply([run(0, 10, 0)]);
+
+    assert.deepEqual(map.tail(64), []);
+    assert.deepEqual(map.news(64), { ...news([run(0, 10, 0)]), mapRestarted: true });
+  });
+
+  it('tells a position ahead on the target from the end of the last run', () => {
+    const map = mapOf(run(0, 0, 10), run(10, 15, 0));
+    map.saved(map.takeUnsaved());
+
+    assert.deepEqual(map.tail(64), [run(0, 0, 10), run(10, 15, 0)]);
   });
 });

@@ -192,7 +192,26 @@ export interface PartitionAssignment {
   /** The halt that an operator accepts: the copier goes on past it, once. Empty if none. */
   accept: string;
   /** By what is durable; absent if that does not tell. */
-  sourceEpoch: SourceEpoch | undefined;
+  sourceEpoch:
+    | SourceEpoch
+    | undefined;
+  /**
+   * What the coordinator knows of the map behind `map_tail`; absent if all of that is durable. An agent that
+   * does not know this field counts it on both sides instead.
+   */
+  mapNews: MapNews | undefined;
+}
+
+/**
+ * The part of a map that was reported and is not durable yet. The coordinator may die with it, so the
+ * new holder reports it, until it is acknowledged, as what it copied itself.
+ */
+export interface MapNews {
+  /** Oldest first; what goes on behind them is to be counted. */
+  runs: MapRun[];
+  /** As in `PartitionProgress`, of reports that are not durable either. */
+  truncatedTo?: bigint | undefined;
+  mapRestarted: boolean;
 }
 
 export interface Revokes {
@@ -1739,6 +1758,7 @@ function createBasePartitionAssignment(): PartitionAssignment {
     mapTail: [],
     accept: "",
     sourceEpoch: undefined,
+    mapNews: undefined,
   };
 }
 
@@ -1776,6 +1796,9 @@ export const PartitionAssignment: MessageFns<PartitionAssignment> = {
     }
     if (message.sourceEpoch !== undefined) {
       SourceEpoch.encode(message.sourceEpoch, writer.uint32(74).fork()).join();
+    }
+    if (message.mapNews !== undefined) {
+      MapNews.encode(message.mapNews, writer.uint32(82).fork()).join();
     }
     return writer;
   },
@@ -1865,6 +1888,14 @@ export const PartitionAssignment: MessageFns<PartitionAssignment> = {
             message.sourceEpoch = SourceEpoch.decode(reader, reader.uint32());
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.mapNews = MapNews.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1897,6 +1928,93 @@ export const PartitionAssignment: MessageFns<PartitionAssignment> = {
     message.sourceEpoch = (object.sourceEpoch !== undefined && object.sourceEpoch !== null)
       ? SourceEpoch.fromPartial(object.sourceEpoch)
       : undefined;
+    message.mapNews = (object.mapNews !== undefined && object.mapNews !== null)
+      ? MapNews.fromPartial(object.mapNews)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseMapNews(): MapNews {
+  return { runs: [], truncatedTo: undefined, mapRestarted: false };
+}
+
+export const MapNews: MessageFns<MapNews> = {
+  encode(message: MapNews, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.runs) {
+      MapRun.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.truncatedTo !== undefined) {
+      if (BigInt.asIntN(64, message.truncatedTo) !== message.truncatedTo) {
+        throw new globalThis.Error("value provided for field message.truncatedTo of type int64 too large");
+      }
+      writer.uint32(16).int64(message.truncatedTo);
+    }
+    if (message.mapRestarted !== false) {
+      writer.uint32(24).bool(message.mapRestarted);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): MapNews {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMapNews();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.runs.push(MapRun.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.truncatedTo = reader.int64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.mapRestarted = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<MapNews>): MapNews {
+    return MapNews.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<MapNews>): MapNews {
+    const message = createBaseMapNews();
+    message.runs = object.runs?.map((e) => MapRun.fromPartial(e)) || [];
+    message.truncatedTo = (object.truncatedTo !== undefined && object.truncatedTo !== null)
+      ? BigInt(object.truncatedTo)
+      : undefined;
+    message.mapRestarted = object.mapRestarted ?? false;
     return message;
   },
 };
