@@ -3,6 +3,7 @@ import { eventually } from '../kit/eventually.js';
 import { checkTranslations, type TranslatedCommit } from '../kit/group-checker.js';
 import { assertMirrored, type HistoryRecord } from '../kit/history-checker.js';
 import { connectKafkajs } from '../kit/kafkajs-client.js';
+import { assertMapped } from '../kit/read-offset-map.js';
 import { readTopic } from '../kit/read-topic.js';
 import { topicOffsets } from '../kit/topic-offsets.js';
 import { checkHolders } from './holders.js';
@@ -120,7 +121,7 @@ async function settleGroup(
 
 /**
  * What every run must end in: one live holder for each partition, no lag, a target that mirrors the
- * source record by record, and a group that skips nothing at any time and repeats nothing at the
+ * source record by record, a map of all of it, and a group that skips nothing at any time and repeats nothing at the
  * end. Returns how many records were compared; throws with what is wrong.
  */
 export async function judge(
@@ -147,6 +148,7 @@ export async function judge(
     assertMirrored(source, target);
     const skips = checkTranslations(source, target, seenAsClaims(traffic.seen, topic));
     if (skips.length > 0) throw new Error(`${topic}, while faults were on:\n${skips.join('\n')}`);
+    await assertMapped({ target: world.target, alias: 'source', topic }, source, target);
     records += source.length;
   }
   done(`${records} records are compared`);

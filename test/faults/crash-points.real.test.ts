@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 
-import { checkHistory } from '../kit/history-checker.js';
+import { checkHistory, checkWholeMap } from '../kit/history-checker.js';
 import { readTopic } from '../kit/read-topic.js';
 import { startKafka, type KafkaServers } from '../kit/start-kafka.js';
 import { startProcess, type RunningProcess } from '../kit/start-process.js';
@@ -70,6 +70,21 @@ describe('a copier that dies at an exactly named moment', () => {
     return copy.length;
   }
 
+  /** What outlives them all is exact, and leaves out no record. */
+  async function assertMapped(topic: string, mapFile: string): Promise<void> {
+    const [original, copy] = await Promise.all([
+      readTopic(source, topic),
+      readTopic(target, `a.${topic}`),
+    ]);
+    let wrong: string[] = [];
+    const look = (): boolean => {
+      const { runs } = new FlowBench({ source, target, mapFile });
+      wrong = checkWholeMap(original, copy, (partition) => runs.tail(`${topic}-${partition}`));
+      return wrong.length === 0;
+    };
+    await eventually(look, () => wrong.slice(0, 20));
+  }
+
   async function killAtEachPoint(topic: string, producer: FlowProducer): Promise<void> {
     const mapFile = join(temporaryFolder('map'), 'runs');
     const copy = { topic, targetTopic: `a.${topic}`, partitions: 2, producer };
@@ -93,6 +108,7 @@ describe('a copier that dies at an exactly named moment', () => {
     const last = await start([copy], { mapFile, crash: 'none', at: 0 });
     await eventually(finished);
     await checkMirrored({ source, target, topic, targetTopic: `a.${topic}` });
+    await assertMapped(topic, mapFile);
     await last.kill();
   }
 

@@ -273,6 +273,36 @@ export function checkOffsetMap(
   return wrong;
 }
 
+/** A stretch of the map: both offsets advance by one for each record. */
+export interface MappedRun {
+  readonly sourceStart: bigint;
+  readonly targetStart: bigint;
+  readonly length: bigint;
+}
+
+/** Point 6, and that no record is left out: in a hole of the map a group reads again what it has read. */
+export function checkWholeMap(
+  source: readonly HistoryRecord[],
+  target: readonly HistoryRecord[],
+  runsOf: (partition: number) => readonly MappedRun[],
+): string[] {
+  const points: MapPoint[] = [];
+  for (const partition of new Set(target.map((record) => record.partition)))
+    for (const { sourceStart, targetStart, length } of runsOf(partition))
+      for (let into = 0n; into < length; into += 1n)
+        points.push({
+          partition,
+          sourceOffset: sourceStart + into,
+          targetOffset: targetStart + into,
+        });
+  const known = new Set(points.map((point) => `${point.partition}/${point.targetOffset}`));
+  const holes = target.filter(({ partition, offset }) => !known.has(`${partition}/${offset}`));
+  const left = holes.map(
+    ({ partition, offset }) => `partition ${partition}: ${offset} is not mapped`,
+  );
+  return [...checkOffsetMap(source, target, points), ...left];
+}
+
 /** Throws with every violation in words; silent when the target is an exact mirror. */
 export function assertMirrored(
   source: readonly HistoryRecord[],

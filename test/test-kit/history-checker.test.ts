@@ -5,6 +5,7 @@ import {
   checkFence,
   checkHistory,
   checkOffsetMap,
+  checkWholeMap,
   type HistoryRecord,
   type ViolationKind,
 } from '../kit/history-checker.js';
@@ -199,6 +200,34 @@ describe('checkOffsetMap', () => {
     assert.deepEqual(checkOffsetMap(history(), target, [point]), []);
     const wrong = checkOffsetMap(history(), target, [{ ...point, targetOffset: 10n }]);
     assert.equal(wrong.length, 1);
+  });
+});
+
+describe('checkWholeMap', () => {
+  const run = (start: bigint, length: bigint) => {
+    return { sourceStart: start, targetStart: start, length };
+  };
+  const whole = [run(0n, BigInt(RECORDS))];
+
+  it('accepts a map of every record', () => {
+    assert.deepEqual(
+      checkWholeMap(history(), history(), () => whole),
+      [],
+    );
+  });
+
+  it('refuses one with a hole, one that ends early, and one that goes on', () => {
+    const ends = BigInt(RECORDS);
+    for (const wrong of [
+      [run(0n, 4n), run(5n, ends - 5n)],
+      [run(0n, ends - 1n)],
+      [run(0n, ends + 1n)],
+    ])
+      assert.equal(
+        checkWholeMap(history(), history(), (partition) => (partition === 1 ? wrong : whole))
+          .length,
+        1,
+      );
   });
 });
 
