@@ -3,7 +3,7 @@ import { topicExclusion } from '../../mirror/policy/topic-selection.js';
 import type { FlowProducer } from '../../mirror/records/offset-map-record.js';
 import type { Belongings } from './belongings.js';
 import { newCopy } from './config-sync.js';
-import { ensureBase } from './ensure-base.js';
+import { ensureBases } from './ensure-base.js';
 import { TopicProblem, WriterFencedError } from './errors.js';
 import { FlowArming } from './flow-arming.js';
 import {
@@ -164,10 +164,9 @@ export class FlowTarget implements AsyncDisposable {
     // Rules on prefixes may apply to it.
     if (this.#maps.find(name, 0)?.base === undefined) facts.aclsDue();
     const ids = { sourceTopicId: topic.topicId, targetTopicId: ensured.targetTopicId };
-    for (let partition = 0; partition < partitionCount; partition += 1) {
-      const place = { topic: name, targetTopic, partition, ...ids };
-      ensureBase(this.#maps, place, this.producer.producerEpoch);
-    }
+    const place = { topic: name, targetTopic, partitionCount, ...ids };
+    const hasAdded = ensureBases(this.#maps, place, this.producer.producerEpoch);
+    if (hasAdded) await this.#unlessFenced(() => this.#flushMaps(signal));
     return { targetTopic, ...ensured };
   }
 

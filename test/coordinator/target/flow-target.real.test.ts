@@ -153,6 +153,23 @@ describe('FlowTarget', () => {
     await assert.rejects(target.ensureTopic(orders(1)), isProblem('partition-count-shrunk'));
   });
 
+  it('has a partition that a begun topic got later copied from its first record', async () => {
+    const flow = flowFrom('added');
+    await using process = new TargetProcess(kafka.bootstrapServers);
+    const target = await process.open(flow);
+    await target.ensureTopic(orders(1));
+    await target.ensureTopic(orders(2)); // nothing is copied yet: as configured
+    target.applyProgress(progress(1, run(500, 0, 0)));
+
+    await target.ensureTopic(orders(4));
+
+    await using successor = new TargetProcess(kafka.bootstrapServers);
+    const again = await successor.open(flow); // the first dies before it has granted anything
+    await again.ensureTopic(orders(4));
+    const tails = [0, 1, 2, 3].map((partition) => again.assignment('orders', partition).mapTail);
+    assert.deepEqual(tails, [[], [run(500, 0, 0)], [run(0, 0, 0)], [run(0, 0, 0)]]);
+  });
+
   it('copies to a wider topic once an operator accepted that, also after a restart', async () => {
     await using first = new TargetProcess(kafka.bootstrapServers);
     const before = await first.open(flowFrom('wider'));
