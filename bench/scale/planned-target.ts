@@ -1,5 +1,5 @@
 import { Belongings } from '../../coordinator/target/belongings.js';
-import { ensureBase } from '../../coordinator/target/ensure-base.js';
+import { ensureBases } from '../../coordinator/target/ensure-base.js';
 import { listMapped, listVerifiable } from '../../coordinator/target/flow-positions.js';
 import type { InternalRecord, InternalTopic } from '../../coordinator/target/internal-topic.js';
 import type { StoredRecord } from '../../coordinator/target/internal-topic-reader.js';
@@ -96,8 +96,7 @@ export class PlannedTarget implements FlowTargetPort {
     const targetTopic = this.#targetTopic(name);
     const targetTopicId = this.#targetIds.get(name) ?? '';
     const ids = { sourceTopicId: topic.topicId, targetTopicId };
-    for (let partition = 0; partition < partitionCount; partition += 1)
-      ensureBase(this.maps, { topic: name, targetTopic, partition, ...ids }, 3);
+    ensureBases(this.maps, { topic: name, targetTopic, partitionCount, ...ids }, 3);
     return Promise.resolve({ targetTopic, targetTopicId, partitionCount });
   }
 
