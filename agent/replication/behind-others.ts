@@ -1,26 +1,34 @@
 import { HaltError } from './halt.js';
-import { lengthOf } from './own-records.js';
+import { lengthOf, segmentsFrom } from './own-records.js';
 import type { PartitionCopier } from './partition-copier.js';
 import type { Position } from './run-tail.js';
-import type { SourceScan } from './source-scan.js';
 import type { TargetStretch } from './target-scan.js';
 
 /** Something else wrote to the target; what of the stretch is this flow's was found on the source. */
 export interface AmongOthers {
   copier: PartitionCopier;
   stretch: TargetStretch;
-  own: SourceScan;
+  /** Behind the last of them. */
+  sourceNext: bigint;
 }
 
 /**
- * Where the copy goes on once an operator accepted what others wrote: this flow's records among it go
- * into the map where they are, and the next one behind all of it. Its sequence number follows the last
- * one of this flow, since others move the log's end but not that.
+ * The sequence base that is right where the map ends now, since this flow's records among what others
+ * wrote go into it one after the other: a later attempt, of whatever agent, begins there.
  */
-export function goBehind({ copier, stretch, own }: AmongOthers): Position {
+export function sequenceBaseAt(stretch: TargetStretch, targetNext: bigint): bigint {
+  const ahead = lengthOf(segmentsFrom(stretch.segments, targetNext));
+  return targetNext + ahead - BigInt(stretch.nextSequence);
+}
+
+/**
+ * Where the copy goes on once an operator accepted what others wrote: this flow's records among it are
+ * in the map where they lie, and the next one comes behind all of it. Its sequence number follows the
+ * last one of this flow, since others move the log's end but not that.
+ */
+export function goBehind({ copier, stretch, sourceNext }: AmongOthers): Position {
   const { tail } = copier;
-  for (const run of own.runs) tail.extend(run);
-  const position: Position = { sourceNext: own.sourceNext, targetNext: stretch.to };
+  const position: Position = { sourceNext, targetNext: stretch.to };
   tail.start(position);
   copier.sequenceBase = stretch.to - BigInt(stretch.nextSequence);
   copier.landed = undefined;
@@ -28,7 +36,7 @@ export function goBehind({ copier, stretch, own }: AmongOthers): Position {
 }
 
 /** Says what accepting it comes to, in records: it was looked at then and there. */
-export function writtenByOthers({ copier, stretch, own }: AmongOthers): HaltError {
+export function writtenByOthers({ copier, stretch, sourceNext }: AmongOthers): HaltError {
   const { targetTopic, partition, producerId } = copier.assignment;
   const { offset, producerId: theirs } = stretch.foreign!;
   const what =
@@ -40,7 +48,7 @@ export function writtenByOthers({ copier, stretch, own }: AmongOthers): HaltErro
     'target-diverged',
     `${targetTopic}-${partition}: ${what}; something else writes to this topic; ` +
       `${count} records of this flow that the map lacks are told by their sequence numbers; ` +
-      `to accept goes on from source offset ${own.sourceNext} and ${priceOf(stretch)}`,
+      `to accept goes on from source offset ${sourceNext} and ${priceOf(stretch)}`,
     { wayOut: { kind: 'behind-others' } },
   );
 }

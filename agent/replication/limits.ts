@@ -1,3 +1,5 @@
+import { CHUNK_BYTES_PER_RECORD } from './source-chunk.js';
+
 /**
  * Limits of the copy path. What one agent holds in memory is bounded by its budget
  * (`agent.memory.bytes.max`), whatever the number of partitions. What depends on the length of a link is in
@@ -37,8 +39,14 @@ export const PLAIN_BYTES_MAX = 64 * 1024 * 1024;
 /** Reads of one batch that come out damaged before the source's own copy is taken to be. */
 export const DAMAGED_READS_MAX = 3;
 
-/** Records looked at to find a position by their contents, where counting does not come out right. */
-export const ALIGNED_RECORDS_MAX = 2_000_000;
+/** Runs that a count holds before they go into the map: some 100 bytes each, for each scan. */
+export const COUNTED_RUNS_MAX = 8_192;
+
+/** Records of the source that are looked for at a time, where counting does not come out right. */
+export const ALIGNED_CHUNK_RECORDS = 64 * 1024;
+
+/** Of an alignment, besides what the map takes: its chunk, and as many runs, some 100 bytes each. */
+export const ALIGNMENT_BYTES = ALIGNED_CHUNK_RECORDS * (CHUNK_BYTES_PER_RECORD + 100);
 
 /** Stretches that compaction removed, kept apart until the next batch of this flow tells whose they were. */
 export const HOLES_MAX = 1024;

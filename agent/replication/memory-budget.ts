@@ -1,3 +1,5 @@
+import { Wakeup } from '../../common/wakeup.js';
+
 /** One answer of a source broker brings at most this part of the budget. */
 const ANSWER_FRACTION = 1 / 8;
 
@@ -14,6 +16,8 @@ export class MemoryBudget {
   #held = 0;
   readonly #waiting = new Set<() => void>();
   readonly #accounts = new Map<string, MemoryAccount>();
+  /** Resolves when whoever came last has left. */
+  #turn: Promise<void> = Promise.resolve();
 
   constructor(bytesMax: number) {
     this.bytesMax = bytesMax;
@@ -58,6 +62,35 @@ export class MemoryBudget {
 
   offFree(wake: () => void): void {
     this.#waiting.delete(wake);
+  }
+
+  /** Waits until memory is free, if there is none. */
+  async untilFree(signal: AbortSignal): Promise<void> {
+    const wakeup = new Wakeup();
+    const wake = (): void => wakeup.wake();
+    this.onFree(wake);
+    try {
+      while (this.exhausted && !signal.aborted) await wakeup.wait(signal);
+    } finally {
+      this.offFree(wake);
+    }
+    signal.throwIfAborted();
+  }
+
+  /** Work that needs much memory for a while: all of it, of all flows, takes turns. */
+  async alone(bytes: number, work: () => Promise<void>, signal: AbortSignal): Promise<void> {
+    const before = this.#turn;
+    let leave = (): void => {};
+    const left = new Promise<void>((resolve) => (leave = resolve));
+    // Whoever gives up while it waits does not let its successor go ahead of who is before both.
+    this.#turn = before.then(() => left);
+    try {
+      await abortable(before, signal);
+      this.hold(bytes);
+      await work().finally(() => this.hold(-bytes));
+    } finally {
+      leave();
+    }
   }
 
   /** What is held for no broker: offset maps that no coordinator has taken yet. A change. */
@@ -112,4 +145,11 @@ export class MemoryAccount {
     this.#full = full;
     for (const changed of this.listeners) changed(this);
   }
+}
+
+async function abortable(promise: Promise<void>, signal: AbortSignal): Promise<void> {
+  const wakeup = new Wakeup();
+  void promise.then(() => wakeup.wake());
+  await wakeup.wait(signal);
+  signal.throwIfAborted();
 }

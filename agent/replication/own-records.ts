@@ -157,6 +157,17 @@ export class OwnRecords {
   }
 }
 
+/** What of the segments lies at an offset or behind it. */
+export function segmentsFrom(segments: readonly TargetSegment[], from: bigint): TargetSegment[] {
+  const wanted: TargetSegment[] = [];
+  for (const { targetStart, length } of segments) {
+    const end = targetStart + length;
+    const start = targetStart < from ? from : targetStart;
+    if (start < end) wanted.push({ targetStart: start, length: end - start });
+  }
+  return wanted;
+}
+
 export function lengthOf(segments: readonly TargetSegment[]): bigint {
   return segments.reduce((sum, { length }) => sum + length, 0n);
 }

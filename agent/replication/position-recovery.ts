@@ -4,23 +4,27 @@ import type { KafkaCluster } from '../../kafka/client/index.js';
 import { describeErrorCode, ErrorCode } from '../../kafka/messages/error-codes.js';
 import { IsolationLevel } from '../../kafka/messages/isolation-level.js';
 import { TIMESTAMP_EARLIEST, TIMESTAMP_LATEST } from '../../kafka/messages/list-offsets.js';
-import { alignSource, endsAlike, type AlignmentOptions } from './align-source.js';
+import { alignSource, endsAlike } from './align-source.js';
 import { learnBatchLimit } from './batch-limit.js';
-import { goBehind, writtenByOthers } from './behind-others.js';
+import { goBehind, sequenceBaseAt, writtenByOthers } from './behind-others.js';
 import type { StartOffset } from '../../mirror/start-offset.js';
 import type { Mm2Takeover } from '../takeover/mm2-takeover.js';
 import { HaltError } from './halt.js';
+import { ALIGNMENT_BYTES, COUNTED_RUNS_MAX } from './limits.js';
+import type { MemoryBudget } from './memory-budget.js';
+import { segmentsFrom, type TargetSegment } from './own-records.js';
 import type { PartitionCopier } from './partition-copier.js';
 import { logBound } from './read-partition.js';
 import type { KnownPosition, Position, Run } from './run-tail.js';
 import { explainEpoch } from './source-fault.js';
 import { scanSource, type SourceScan } from './source-scan.js';
-import { scanTarget } from './target-scan.js';
+import { scanTarget, type TargetStretch } from './target-scan.js';
 import { fittingSequenceBase, takeWayOut } from './way-out.js';
 
 export interface PositionRecoveryOptions {
   source: KafkaCluster;
   target: KafkaCluster;
+  memory: MemoryBudget;
   clock: Clock;
   log: Logger;
   /** Where the first copy of a topic starts. */
@@ -41,6 +45,24 @@ export interface TargetEnds {
   missing: readonly PartitionCopier[];
   /** Why the others have no end, in Kafka's words. */
   reasons: ReadonlyMap<PartitionCopier, string>;
+}
+
+/** What is left to do where counting does not come out right: takes long, and one at a time. */
+export type Alignment = (signal: AbortSignal) => Promise<void>;
+
+interface CountPlace {
+  copier: PartitionCopier;
+  /** The last exactly known position. */
+  from: KnownPosition;
+  targetEnd: bigint;
+  /** What is on the target behind it. */
+  stretch: TargetStretch;
+  /** False where others wrote and nobody accepted it: what is found is only to be told of. */
+  isKept: boolean;
+  /** Behind the last record that was found on the source. */
+  sourceNext: bigint;
+  /** What of the stretch, behind that one, is still to be found. */
+  segments: readonly TargetSegment[];
 }
 
 /**
@@ -76,8 +98,15 @@ export class PositionRecovery {
     return { ends, missing, reasons };
   }
 
-  /** Derives the position and gives it to the copier; throws HaltError, or what can be retried. */
-  async recover(copier: PartitionCopier, targetEnd: bigint, signal: AbortSignal): Promise<void> {
+  /**
+   * Derives the position and gives it to the copier, or says what is left to do for it; throws
+   * HaltError, or what can be retried.
+   */
+  async recover(
+    copier: PartitionCopier,
+    targetEnd: bigint,
+    signal: AbortSignal,
+  ): Promise<Alignment | undefined> {
     await this.#learnLimit(copier, signal);
     const { tail, wayOut } = copier;
     if (wayOut !== undefined && wayOut.kind !== 'behind-others') {
@@ -87,12 +116,12 @@ export class PositionRecovery {
     }
     this.#checkTargetTopic(copier);
     if (tail.end === undefined) {
-      if (await this.#isForeign(copier, targetEnd, signal)) return;
+      if (await this.#isForeign(copier, targetEnd, signal)) return undefined;
       const sourceNext = await this.#firstSourceOffset(copier, signal);
       const position = { sourceNext, targetNext: targetEnd };
       tail.start(position);
       copier.resumeAt(position);
-      return;
+      return undefined;
     }
     if (tail.end.targetNext > targetEnd) {
       await this.#shorten(copier, targetEnd, signal);
@@ -100,16 +129,24 @@ export class PositionRecovery {
     await this.#checkSource(copier, targetEnd, signal);
     const from = tail.floor(targetEnd);
     if (from === undefined) throw this.#unknownTarget(copier, targetEnd);
+    const derive = (): Promise<Alignment | undefined> =>
+      this.#countFrom(copier, { from, targetEnd }, signal);
+    return this.#orTakeOver({ copier, targetEnd, derive }, signal);
+  }
+
+  /** What is on the target, and not this flow's, may be MirrorMaker 2's. */
+  async #orTakeOver<T>(
+    at: { copier: PartitionCopier; targetEnd: bigint; derive: () => Promise<T> },
+    signal: AbortSignal,
+  ): Promise<T | undefined> {
+    const { copier, targetEnd, derive } = at;
     try {
-      const position = await this.#countFrom(copier, { from, targetEnd }, signal);
-      if (position === undefined) return;
-      if (copier.landed !== undefined) throw copier.landed;
-      copier.wayOut = undefined;
-      copier.resumeAt(position);
+      return await derive();
     } catch (error) {
       const isUnclear = error instanceof HaltError && error.haltCode === 'target-diverged';
       const isLooked = isUnclear && error.wayOut?.kind === 'behind-others';
       if (!isUnclear || isLooked || !(await this.#takeOver(copier, targetEnd, signal))) throw error;
+      return undefined;
     }
   }
 
@@ -134,40 +171,126 @@ export class PositionRecovery {
     copier.batchBytesMax = await learnBatchLimit(this.#options, { copier, refused }, signal);
   }
 
-  /** From the last exactly known position to the target's end; undefined once it is taken over. */
+  /** From the last exactly known position to the target's end. */
   async #countFrom(
     copier: PartitionCopier,
     { from, targetEnd }: { from: KnownPosition; targetEnd: bigint },
     signal: AbortSignal,
-  ): Promise<Position | undefined> {
-    const { source, target } = this.#options;
-    const { assignment, sequenceBase, tail } = copier;
+  ): Promise<Alignment | undefined> {
+    const { target: cluster } = this.#options;
+    const { assignment, sequenceBase } = copier;
+    const { sourceNext, targetNext: known } = from;
     // Inside a run one offset further back: the batch there, too, must be one of this flow.
-    const checkFrom = from.inRun ? from.targetNext - 1n : from.targetNext;
-    if (checkFrom === targetEnd) return from;
+    const checkFrom = from.inRun ? known - 1n : known;
+    if (checkFrom === targetEnd) {
+      resume(copier, from);
+      return undefined;
+    }
     const stretch = await scanTarget(
-      {
-        ...{ cluster: target, assignment, sequenceBase },
-        ...{ from: checkFrom, known: from.targetNext, to: targetEnd },
-      },
+      { cluster, assignment, sequenceBase, from: checkFrom, known, to: targetEnd },
       signal,
     );
     const isAccepted = copier.wayOut?.kind === 'behind-others';
     const isForeign = stretch.foreign !== undefined;
-    if (isForeign && !isAccepted && (await this.#takeOver(copier, targetEnd, signal))) return;
-    let own = await countOwn({ source, target, assignment, from, ...stretch }, signal);
-    if (!isForeign) {
-      for (const run of own.runs) tail.extend(run);
-      return { sourceNext: own.sourceNext, targetNext: targetEnd };
+    if (isForeign && !isAccepted && (await this.#takeOver(copier, targetEnd, signal)))
+      return undefined;
+    const { segments } = stretch;
+    const isKept = !isForeign || isAccepted;
+    return this.#countOwn(
+      { copier, from, targetEnd, stretch, isKept, sourceNext, segments },
+      signal,
+    );
+  }
+
+  /** Which source records fill the flow's part of a stretch. */
+  async #countOwn(place: CountPlace, signal: AbortSignal): Promise<Alignment | undefined> {
+    let { sourceNext, segments } = place;
+    while (segments.length > 0) {
+      const rest = { ...place, sourceNext, segments };
+      const counted = await this.#count(rest, signal);
+      if (counted === undefined) return (until) => this.#align(rest, until);
+      await this.#found(place, counted.runs, signal);
+      ({ sourceNext } = counted);
+      const { targetStart, length } = counted.runs.at(-1)!;
+      segments = segmentsFrom(segments, targetStart + length);
+    }
+    await this.#goOn(place, sourceNext, signal);
+    return undefined;
+  }
+
+  /** A part, or all of it: as many runs as may be held. Undefined when it does not come out right. */
+  async #count(place: CountPlace, signal: AbortSignal): Promise<SourceScan | undefined> {
+    const { source, target } = this.#options;
+    const { segments, copier, sourceNext: from } = place;
+    const { assignment } = copier;
+    let counted: SourceScan;
+    try {
+      const scan = { cluster: source, assignment, from, segments };
+      counted = await scanSource({ ...scan, runsMax: COUNTED_RUNS_MAX }, signal);
+    } catch (error) {
+      if (error instanceof HaltError && error.haltCode === 'target-diverged') return undefined;
+      throw error;
+    }
+    const { sourceStart, targetStart, length } = counted.runs.at(-1)!;
+    const last = { sourceLast: sourceStart + length - 1n, targetLast: targetStart + length - 1n };
+    return (await endsAlike({ source, target, assignment }, last, signal)) ? counted : undefined;
+  }
+
+  /** One partition of the agent at a time: its memory is a part of the budget. */
+  #align(place: CountPlace, signal: AbortSignal): Promise<void> {
+    const { source, target, memory } = this.#options;
+    const { copier, from, targetEnd, isKept, sourceNext, segments } = place;
+    copier.trouble = 'waits for its turn to be compared with the source, record by record';
+    const derive = async (): Promise<void> => {
+      copier.trouble = 'is compared with the source, record by record, to find what was copied';
+      const found = (runs: Iterable<Run>): Promise<void> => this.#found(place, runs, signal);
+      const { assignment } = copier;
+      const goOnFrom = isKept ? undefined : from.sourceNext;
+      const logs = { source, target, assignment };
+      const aligned = { ...logs, sourceNext, segments, goOnFrom, found };
+      await this.#goOn(place, await alignSource(aligned, signal), signal);
+    };
+    return memory.alone(
+      ALIGNMENT_BYTES,
+      () => this.#orTakeOver({ copier, targetEnd, derive }, signal),
+      signal,
+    );
+  }
+
+  /** What is known from now on; waits while a coordinator has to take the map before there is room. */
+  async #found(place: CountPlace, runs: Iterable<Run>, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    const { copier, stretch, isKept } = place;
+    if (!isKept) return;
+    const { tail } = copier;
+    for (const run of runs) tail.extend(run);
+    const end = tail.end!;
+    if (stretch.foreign !== undefined)
+      copier.sequenceBase = sequenceBaseAt(stretch, end.targetNext);
+    // So that what of it becomes durable is heeded, and a later attempt goes on from there.
+    copier.acked = end;
+    await this.#options.memory.untilFree(signal);
+  }
+
+  /** All of the stretch that is this flow's was found. */
+  async #goOn(place: CountPlace, found: bigint, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    const { copier, from, targetEnd, stretch, isKept } = place;
+    let sourceNext = found;
+    if (stretch.foreign === undefined) {
+      // Beyond, if more of this flow's arrived since it was asked for.
+      const end = copier.tail.end!.targetNext;
+      resume(copier, { sourceNext, targetNext: end > targetEnd ? end : targetEnd });
+      return;
     }
     if (stretch.lost > 0n) {
       const cutAt = from.targetNext - stretch.lost;
       await this.#shorten(copier, cutAt, signal);
-      own = { sourceNext: tail.floor(cutAt)!.sourceNext, runs: [] };
+      sourceNext = copier.tail.floor(cutAt)!.sourceNext;
     }
-    const among = { copier, stretch, own };
-    if (!isAccepted) throw writtenByOthers(among);
-    return goBehind(among);
+    const among = { copier, stretch, sourceNext };
+    if (!isKept) throw writtenByOthers(among);
+    resume(copier, goBehind(among));
   }
 
   /**
@@ -255,27 +378,9 @@ function startTimestamp(start: StartOffset, clock: Clock): bigint {
   return BigInt(Math.max(0, Math.floor(clock.wallMs() - start.durationMs)));
 }
 
-/** Which source records fill the flow's part of a stretch. */
-async function countOwn(place: AlignmentOptions, signal: AbortSignal): Promise<SourceScan> {
-  if (place.segments.length === 0) return { sourceNext: place.from.sourceNext, runs: [] };
-  return (await count(place, signal)) ?? (await alignSource(place, signal));
-}
-
-/** Undefined when it does not come out right. */
-async function count(
-  place: AlignmentOptions,
-  signal: AbortSignal,
-): Promise<SourceScan | undefined> {
-  const { source: cluster, assignment, segments } = place;
-  const from = place.from.sourceNext;
-  let counted: SourceScan;
-  try {
-    counted = await scanSource({ cluster, assignment, from, segments }, signal);
-  } catch (error) {
-    if (error instanceof HaltError && error.haltCode === 'target-diverged') return undefined;
-    throw error;
-  }
-  const { targetStart, length } = segments.at(-1)!;
-  const last = { sourceLast: counted.sourceNext - 1n, targetLast: targetStart + length - 1n };
-  return (await endsAlike(place, last, signal)) ? counted : undefined;
+/** Unless a batch landed elsewhere than meant, though nobody else wrote: that is for an operator. */
+function resume(copier: PartitionCopier, position: Position): void {
+  if (copier.landed !== undefined) throw copier.landed;
+  copier.wayOut = undefined;
+  copier.resumeAt(position);
 }

@@ -1,5 +1,5 @@
 import type { Clock } from '../../common/clock.js';
-import { describeError } from '../../common/errors.js';
+import { ClosedError, describeError } from '../../common/errors.js';
 import type { Logger } from '../../common/log.js';
 import type { ClusterMetadata, KafkaCluster } from '../../kafka/client/index.js';
 import { HaltError } from './halt.js';
@@ -29,7 +29,8 @@ export interface RecoveryQueueOptions {
 /**
  * Derives positions, many partitions in one round trip. A partition that fails waits longer each
  * time and holds up no other; nor does a broker that does not answer hold up those of others. So what
- * has the same leaders, on source and target, is a lane: one batch of it is under way at a time.
+ * has the same leaders, on source and target, is a lane: one batch of it is under way at a time. Nor does
+ * one whose records must be compared, which takes long: it leaves its lane for that.
  */
 export class RecoveryQueue {
   readonly #options: RecoveryQueueOptions;
@@ -38,6 +39,10 @@ export class RecoveryQueue {
   /** Lanes with a batch under way, and who is due meanwhile: behind it, whatever comes of it. */
   readonly #busy = new Map<string, Promise<void>>();
   readonly #behind = new Map<string, Set<PartitionCopier>>();
+  /** For each copier whose position is being derived: ends that. */
+  readonly #stops = new Map<PartitionCopier, AbortController>();
+  /** Outside of the lanes, since they take long. */
+  readonly #alignments = new Set<Promise<void>>();
   readonly #wakeup = new Wakeup();
 
   constructor(options: RecoveryQueueOptions) {
@@ -53,6 +58,7 @@ export class RecoveryQueue {
   remove(copier: PartitionCopier): void {
     this.#dueAtMs.delete(copier);
     for (const waiting of this.#behind.values()) waiting.delete(copier);
+    this.#stops.get(copier)?.abort(new ClosedError('recovery'));
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -62,6 +68,7 @@ export class RecoveryQueue {
       else await this.#waitForDue(signal);
     }
     await Promise.all(this.#busy.values());
+    await Promise.all(this.#alignments);
   }
 
   /** Those whose lane is free, as far as is known without asking anybody. */
@@ -187,12 +194,38 @@ export class RecoveryQueue {
     signal: AbortSignal,
   ): Promise<void> {
     if (copier.state !== 'recovering') return;
+    const { recovery } = this.#options;
+    // An accepted halt may have begun anew what is still under way.
+    this.#stops.get(copier)?.abort(new ClosedError('recovery'));
+    const stop = new AbortController();
+    this.#stops.set(copier, stop);
+    const ended = (): void => {
+      if (this.#stops.get(copier) === stop) this.#stops.delete(copier);
+    };
+    const until = AbortSignal.any([signal, stop.signal]);
+    const align = await this.#attempt(copier, until, () =>
+      recovery.recover(copier, targetEnd, until),
+    );
+    if (align === undefined) return ended();
+    const done = this.#attempt(copier, until, () => align(until)).finally(() => {
+      ended();
+      this.#alignments.delete(done);
+    });
+    this.#alignments.add(done);
+  }
+
+  async #attempt<T>(
+    copier: PartitionCopier,
+    signal: AbortSignal,
+    work: () => Promise<T>,
+  ): Promise<T | undefined> {
     try {
-      await this.#options.recovery.recover(copier, targetEnd, signal);
+      return await work();
     } catch (error) {
-      if (signal.aborted) return;
+      if (signal.aborted) return undefined;
       if (error instanceof HaltError) copier.haltWith(error);
       else this.#again(copier, error);
+      return undefined;
     }
   }
 

@@ -17,6 +17,8 @@ export interface SourceScanOptions {
   /** The source offset that follows the last record before the first segment. */
   from: bigint;
   segments: readonly TargetSegment[];
+  /** Ends early once there are so many, which may be in the midst of a segment; or a fetch more. */
+  runsMax?: number;
 }
 
 /** The two questions that a scan asks of the source's leader. */
@@ -29,9 +31,9 @@ export interface SourceReads {
 }
 
 export interface SourceScan {
-  /** The source offset that follows the last record of the last segment. */
+  /** The source offset that follows the last record of the runs. */
   sourceNext: bigint;
-  /** Which source records fill the segments. */
+  /** Which source records fill the segments; the last one ends where they do, unless there are too many. */
   runs: Run[];
 }
 
@@ -63,7 +65,8 @@ export async function countSource(
 ): Promise<SourceScan> {
   const filling = new Filling(options.segments);
   let sourceNext = options.from;
-  while (!filling.full) {
+  const { runsMax = Infinity } = options;
+  while (!filling.full && filling.runs.length < runsMax) {
     const reached = { sourceNext, missing: filling.missing };
     const prepared = await readPrepared(options.assignment, reached, reads);
     for (const batch of prepared.batches) {
@@ -100,13 +103,24 @@ class Filling {
     for (let segment = this.#segments[0]; segment && taken < count; segment = this.#segments[0]) {
       const length = segment.length < count - taken ? segment.length : count - taken;
       const { targetStart } = segment;
-      this.runs.push({ sourceStart: sourceStart + taken, targetStart, length });
+      this.#note({ sourceStart: sourceStart + taken, targetStart, length });
       taken += length;
       segment.targetStart += length;
       segment.length -= length;
       if (segment.length === 0n) this.#segments.shift();
     }
     return taken;
+  }
+
+  /** Batches that follow each other are one run: of these there are few, of batches very many. */
+  #note(run: Run): void {
+    const last = this.runs.at(-1);
+    const follows =
+      last !== undefined &&
+      last.sourceStart + last.length === run.sourceStart &&
+      last.targetStart + last.length === run.targetStart;
+    if (follows) last.length += run.length;
+    else this.runs.push(run);
   }
 }
 

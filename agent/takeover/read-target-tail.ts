@@ -1,7 +1,7 @@
 import type { KafkaCluster } from '../../kafka/client/index.js';
 import { timestampType } from '../../kafka/records/batch-header.js';
 import { readBatch, type ReadRecord } from '../../kafka/records/build-batch.js';
-import { contentOf } from '../replication/align-source.js';
+import { contentOf } from '../replication/record-content.js';
 import { PLAIN_BYTES_MAX } from '../replication/limits.js';
 import type { CopierAssignment } from '../replication/copier-assignment.js';
 import { readStretch } from '../replication/read-partition.js';

@@ -1,4 +1,5 @@
-import { contentOf, type SourceRecords } from '../replication/align-source.js';
+import type { SourceRecords } from '../replication/align-source.js';
+import { contentOf } from '../replication/record-content.js';
 import {
   CONVINCING_RECORDS,
   END_SKIPPED_MAX,

@@ -93,4 +93,59 @@ describe('MemoryBudget', () => {
     memory.closeAccount('b/1', two);
     assert.notEqual(memory.openAccount('b/1', one), account);
   });
+
+  it('lets work that needs much take turns, in order, and counts what it needs meanwhile', async () => {
+    const memory = new MemoryBudget(100);
+    const { signal } = new AbortController();
+    const log: string[] = [];
+    const finish: (() => void)[] = [];
+    const work = (name: string) => async (): Promise<void> => {
+      log.push(`${name} holds ${memory.heldBytes}`);
+      await new Promise<void>((resolve) => finish.push(resolve));
+      log.push(`${name} is done`);
+    };
+    const gone = new AbortController();
+    const all = [
+      memory.alone(60, work('one'), signal),
+      memory.alone(60, work('two'), gone.signal),
+      memory.alone(70, work('three'), signal),
+    ];
+    gone.abort(new Error('let go of'));
+    await assert.rejects(all[1]!, { message: 'let go of' });
+    assert.deepEqual(log, ['one holds 60']);
+    finish[0]!();
+    await all[0];
+    await new Promise((resolve) => setImmediate(resolve));
+    finish[1]!();
+    await all[2];
+    assert.deepEqual(log, ['one holds 60', 'one is done', 'three holds 70', 'three is done']);
+    assert.equal(memory.heldBytes, 0);
+  });
+
+  it('lets the next one work after one that failed', async () => {
+    const memory = new MemoryBudget(100);
+    const { signal } = new AbortController();
+    const failing = memory.alone(60, () => Promise.reject(new Error('no')), signal);
+    await assert.rejects(failing, { message: 'no' });
+    let worked = 0;
+    await memory.alone(60, async () => void (worked += memory.heldBytes), signal);
+    assert.deepEqual([worked, memory.heldBytes], [60, 0]);
+  });
+
+  it('has those wait who need it free, until it is, or they are let go of', async () => {
+    const memory = new MemoryBudget(100);
+    const stop = new AbortController();
+    await memory.untilFree(stop.signal);
+    memory.hold(100);
+    let isFree = false;
+    const waiting = memory.untilFree(stop.signal).then(() => (isFree = true));
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(isFree, false);
+    memory.hold(-1);
+    await waiting;
+    memory.hold(1);
+    const inVain = memory.untilFree(stop.signal);
+    stop.abort(new Error('let go of'));
+    await assert.rejects(inVain, { message: 'let go of' });
+  });
 });

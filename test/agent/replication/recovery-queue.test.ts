@@ -5,6 +5,7 @@ import { HaltError } from '../../../agent/replication/halt.js';
 import { RECOVERY_BATCH_MAX } from '../../../agent/replication/limits.js';
 import type { PartitionCopier } from '../../../agent/replication/partition-copier.js';
 import type {
+  Alignment,
   PositionRecovery,
   TargetEnds as RecoveredEnds,
 } from '../../../agent/replication/position-recovery.js';
@@ -26,7 +27,7 @@ const cluster = {
   }),
 } as unknown as KafkaCluster;
 
-type Recover = PositionRecovery['recover'];
+type Recover = (...args: Parameters<PositionRecovery['recover']>) => Promise<Alignment | void>;
 
 type TargetEnds = (copiers: readonly PartitionCopier[]) => Promise<RecoveredEnds>;
 
@@ -129,5 +130,67 @@ describe('RecoveryQueue', () => {
     await eventually(() => copier.state === 'stopped');
     await end();
     assert.equal(copier.state, 'stopped');
+  });
+
+  it('lets a partition whose records must be compared hold up none of its brokers', async () => {
+    const [compared, other] = [copierOf(0), copierOf(2)];
+    let isCompared = false;
+    let finish = (): void => undefined;
+    const finished = new Promise<void>((resolve) => (finish = resolve));
+    const { queue, end } = start(async (copier) => {
+      if (copier === other) return other.resumeAt(POSITION);
+      return async () => {
+        isCompared = true;
+        await finished;
+        compared.resumeAt(POSITION);
+      };
+    });
+    queue.add(compared);
+    await eventually(() => isCompared);
+    queue.add(other);
+    await eventually(() => other.state === 'running');
+    assert.equal(compared.state, 'recovering');
+    finish();
+    await eventually(() => compared.state === 'running');
+    await end();
+  });
+
+  it('ends the comparison of a partition whose position is derived anew', async () => {
+    const copier = copierOf(0);
+    let begun = 0;
+    let ended = 0;
+    const { queue, end } = start(async () => {
+      begun += 1;
+      if (begun === 2) return copier.resumeAt(POSITION);
+      return async (signal) => {
+        await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+        ended += 1;
+        throw signal.reason;
+      };
+    });
+    queue.add(copier);
+    await eventually(() => begun === 1);
+    queue.add(copier);
+    await eventually(() => copier.state === 'running' && ended === 1);
+    await end();
+    assert.deepEqual([begun, copier.failures], [2, 0]);
+  });
+
+  it('ends the comparison of a partition that is let go of', async () => {
+    const copier = copierOf(0);
+    let reason: unknown;
+    let begun = false;
+    const { queue, end } = start(async () => async (signal) => {
+      begun = true;
+      await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+      reason = signal.reason;
+      throw signal.reason;
+    });
+    queue.add(copier);
+    await eventually(() => begun);
+    queue.remove(copier);
+    await eventually(() => reason !== undefined);
+    await end();
+    assert.equal(copier.failures, 0);
   });
 });

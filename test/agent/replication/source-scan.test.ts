@@ -5,6 +5,7 @@ import { HaltError, type HaltCode } from '../../../agent/replication/halt.js';
 import { SCAN_EMPTY_READS_MAX } from '../../../agent/replication/limits.js';
 import type { CopierAssignment } from '../../../agent/replication/copier-assignment.js';
 import { FetchRetryError } from '../../../agent/replication/read-partition.js';
+import type { Run } from '../../../agent/replication/run-tail.js';
 import { countSource, type SourceScan } from '../../../agent/replication/source-scan.js';
 import { ErrorCode } from '../../../kafka/messages/error-codes.js';
 import type { FetchPartitionResponse } from '../../../kafka/messages/fetch.js';
@@ -75,6 +76,36 @@ describe('countSource', () => {
     const { sourceNext, runs } = await scan(new Log());
     assert.equal(sourceNext, 10n);
     assert.deepEqual(runs, [{ sourceStart: 0n, targetStart: 0n, length: 10n }]);
+  });
+
+  it('ends early once it holds as many runs as it may, at a place from which it can go on', async () => {
+    const gaps = 40n;
+    // Each read brings one record, and the next offset has none.
+    const reads = {
+      fetch: async (offset: bigint) => {
+        const answer = await new Log().fetch(0n);
+        const ends = { highWatermark: 2n * gaps, lastStableOffset: 2n * gaps };
+        return { ...answer, ...ends, records: batchFrom(offset + (offset % 2n), 1) };
+      },
+      stableEnd: () => Promise.resolve(2n * gaps),
+      logStart: () => Promise.resolve(0n),
+    };
+    const found: Run[] = [];
+    let from = 0n;
+    for (let targetStart = 0n; targetStart < gaps;) {
+      const segments = [{ targetStart, length: gaps - targetStart }];
+      const part = await countSource({ assignment: ASSIGNMENT, from, segments, runsMax: 7 }, reads);
+      assert.ok(part.runs.length <= 7);
+      found.push(...part.runs);
+      from = part.sourceNext;
+      targetStart += BigInt(part.runs.length);
+    }
+    assert.deepEqual(
+      found,
+      Array.from({ length: Number(gaps) }, (_, n) => {
+        return { sourceStart: 2n * BigInt(n), targetStart: BigInt(n), length: 1n };
+      }),
+    );
   });
 
   it('asks again where a new leader does not give out yet what the old one did', async () => {

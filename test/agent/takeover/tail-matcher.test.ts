@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 
-import { contentOf } from '../../../agent/replication/align-source.js';
+import { contentOf } from '../../../agent/replication/record-content.js';
 import { TailMatcher } from '../../../agent/takeover/tail-matcher.js';
 import type { ReadRecord } from '../../../kafka/records/build-batch.js';
 import { Seeded, seedFor } from '../../kit/seeded-random.js';
